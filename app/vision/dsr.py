@@ -9,7 +9,6 @@ to add; pixel-shuffle unfolds that, and it is added to the input.
 
 import math
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -70,7 +69,9 @@ class AttentionBlock(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """(batch, height, width, channels) -> (batch, heads, places, channels per head)."""
-        return x.flatten(1, 2).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        batch, height, width, channels = x.shape
+        split = x.reshape(batch, height * width, self.heads, channels // self.heads)
+        return split.transpose(1, 2)
 
 
 class DSR(nn.Module):

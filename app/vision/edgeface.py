@@ -37,6 +37,7 @@ class Variant:
 
 VARIANTS = {
     "edgeface_xxs": Variant((2, 2, 6, 2), (24, 48, 88, 168), heads=4),
+    "edgeface_xs": Variant((3, 3, 9, 3), (32, 64, 100, 192), heads=4),
     "edgeface_xs_gamma_06": Variant((3, 3, 9, 3), (32, 64, 100, 192), heads=4, rank_ratio=0.6),
     "edgeface_s_gamma_05": Variant((3, 3, 9, 3), (48, 96, 160, 304), heads=8, rank_ratio=0.5),
     "edgeface_base": Variant((3, 3, 9, 3), (80, 160, 288, 584), heads=8),

@@ -1,0 +1,173 @@
+"""What a bundle says about itself: `manifest.json`, its types, and the space that it defines."""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from app.errors import BundleError
+
+MANIFEST_NAME = "manifest.json"
+_MAX_MANIFEST_BYTES = 1_000_000
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+_Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+_Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Cosine = Annotated[float, msgspec.Meta(ge=-1, le=1)]
+_NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+_Positive = Annotated[int, msgspec.Meta(gt=0)]
+
+
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A misspelt field in a manifest is an error, not a default."""
+
+
+class WeightFile(_Record, frozen=True, kw_only=True):
+    """One file of weights, as it was published."""
+
+    name: Name
+    size_bytes: _Positive
+    sha256: _Sha256
+
+
+class EdgeFaceEntry(_Record, frozen=True, kw_only=True):
+    """The recognition network."""
+
+    variant: str
+    weights: WeightFile
+    onnx: WeightFile | None = None
+
+
+class DsrEntry(_Record, frozen=True, kw_only=True):
+    """The super-resolution network, with the arguments of its constructor."""
+
+    channels: _Positive
+    blocks: _Positive
+    heads: _Positive
+    weights: WeightFile
+    onnx: WeightFile | None = None
+
+
+class Networks(_Record, frozen=True, kw_only=True):
+    """The networks of a bundle; without DSR every face takes the direct route."""
+
+    edgeface: EdgeFaceEntry
+    dsr: DsrEntry | None = None
+
+
+class Preprocessing(_Record, frozen=True, kw_only=True):
+    """How pixels become network input. There is one way; another is refused."""
+
+    version: Literal[1] = 1
+    size_px: Literal[112] = 112
+    template: Literal["arcface-112"] = "arcface-112"
+    colour_order: Literal["RGB"] = "RGB"
+    mean: Annotated[float, msgspec.Meta(ge=127.5, le=127.5)] = 127.5
+    std: Annotated[float, msgspec.Meta(ge=127.5, le=127.5)] = 127.5
+
+
+class Routing(_Record, frozen=True, kw_only=True):
+    """Faces with `face_px` below this go through DSR first, the others straight to EdgeFace."""
+
+    dsr_below_px: _NotNegative = 0.0
+
+
+class Threshold(_Record, frozen=True, kw_only=True):
+    """The similarity from which two faces count as one person, for probes of a size.
+
+    Chosen on validation people for one false-accept rate (per comparison).
+    """
+
+    min_face_px: _NotNegative
+    max_face_px: _NotNegative | None
+    false_accept_rate: _Fraction
+    similarity: _Cosine
+
+
+class SizeMetrics(_Record, frozen=True, kw_only=True):
+    """Held-out figures for probes of one size against a high-resolution gallery; fractions."""
+
+    size: str
+    n_genuine: int
+    n_impostor: int
+    eer: _Fraction
+    tar_at_far: dict[str, _Fraction]
+    rank1: _Fraction
+    impostor_mean: _Cosine
+    impostor_std: _NotNegative
+
+
+class Training(_Record, frozen=True, kw_only=True):
+    """Where the weights come from, so that the run can be repeated."""
+
+    command: str
+    config_sha256: _Sha256
+    data_list_sha256: _Sha256
+    commit: str
+
+
+class Manifest(_Record, frozen=True, kw_only=True):
+    """`manifest.json` of a bundle (design, section 5)."""
+
+    format_version: Literal[1] = 1
+    name: Name
+    created_at: datetime
+    networks: Networks
+    preprocessing: Preprocessing = Preprocessing()
+    routing: Routing = Routing()
+    thresholds: tuple[Threshold, ...] = ()
+    metrics: tuple[SizeMetrics, ...] = ()
+    parent: str | None = None
+    training: Training | None = None
+    licence: str
+    attribution: str
+
+    @property
+    def space_id(self) -> str:
+        """16 hex digits over everything that changes an embedding.
+
+        The ONNX files are left out: they are the same function in another format, held to that
+        by the parity check at publishing. Name, metrics and thresholds do not move vectors.
+        """
+        networks = self.networks
+        identity = (
+            networks.edgeface.variant,
+            networks.edgeface.weights.sha256,
+            networks.dsr.weights.sha256 if networks.dsr else None,
+            self.preprocessing,
+            self.routing,
+        )
+        return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:16]
+
+    def threshold(self, face_px: float, false_accept_rate: float) -> float | None:
+        """The similarity threshold for a probe of a size, or None where the bundle has none.
+
+        Args:
+            face_px: Source pixels under the probe's crop.
+            false_accept_rate: The rate wanted; only a threshold chosen for that rate will do.
+        """
+        for entry in self.thresholds:
+            upper = float("inf") if entry.max_face_px is None else entry.max_face_px
+            fits = entry.min_face_px <= face_px < upper
+            if fits and entry.false_accept_rate == false_accept_rate:
+                return entry.similarity
+        return None
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Reads a bundle's manifest; its weight files are not touched.
+
+    Raises:
+        BundleError: No manifest, not JSON, a field missing, unknown or out of its range.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        if path.stat().st_size > _MAX_MANIFEST_BYTES:
+            raise BundleError(f"The manifest of bundle {folder.name!r} is larger than 1 MB.")
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except OSError as error:
+        raise BundleError(f"Bundle {folder.name!r} has no readable {MANIFEST_NAME}.") from error
+    except msgspec.DecodeError as error:
+        raise BundleError(f"The manifest of bundle {folder.name!r} is invalid: {error}") from error
