@@ -1,0 +1,112 @@
+"""The settings of both training commands, frozen, hashable, stored with the run."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+from trainer.degradation import Degradation
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What both commands share.
+
+    Attributes:
+        device: auto, cpu or cuda.
+        precision: Lightning Fabric's name; bf16-mixed is twice as fast where the CPU has it.
+        seed: Decides initial weights, order and degradation.
+        batch_size: Faces per step over all processes.
+        weight_decay: AdamW's.
+        warmup_steps: Steps over which the rate rises to its peak; cosine decay to zero follows.
+        max_gradient_norm: Gradients are clipped to it.
+        checkpoint_steps: Steps between checkpoints; one is written after each epoch too.
+        validation_photos: Photos per validation person, at most.
+    """
+
+    device: str = "auto"
+    precision: str = "bf16-mixed"
+    seed: int = 1
+    batch_size: int = 32
+    weight_decay: float = 1e-4
+    warmup_steps: int = 100
+    max_gradient_norm: float = 1.0
+    checkpoint_steps: int = 200
+    validation_photos: int = 12
+    degradation: Degradation = field(default_factory=Degradation)
+
+
+@dataclass(frozen=True, slots=True)
+class DsrConfig:
+    """`python -m trainer dsr`.
+
+    Attributes:
+        epochs: Passes over the crops.
+        learning_rate: Peak.
+        identity_weight: Of 1 - cosine(embedding of DSR's output, stock embedding of the crop).
+        pixel_weight: Of the mean absolute pixel difference on the [-1, 1] scale.
+        channels: Width of DSR.
+        blocks: Residual blocks of DSR.
+        heads: Attention heads of DSR.
+        max_impostor_mean: Training stops when strangers become more similar than this.
+    """
+
+    epochs: int = 4
+    learning_rate: float = 1e-3
+    identity_weight: float = 1.0
+    pixel_weight: float = 1.0
+    channels: int = 64
+    blocks: int = 4
+    heads: int = 4
+    max_impostor_mean: float = 0.1
+    engine: Engine = field(default_factory=Engine)
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneConfig:
+    """`python -m trainer finetune`.
+
+    Attributes:
+        stage1_epochs: Of the ArcFace head alone.
+        stage2_epochs: Of everything.
+        head_learning_rate: Peak, both stages.
+        backbone_learning_rate: Peak for EdgeFace in stage 2.
+        dsr_learning_rate: Peak for DSR in stage 2; 0 freezes it.
+        classification_weight: Of ArcFace on the DSR embedding.
+        contrastive_weight: w, of 1 - cosine(DSR embedding, high-resolution embedding).
+        distillation_weight: Of 1 - cosine to the stock network's embedding of the sharp crop, for
+            both views: what EdgeFace knows is kept by it.
+        pixel_weight: As for DSR; keeps its output a picture.
+        arcface_scale: s.
+        arcface_margin: m, radians.
+        label_similarity: A photo less similar to its person's other photos loses its name.
+        max_impostor_mean: Training stops when strangers become more similar than this.
+    """
+
+    stage1_epochs: int = 5
+    stage2_epochs: int = 30
+    head_learning_rate: float = 1e-2
+    backbone_learning_rate: float = 3e-4
+    dsr_learning_rate: float = 3e-4
+    classification_weight: float = 1.0
+    contrastive_weight: float = 0.3
+    distillation_weight: float = 10.0
+    pixel_weight: float = 1.0
+    arcface_scale: float = 64.0
+    arcface_margin: float = 0.5
+    label_similarity: float = 0.25
+    max_impostor_mean: float = 0.1
+    engine: Engine = field(default_factory=Engine)
+
+
+Config = DsrConfig | FinetuneConfig
+
+
+def to_json(config: Config) -> str:
+    """The whole tree, keys sorted."""
+    return json.dumps(dataclasses.asdict(config), indent=2, sort_keys=True)
+
+
+def config_sha256(config: Config) -> str:
+    """Tells two runs' settings apart."""
+    return hashlib.sha256(to_json(config).encode()).hexdigest()

@@ -1,0 +1,160 @@
+"""What happens to a face between the person and a 24-pixel crop of it, drawn at random but seeded.
+
+Hand-written over OpenCV: albumentations brings its own OpenCV build, which conflicts with ours, and
+kornia's down-samplers are not those of cameras and browsers (docs/decisions/0007).
+"""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+SIZE_PX = 112
+_CENTRE = (SIZE_PX - 1) / 2
+_DOWNSAMPLERS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
+_DOWNSAMPLER_ODDS = (0.5, 0.2, 0.2, 0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """How hard the training data is. Odds are per face.
+
+    Attributes:
+        min_face_px: Smallest size drawn (log-uniform).
+        max_face_px: Largest size drawn.
+        clean: Odds of nothing but area-averaging and bicubic enlarging.
+        misaligned: Odds of landmarks that err, as detectors do on tiny faces.
+        blurred: Odds of blur: isotropic, anisotropic or motion.
+        relit: Odds of another brightness and contrast.
+        grey: Odds of no colour.
+        noisy: Odds of sensor noise.
+        compressed: Odds of JPEG, quality 30 to 95.
+    """
+
+    min_face_px: float = 10.0
+    max_face_px: float = 48.0
+    clean: float = 0.35
+    misaligned: float = 0.5
+    blurred: float = 0.4
+    relit: float = 0.3
+    grey: float = 0.08
+    noisy: float = 0.35
+    compressed: float = 0.4
+
+    def draw_face_px(self, rng: np.random.Generator) -> int:
+        """A face size in source pixels, log-uniform."""
+        low, high = math.log(self.min_face_px), math.log(self.max_face_px)
+        return round(math.exp(rng.uniform(low, high)))
+
+
+def shrink_and_enlarge(crop: Pixels, face_px: int, downsampler: int = cv2.INTER_AREA) -> Pixels:
+    """The plainest degradation, the one of the evaluation protocol.
+
+    Args:
+        crop: (112, 112, 3) uint8 RGB.
+        face_px: Side of the small picture.
+        downsampler: OpenCV's interpolation for shrinking; enlarging is bicubic.
+
+    Returns:
+        (112, 112, 3) uint8 RGB.
+    """
+    small = cv2.resize(crop, (face_px, face_px), interpolation=downsampler)
+    return _enlarge(small)
+
+
+def degrade(
+    crop: Pixels, face_px: int, settings: Degradation, rng: np.random.Generator
+) -> tuple[Pixels, Pixels]:
+    """Makes a small, damaged view of a crop.
+
+    Args:
+        crop: (112, 112, 3) uint8 RGB, sharp.
+        face_px: Size of the view in source pixels.
+        settings: How hard.
+        rng: The only source of chance.
+
+    Returns:
+        The view, enlarged (bicubic) to (112, 112, 3) uint8 RGB, and the sharp crop moved as the
+        view was, which a pixel loss may compare with it.
+    """
+    if rng.random() < settings.clean:
+        return shrink_and_enlarge(crop, face_px), crop
+    if rng.random() < settings.misaligned:
+        crop = _misalign(crop, face_px, rng)
+    view = crop
+    if rng.random() < settings.blurred:
+        view = _blur(view, face_px, rng)
+    downsampler = int(rng.choice(_DOWNSAMPLERS, p=_DOWNSAMPLER_ODDS))
+    small = cv2.resize(view, (face_px, face_px), interpolation=downsampler)
+    if rng.random() < settings.relit:
+        small = _relight(small, rng)
+    if rng.random() < settings.grey:
+        small = cv2.cvtColor(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    if rng.random() < settings.noisy:
+        noise = rng.normal(0, rng.uniform(1, 10), small.shape)
+        small = _to_bytes(small + noise)
+    if rng.random() < settings.compressed:
+        small = _compress(small, int(rng.integers(30, 96)))
+    return _enlarge(small), crop
+
+
+def _enlarge(small: NDArray[np.uint8]) -> Pixels:
+    return _pixels(cv2.resize(small, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_CUBIC))
+
+
+def _pixels(image: object) -> Pixels:
+    return np.asarray(image, dtype=np.uint8)
+
+
+def _to_bytes(values: NDArray[np.float64]) -> Pixels:
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def _misalign(crop: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
+    """Moves the crop as landmarks half a source pixel off would."""
+    source_px = SIZE_PX / face_px
+    shift = rng.normal(0, min(0.35 * source_px, 3.0), size=2)
+    angle, scale = rng.normal(0, 2.0), math.exp(rng.normal(0, 0.03))
+    matrix = cv2.getRotationMatrix2D((_CENTRE, _CENTRE), angle, scale)
+    matrix[:, 2] += shift
+    return _pixels(
+        cv2.warpAffine(
+            crop,
+            matrix,
+            (SIZE_PX, SIZE_PX),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    )
+
+
+def _blur(view: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
+    """Blurs by up to a source pixel, so that the small picture keeps something to restore."""
+    source_px = SIZE_PX / face_px
+    across = rng.uniform(0.2, 0.8) * source_px
+    kind = rng.integers(3)
+    along = across if kind == 0 else across * rng.uniform(1.0, 2.5)
+    if kind == 2:  # motion: long in one direction, sharp in the other  # noqa: PLR2004
+        across = 0.1 * source_px
+    angle = rng.uniform(0, math.pi)
+    radius = max(1, math.ceil(2.5 * along))
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    u = x * math.cos(angle) + y * math.sin(angle)
+    v = y * math.cos(angle) - x * math.sin(angle)
+    kernel = np.exp(-0.5 * ((u / along) ** 2 + (v / across) ** 2))
+    return _pixels(cv2.filter2D(view, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE))
+
+
+def _relight(small: NDArray[np.uint8], rng: np.random.Generator) -> Pixels:
+    contrast, brightness = rng.uniform(0.7, 1.3), rng.uniform(-30, 30)
+    return _to_bytes((small.astype(np.float64) - 127.5) * contrast + 127.5 + brightness)
+
+
+def _compress(small: NDArray[np.uint8], quality: int) -> Pixels:
+    # JPEG wants BGR; the channels are swapped back at once.
+    _, encoded = cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return _pixels(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[:, :, ::-1])

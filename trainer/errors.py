@@ -1,0 +1,38 @@
+"""What the trainer refuses, each with one sentence for the person at the shell."""
+
+from app.errors import FarsightError
+
+
+class DataError(FarsightError):
+    """The training data is not what it should be."""
+
+    code = "training_data"
+    title = "The training data cannot be used"
+
+
+class NonFiniteLossError(FarsightError):
+    """A loss became infinite or not a number; the step was not taken."""
+
+    code = "non_finite_loss"
+    title = "The training diverged"
+
+
+class CollapseError(FarsightError):
+    """Strangers became similar to each other; the stage was stopped."""
+
+    code = "collapsed"
+    title = "The network forgot how to tell people apart"
+
+
+class StoppedError(FarsightError):
+    """Somebody pressed Ctrl-C; a checkpoint was written."""
+
+    code = "stopped"
+    title = "Stopped on request"
+
+
+class RunError(FarsightError):
+    """The run's folder is not what the command needs."""
+
+    code = "run_invalid"
+    title = "The run cannot be used"

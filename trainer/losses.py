@@ -1,0 +1,72 @@
+"""The losses of both stages: ArcFace, and how far an embedding is from the one it should be."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ArcFaceHead(nn.Module):
+    """Additive angular margin (Deng et al., "ArcFace", arXiv:1801.07698, equation 3).
+
+    Args:
+        people: Number of classes.
+        embedding_size: Length of an embedding.
+        scale: s, the radius on which the logits live.
+        margin: m, added to the angle between an embedding and its own class, radians.
+    """
+
+    def __init__(
+        self, people: int, embedding_size: int = 512, scale: float = 64.0, margin: float = 0.5
+    ) -> None:
+        super().__init__()
+        self.scale, self.margin = scale, margin
+        self.weight = nn.Parameter(torch.empty(people, embedding_size))
+        nn.init.normal_(self.weight, std=0.01)
+
+    def cosines(self, embeddings: Tensor) -> Tensor:
+        """Similarity of each embedding to each class centre, (batch, people)."""
+        return F.linear(F.normalize(embeddings), F.normalize(self.weight))
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropy with the margin.
+
+        Args:
+            embeddings: (batch, embedding_size), any length.
+            labels: (batch,) class indices; -1 marks a face without a name, which does not count.
+
+        Returns:
+            The mean loss over the batch, in which a face without a name has none, and the share
+            of named faces whose own class is the nearest.
+        """
+        named = labels >= 0
+        if not named.any():
+            # Still a function of the weights: every process must have a gradient to average.
+            return self.weight.sum() * 0.0, torch.zeros(())
+        batch, labels = len(labels), labels[named]
+        # In 16 bits a cosine times 64 would be off by a quarter.
+        with torch.autocast(embeddings.device.type, enabled=False):
+            cosines = self.cosines(embeddings[named])
+        own = cosines.gather(1, labels[:, None]).clamp(-1 + 1e-7, 1 - 1e-7)
+        angle = own.acos()
+        # Beyond pi the cosine would rise again; there the margin becomes a plain penalty that
+        # keeps the logit falling (the authors' implementation does the same).
+        pushed = torch.where(
+            angle + self.margin <= math.pi,
+            (angle + self.margin).cos(),
+            own - math.sin(self.margin) * self.margin,
+        )
+        logits = self.scale * cosines.scatter(1, labels[:, None], pushed)
+        accuracy = (cosines.argmax(dim=1) == labels).float().mean()
+        return F.cross_entropy(logits, labels, reduction="sum") / batch, accuracy
+
+
+def cosine_distance(embeddings: Tensor, targets: Tensor) -> Tensor:
+    """Mean of 1 - cosine: 0 where they agree, 1 at right angles, 2 where they are opposed.
+
+    Args:
+        embeddings: (batch, size).
+        targets: (batch, size).
+    """
+    return (1 - F.cosine_similarity(embeddings, targets, dim=1)).mean()

@@ -1,0 +1,127 @@
+"""Validation on people who are not trained on: can they still be told apart, at every size?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from app.vision.dsr import DSR
+from app.vision.edgeface import EdgeFace
+from trainer.data import CropSet, to_input
+from trainer.degradation import Pixels, shrink_and_enlarge
+
+SIZES_PX = (12, 16, 24, 32)
+_FALSE_ACCEPT_RATE = 1e-3
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What one validation found; fractions and cosines.
+
+    Attributes:
+        loss: Mean of 1 - cosine(low-resolution probe, its own sharp crop), over sizes.
+        accuracy: Share of probes whose most similar photo is of the same person, over sizes.
+        tar: TAR at FAR 1e-3 for high-resolution probes ("hr") and each size.
+        impostor_mean: Over all sizes.
+        impostor_std: Over all sizes.
+    """
+
+    loss: float
+    accuracy: float
+    tar: dict[str, float]
+    impostor_mean: float
+    impostor_std: float
+
+    @property
+    def selection(self) -> float:
+        """What weights are chosen by: TAR averaged over sizes, high resolution included."""
+        return float(np.mean(list(self.tar.values())))
+
+    def values(self) -> dict[str, float]:
+        """Flat, for the log."""
+        named = {f"val_tar_{size}": value for size, value in self.tar.items()}
+        return {
+            "val_loss": self.loss,
+            "val_acc": self.accuracy,
+            "val_impostor_mean": self.impostor_mean,
+            "val_impostor_std": self.impostor_std,
+            **named,
+        }
+
+
+@torch.inference_mode()
+def embed(
+    edgeface: EdgeFace, pixels: Pixels, dsr: DSR | None, face_px: float
+) -> NDArray[np.float32]:
+    """Embeds crops of one size, (n, 512) of unit length; through DSR if there is one."""
+    device = next(edgeface.parameters()).device
+    parts = []
+    for start in range(0, len(pixels), _BATCH):
+        batch = to_input(pixels[start : start + _BATCH]).to(device)
+        if dsr is not None:
+            batch = dsr(batch, torch.full((len(batch),), face_px, device=device)).float()
+        parts.append(F.normalize(edgeface(batch).float()).cpu())
+    return torch.cat(parts).numpy()
+
+
+def stock_targets(edgeface: EdgeFace, crops: CropSet) -> NDArray[np.float32]:
+    """(2, n, 512) embeddings of every crop, plain and mirrored: what both networks aim at."""
+    plain = embed(edgeface, crops.pixels, None, 0)
+    mirrored = embed(edgeface, np.ascontiguousarray(crops.pixels[:, :, ::-1]), None, 0)
+    return np.stack((plain, mirrored))
+
+
+class Validation:
+    """Every photo (sharp) against every other (shrunk), as in the evaluation protocol.
+
+    Args:
+        crops: People who are not trained on.
+        photos_per_person: At most so many of each.
+    """
+
+    def __init__(self, crops: CropSet, photos_per_person: int) -> None:
+        seen = np.zeros(len(crops.people), dtype=np.int64)
+        kept = []
+        for index, label in enumerate(crops.labels):
+            if seen[label] < photos_per_person:
+                seen[label] += 1
+                kept.append(index)
+        self._sharp = crops.pixels[kept]
+        labels = crops.labels[kept]
+        self._same = labels[:, None] == labels[None, :]
+        self._other_photo = ~np.eye(len(kept), dtype=np.bool_)
+        self._small = {
+            size: np.stack([shrink_and_enlarge(crop, size) for crop in self._sharp])
+            for size in SIZES_PX
+        }
+
+    def scores(self, edgeface: EdgeFace, dsr: DSR) -> Scores:
+        """Measures both networks as they are."""
+        gallery = embed(edgeface, self._sharp, None, 0)
+        probes = {str(size): embed(edgeface, self._small[size], dsr, size) for size in SIZES_PX}
+        tar = {"hr": self._tar(gallery @ gallery.T)}
+        distances, nearest, impostors = [], [], []
+        for size, embeddings in probes.items():
+            similarity = embeddings @ gallery.T
+            tar[size] = self._tar(similarity)
+            distances.append(1 - np.diagonal(similarity).mean())
+            closest = np.where(self._other_photo, similarity, -2).argmax(axis=1)
+            nearest.append(self._same[np.arange(len(closest)), closest].mean())
+            impostors.append(similarity[~self._same])
+        strangers = np.concatenate(impostors)
+        return Scores(
+            loss=float(np.mean(distances)),
+            accuracy=float(np.mean(nearest)),
+            tar=tar,
+            impostor_mean=float(strangers.mean()),
+            impostor_std=float(strangers.std()),
+        )
+
+    def _tar(self, similarity: NDArray[np.float32]) -> float:
+        impostor = np.sort(similarity[~self._same])[::-1]
+        threshold = impostor[int(_FALSE_ACCEPT_RATE * len(impostor))]
+        genuine = similarity[self._same & self._other_photo]
+        return float((genuine > threshold).mean())

@@ -1,0 +1,73 @@
+"""Networks into the trainer and out of it."""
+
+import json
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+
+from app.errors import BundleError
+from app.vision.bundle import load_bundle
+from app.vision.dsr import DSR
+from app.vision.edgeface import EdgeFace
+from app.vision.published import read_published
+
+EDGEFACE_FILE = "edgeface.safetensors"
+DSR_FILE = "dsr.safetensors"
+_ARCHITECTURE = "architecture"
+
+
+def read_edgeface(path: Path) -> EdgeFace:
+    """Reads EdgeFace from a bundle's folder, a run's folder, or a published `.pt`.
+
+    Raises:
+        BundleError: None of these, or damaged.
+    """
+    if path.is_file():
+        return read_published(path)
+    if (path / "manifest.json").is_file():
+        return load_bundle(path).edgeface
+    variant, tensors = _read(path / EDGEFACE_FILE)
+    network = EdgeFace(str(variant))
+    network.load_state_dict(tensors, strict=True)
+    return network
+
+
+def read_dsr(path: Path) -> DSR:
+    """Reads DSR from a bundle's folder or a run's folder.
+
+    Raises:
+        BundleError: Neither, damaged, or a bundle without DSR.
+    """
+    if (path / "manifest.json").is_file():
+        if (dsr := load_bundle(path).dsr) is None:
+            raise BundleError(f"Bundle {path.name!r} has no DSR.")
+        return dsr
+    architecture, tensors = _read(path / DSR_FILE)
+    network = DSR(**architecture)
+    network.load_state_dict(tensors, strict=True)
+    return network
+
+
+def write_run_networks(folder: Path, dsr: DSR, edgeface: EdgeFace | None = None) -> None:
+    """Leaves a run's result in its folder, where the next command looks for it."""
+    _write(folder / DSR_FILE, dsr, json.dumps(dsr.architecture))
+    if edgeface is not None:
+        _write(folder / EDGEFACE_FILE, edgeface, json.dumps(edgeface.variant))
+
+
+def _write(path: Path, network: DSR | EdgeFace, architecture: str) -> None:
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    incoming = path.with_suffix(".incoming")
+    safetensors.torch.save_file(tensors, incoming, metadata={_ARCHITECTURE: architecture})
+    incoming.replace(path)
+
+
+def _read(path: Path):  # type: ignore[no-untyped-def]
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise BundleError(f"{path} is not a safetensors file of a run.") from error
+    return json.loads(metadata[_ARCHITECTURE]), tensors
