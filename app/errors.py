@@ -32,10 +32,10 @@ class UnreadableImageError(FarsightError):
 
 
 class ImageTooLargeError(FarsightError):
-    """The header announces more pixels than the limit; nothing was decoded."""
+    """More bytes, or a header that announces more pixels, than the limit; nothing was decoded."""
 
     code = "image_too_large"
-    title = "The photo has too many pixels"
+    title = "The photo is too large"
 
 
 class BundleError(FarsightError):
@@ -50,3 +50,150 @@ class DeviceError(FarsightError):
 
     code = "device_unavailable"
     title = "The device cannot be used"
+
+
+class LandmarksError(FarsightError):
+    """Five points that no face can have: all in one place, not finite, mirrored."""
+
+    code = "landmarks_invalid"
+    title = "The landmarks are not those of a face"
+
+
+class ModelFileError(FarsightError):
+    """A network's file is missing, damaged, or cannot be fetched."""
+
+    code = "model_file_unavailable"
+    title = "A file of a network cannot be used"
+
+
+class EvaluationError(FarsightError):
+    """Photos, pairs or options from which no figure can be computed."""
+
+    code = "evaluation_invalid"
+    title = "The evaluation cannot be done"
+
+
+class SettingsError(FarsightError):
+    """A setting that cannot be served with; the service does not start."""
+
+    code = "settings_invalid"
+    title = "The settings cannot be used"
+
+
+class SpaceMismatchError(FarsightError):
+    """People are enrolled in another space than the bundle's; the service does not start."""
+
+    code = "space_mismatch"
+    title = "The enrolled people belong to another space"
+
+
+class OverloadedError(FarsightError):
+    """As many requests as allowed are being answered already; try again soon."""
+
+    code = "overloaded"
+    title = "Too many requests at once"
+
+
+class DeadlineExceededError(FarsightError):
+    """The networks did not get to the request's photos in time."""
+
+    code = "deadline_exceeded"
+    title = "The request took too long"
+
+
+class DatabaseBusyError(FarsightError):
+    """No connection or no lock in time; nothing was written."""
+
+    code = "database_busy"
+    title = "The database is busy"
+
+
+class NotReadyError(FarsightError):
+    """A part of the service does not do what it should."""
+
+    code = "not_ready"
+    title = "The service is not ready"
+
+
+class UnauthenticatedError(FarsightError):
+    """No key, or one that is unknown or revoked."""
+
+    code = "unauthenticated"
+    title = "A valid API key is needed"
+
+
+class MissingScopeError(FarsightError):
+    """The key is good, but not for this."""
+
+    code = "missing_scope"
+    title = "The API key lacks a scope"
+
+
+class InvalidRequestError(FarsightError):
+    """Fields that are each valid but make no request together."""
+
+    code = "invalid_request"
+    title = "The request is not valid"
+
+
+class TooManyPhotosError(FarsightError):
+    """More photos in one request than the limit."""
+
+    code = "too_many_photos"
+    title = "Too many photos"
+
+
+class NoFaceError(FarsightError):
+    """A photo that must show a face shows none."""
+
+    code = "no_face"
+    title = "No face was found"
+
+
+class TooFewPhotosError(FarsightError):
+    """Fewer usable photos than needed; `facts["photos"]` tells why, photo by photo."""
+
+    code = "too_few_photos"
+    title = "Too few usable photos"
+
+
+class DuplicatePersonError(FarsightError):
+    """The face already belongs to another user."""
+
+    code = "duplicate_person"
+    title = "This person is already registered"
+
+
+class UserExistsError(FarsightError):
+    """The `user_id` is taken."""
+
+    code = "user_exists"
+    title = "There is already such a user"
+
+
+class UserNotFoundError(FarsightError):
+    """There is no user of this `user_id`."""
+
+    code = "user_not_found"
+    title = "There is no such user"
+
+
+class PhotoNotFoundError(FarsightError):
+    """The user has no photo of this `photo_id`."""
+
+    code = "photo_not_found"
+    title = "There is no such photo"
+
+
+class IdempotencyConflictError(FarsightError):
+    """An `Idempotency-Key` came again with another request."""
+
+    code = "idempotency_conflict"
+    title = "The Idempotency-Key was used for another request"
+
+
+class KeyNotFoundError(FarsightError):
+    """There is no API key of this id."""
+
+    code = "key_not_found"
+    title = "There is no such API key"

@@ -2,9 +2,9 @@
 
 George et al., "EdgeFace: Efficient Face Recognition Model for Edge Devices", T-BIOM 2024
 (arXiv:2307.01838), which is EdgeNeXt (Maaz et al., arXiv:2206.10589) with a 512-d head and, in the
-`gamma` variants, every linear layer outside the head replaced by a low-rank pair (LoRaLin,
-EdgeFace section III-B). Module names follow the published checkpoints, so that those load with
-`strict=True`; that is the only reason for names such as `model.stages.1.blocks.1.gamma_xca`.
+`gamma` variants, every linear layer replaced by a low-rank pair (LoRaLin, EdgeFace section III-B;
+in the published checkpoints the head's too). Module names follow those checkpoints, so that they
+load with `strict=True`; that is the only reason for names like `model.stages.1.blocks.1.gamma_xca`.
 
 Blocks from small to large: LowRankLinear, Mlp, ConvEncoder, PositionalEncoding,
 CrossCovarianceAttention, TransposeEncoder (the paper's SDTA encoder), Stage, EdgeNeXt, EdgeFace.
@@ -235,10 +235,10 @@ class Stage(nn.Module):
 class Head(nn.Module):
     """Global average, layer norm, one linear layer to the embedding."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, rank_ratio: float | None) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels, eps=_NORM_EPS)
-        self.fc = nn.Linear(channels, EMBEDDING_SIZE)
+        self.fc = _linear(channels, EMBEDDING_SIZE, rank_ratio)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(self.norm(x.mean(dim=(2, 3))))
@@ -254,7 +254,7 @@ class EdgeNeXt(nn.Module):
             nn.Conv2d(3, first, 4, stride=4), ChannelNorm(first, eps=_NORM_EPS)
         )
         self.stages = nn.Sequential(*(Stage(variant, index) for index in range(4)))
-        self.head = Head(variant.channels[-1])
+        self.head = Head(variant.channels[-1], variant.rank_ratio)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.stages(self.stem(x)))
