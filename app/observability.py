@@ -1,0 +1,60 @@
+"""What the service tells about itself: log lines, each with the id of its request.
+
+Nothing here, and no log line anywhere, names a user or holds biometric data.
+"""
+
+import logging
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+request_id: ContextVar[str] = ContextVar("request_id", default="-")
+"""The id of the request that is being answered, "-" outside of requests."""
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
+
+
+def new_request_id() -> str:
+    """16 hex digits, random."""
+    return secrets.token_hex(8)
+
+
+def configure_logging(level: str) -> None:
+    """Sends every log line to stderr, once for the process.
+
+    Args:
+        level: Least severe level shown.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.addFilter(_add_request_id)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def _add_request_id(record: logging.LogRecord) -> bool:
+    record.request_id = request_id.get()
+    return True
+
+
+class Stopwatch:
+    """Wall-clock time per stage of one request.
+
+    Attributes:
+        timings_ms: Stage to milliseconds; a stage that ran several times is summed.
+    """
+
+    def __init__(self) -> None:
+        self.timings_ms: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times what runs inside."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent_ms = (time.perf_counter() - start) * 1000
+            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + spent_ms

@@ -1,0 +1,127 @@
+"""The way of one photo: bytes -> image -> faces -> crops and quality -> embeddings."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import LandmarksError
+from app.observability import Stopwatch
+from app.vision.alignment import ARCFACE_TEMPLATE, Crop, align
+from app.vision.detection import DetectionPolicy, find_faces
+from app.vision.detector import Detector, Face
+from app.vision.edgeface import CROP_SIZE_PX
+from app.vision.embedder import Embedder, Route
+from app.vision.image import Image, ImageLimits, decode_image
+from app.vision.quality import Quality, assess
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecognizedFace:
+    """One face of a photo, read to the end.
+
+    Attributes:
+        face: Where it is, in px of the upright photo.
+        crop: Its pixels on the template, and its `face_px`.
+        quality: What the crop is worth.
+        embedding: (512,) float32 of unit length.
+        route: How the crop became the embedding.
+    """
+
+    face: Face
+    crop: Crop
+    quality: Quality
+    embedding: NDArray[np.float32]
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What the networks make of one photo.
+
+    Attributes:
+        faces: Largest first, at most as many as were asked for.
+        faces_found: How many the photo shows.
+        timings_ms: Per stage: decode, detect, align, embed.
+    """
+
+    faces: list[RecognizedFace]
+    faces_found: int
+    timings_ms: dict[str, float]
+
+
+class Recognizer:
+    """Detector and rules for reading photos; blocking, for one thread at a time.
+
+    Args:
+        detector: Finds faces.
+        policy: How large pictures are when the detector sees them.
+        limits: Photos above are not decoded.
+    """
+
+    def __init__(self, detector: Detector, policy: DetectionPolicy, limits: ImageLimits) -> None:
+        self._detector = detector
+        self._policy = policy
+        self._limits = limits
+
+    def recognize(
+        self, photo: bytes, embedder: Embedder, *, max_faces: int, detect: bool = True
+    ) -> Recognition:
+        """Reads a photo.
+
+        Args:
+            photo: JPEG, PNG, WebP, GIF or BMP.
+            embedder: Of the serving that the request has taken.
+            max_faces: The largest so many faces are aligned and embedded.
+            detect: False where the photo is already a face crop as `align` makes them, of any
+                size: it is taken whole, and its side length is its `face_px`.
+
+        Raises:
+            UnreadableImageError: Not an image.
+            ImageTooLargeError: Above the limits.
+        """
+        stopwatch = Stopwatch()
+        with stopwatch.stage("decode"):
+            image = decode_image(photo, self._limits)
+        if detect:
+            with stopwatch.stage("detect"):
+                faces = find_faces(self._detector, image, self._policy)
+            with stopwatch.stage("align"):
+                aligned = _align_all(image, faces)
+        else:
+            aligned = [_whole_photo(image)]
+        largest = sorted(aligned, key=lambda pair: -pair[1].face_px)[:max_faces]
+        with stopwatch.stage("embed"):
+            embeddings, routes = embedder.embed([crop for _, crop in largest])
+        recognized = [
+            RecognizedFace(face, crop, assess(crop, face), embedding, route)
+            for (face, crop), embedding, route in zip(largest, embeddings, routes, strict=True)
+        ]
+        return Recognition(recognized, len(aligned), stopwatch.timings_ms)
+
+
+def _align_all(image: Image, faces: list[Face]) -> list[tuple[Face, Crop]]:
+    """Face and crop of every detection whose landmarks can be a face's."""
+    aligned = []
+    for face in faces:
+        try:
+            aligned.append((face, align(image, face.landmarks)))
+        except LandmarksError:  # the detector was mistaken: there is no face here
+            continue
+    return aligned
+
+
+def _whole_photo(image: Image) -> tuple[Face, Crop]:
+    """A photo that is a crop already, brought to the networks' size."""
+    height, width = image.shape[:2]
+    side_px = float(max(height, width))
+    shrinks = side_px > CROP_SIZE_PX
+    pixels = cv2.resize(
+        image,
+        (CROP_SIZE_PX, CROP_SIZE_PX),
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC,
+    )
+    scale = np.array([width / CROP_SIZE_PX, height / CROP_SIZE_PX], np.float32)
+    face = Face((0.0, 0.0, float(width), float(height)), ARCFACE_TEMPLATE * scale, score=1.0)
+    return face, Crop(np.asarray(pixels, dtype=np.uint8), side_px)

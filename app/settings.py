@@ -1,0 +1,149 @@
+"""The settings tree: read once at the start from the environment, frozen, refused when unsafe.
+
+`FARSIGHT_DEVICE=cpu` sets `device`; two underscores go one level down:
+`FARSIGHT_REGISTRATION__MIN_PHOTOS=5` sets `registration.min_photos`.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SettingsError
+
+_Count = Annotated[int, Field(ge=1)]
+_Seconds = Annotated[float, Field(gt=0, le=600)]
+_Cosine = Annotated[float, Field(gt=0, lt=1)]
+# Under this similarity lie more than one in twenty pairs of strangers (mean 0.012, deviation
+# 0.08 for the stock network): whoever sets it would enrol and name people at random.
+_Threshold = Annotated[float, Field(ge=0.15, lt=1)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LimitSettings(_Group):
+    """What one request, and all of them together, may ask for.
+
+    Attributes:
+        max_body_bytes: Largest request body; it is held in memory.
+        max_photo_bytes: Largest photo.
+        max_photo_pixels: Largest width times height of a photo, read from its header.
+        max_photos: Photos in one request.
+        max_requests: Requests whose photos wait for the networks; one more is answered 503.
+        deadline_s: Seconds that the networks may take for one request, waiting included.
+    """
+
+    max_body_bytes: _Count = 100_000_000
+    max_photo_bytes: _Count = 20_000_000
+    max_photo_pixels: _Count = 40_000_000
+    max_photos: _Count = 20
+    max_requests: _Count = 16
+    deadline_s: _Seconds = 60.0
+
+
+class RegistrationSettings(_Group):
+    """When photos make a user.
+
+    Attributes:
+        min_photos: Usable photos that a user needs.
+        outlier_similarity: A photo whose median similarity to the others is below shows somebody
+            else. Of strangers 1 in 100 pairs are above 0.2.
+    """
+
+    min_photos: _Count = 3
+    outlier_similarity: _Cosine = 0.2
+
+
+class IdentificationSettings(_Group):
+    """When two faces count as one person.
+
+    Attributes:
+        false_accept_rate: The bundle's thresholds for this rate are used.
+        threshold: The similarity used where the bundle has no threshold for a face's size.
+    """
+
+    false_accept_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    threshold: _Threshold = 0.35
+
+
+class ThreadSettings(_Group):
+    """Threads within one call of each library.
+
+    More in OpenCV or onnxruntime only fights with torch for the same cores.
+    """
+
+    torch: _Count = os.cpu_count() or 1
+    opencv: _Count = 1
+    onnxruntime: _Count = 1
+
+
+class DatabaseSettings(_Group):
+    """Where the rows are.
+
+    Attributes:
+        url: SQLAlchemy's form; only SQLite until PostgreSQL arrives.
+        pool_size: Connections for reading. Writing has one of its own.
+        timeout_s: Seconds to wait for a connection or a lock; then the answer is 503.
+    """
+
+    url: Annotated[str, Field(pattern=r"^sqlite\+aiosqlite:///.+$")] = (
+        "sqlite+aiosqlite:///data/farsight.db"
+    )
+    pool_size: _Count = 5
+    timeout_s: _Seconds = 5.0
+
+
+class Settings(BaseSettings):
+    """All settings of the service.
+
+    Attributes:
+        bundles: The folder of bundles.
+        bundle: Which of them to serve, until somebody is enrolled; from then on the database
+            says which.
+        device: `auto` takes a GPU when there is one; `cuda` without one refuses to start.
+        detector: `auto` takes YuNet when its file is there, else CenterFace.
+        detectors: The folder of the detectors' files.
+        quality: Limits of `app.vision.quality.QualityLimits` to set otherwise, by name.
+        detection: Values of `app.vision.detection.DetectionPolicy` to set otherwise.
+        retain_crops: Keep the crops of enrolled photos, which re-embedding needs.
+        docs: Serve the interactive documentation at /docs.
+        log_level: Least severe messages that are logged.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="FARSIGHT_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    bundles: Path = Path("weights")
+    bundle: str = "farsight-xxs"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    detector: Literal["auto", "yunet", "centerface"] = "auto"
+    detectors: Path = Path("data/detectors")
+    quality: dict[str, float] = {}
+    detection: dict[str, float] = {}
+    retain_crops: bool = True
+    docs: bool = True
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    database: DatabaseSettings = DatabaseSettings()
+    limits: LimitSettings = LimitSettings()
+    registration: RegistrationSettings = RegistrationSettings()
+    identification: IdentificationSettings = IdentificationSettings()
+    threads: ThreadSettings = ThreadSettings()
+
+    @classmethod
+    def read(cls) -> Self:
+        """Reads the environment.
+
+        Raises:
+            SettingsError: A value out of its range; the sentence names it.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            name = "__".join(str(part) for part in first["loc"]).upper()
+            raise SettingsError(f"FARSIGHT_{name}: {first['msg']}.") from error
