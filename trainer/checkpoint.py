@@ -4,9 +4,9 @@ There is no random state among it: all chance depends on (seed, epoch, index), s
 """
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -39,13 +39,9 @@ class Place:
 class _Stored(TypedDict):
     fits: str
     stage: str
-    epoch: int
-    step: int
-    sums: dict[str, float]
-    best_score: float
-    best: dict[str, Tensor]
+    place: dict[str, Any]
     module: dict[str, Tensor]
-    optimizer: dict[str, object]
+    optimizer: dict[str, Any]
 
 
 class Checkpoint:
@@ -79,18 +75,14 @@ class Checkpoint:
             return Place()
         stage.load_state_dict(stored["module"])
         optimizer.load_state_dict(stored["optimizer"])
-        return Place(*(stored[key] for key in ("epoch", "step", "sums", "best_score", "best")))  # type: ignore[literal-required]
+        return Place(**stored["place"])
 
     def save(self, name: str, stage: nn.Module, optimizer: Optimizer, place: Place) -> None:
         """Writes beside the old one, then takes its place: a crash leaves one of the two."""
         stored = _Stored(
             fits=self._fits,
             stage=name,
-            epoch=place.epoch,
-            step=place.step,
-            sums=place.sums,
-            best_score=place.best_score,
-            best=place.best,
+            place={entry.name: getattr(place, entry.name) for entry in fields(place)},
             module=stage.state_dict(),
             optimizer=optimizer.state_dict(),
         )

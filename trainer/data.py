@@ -48,12 +48,15 @@ class CropSet:
         return len(self.files)
 
     @property
+    def data_list(self) -> str:
+        """Digest and name of every file, a line each."""
+        pairs = sorted(zip(self.files, self.digests, strict=True))
+        return "".join(f"{digest}  {file}\n" for file, digest in pairs)
+
+    @property
     def data_list_sha256(self) -> str:
         """One hash over all names and contents."""
-        lines = (
-            f"{digest}  {file}\n" for digest, file in zip(self.digests, self.files, strict=True)
-        )
-        return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+        return hashlib.sha256(self.data_list.encode()).hexdigest()
 
 
 def load_crops(

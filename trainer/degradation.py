@@ -15,6 +15,7 @@ Pixels = NDArray[np.uint8]
 
 SIZE_PX = 112
 _CENTRE = (SIZE_PX - 1) / 2
+_ISOTROPIC, _, _MOTION = range(3)
 _DOWNSAMPLERS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
 _DOWNSAMPLER_ODDS = (0.5, 0.2, 0.2, 0.1)
 
@@ -62,8 +63,7 @@ def shrink_and_enlarge(crop: Pixels, face_px: int, downsampler: int = cv2.INTER_
     Returns:
         (112, 112, 3) uint8 RGB.
     """
-    small = cv2.resize(crop, (face_px, face_px), interpolation=downsampler)
-    return _enlarge(small)
+    return _enlarge(_shrink(crop, face_px, downsampler))
 
 
 def degrade(
@@ -89,11 +89,11 @@ def degrade(
     if rng.random() < settings.blurred:
         view = _blur(view, face_px, rng)
     downsampler = int(rng.choice(_DOWNSAMPLERS, p=_DOWNSAMPLER_ODDS))
-    small = cv2.resize(view, (face_px, face_px), interpolation=downsampler)
+    small = _shrink(view, face_px, downsampler)
     if rng.random() < settings.relit:
         small = _relight(small, rng)
     if rng.random() < settings.grey:
-        small = cv2.cvtColor(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        small = _pixels(cv2.cvtColor(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
     if rng.random() < settings.noisy:
         noise = rng.normal(0, rng.uniform(1, 10), small.shape)
         small = _to_bytes(small + noise)
@@ -102,15 +102,20 @@ def degrade(
     return _enlarge(small), crop
 
 
-def _enlarge(small: NDArray[np.uint8]) -> Pixels:
+def _shrink(crop: Pixels, face_px: int, downsampler: int) -> Pixels:
+    return _pixels(cv2.resize(crop, (face_px, face_px), interpolation=downsampler))
+
+
+def _enlarge(small: Pixels) -> Pixels:
     return _pixels(cv2.resize(small, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_CUBIC))
 
 
 def _pixels(image: object) -> Pixels:
-    return np.asarray(image, dtype=np.uint8)
+    pixels: Pixels = np.asarray(image, dtype=np.uint8)
+    return pixels
 
 
-def _to_bytes(values: NDArray[np.float64]) -> Pixels:
+def _to_bytes(values: NDArray[np.floating]) -> Pixels:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
@@ -120,7 +125,7 @@ def _misalign(crop: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
     shift = rng.normal(0, min(0.35 * source_px, 3.0), size=2)
     angle, scale = rng.normal(0, 2.0), math.exp(rng.normal(0, 0.03))
     matrix = cv2.getRotationMatrix2D((_CENTRE, _CENTRE), angle, scale)
-    matrix[:, 2] += shift
+    matrix[:, 2] = matrix[:, 2] + shift
     return _pixels(
         cv2.warpAffine(
             crop,
@@ -137,8 +142,8 @@ def _blur(view: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
     source_px = SIZE_PX / face_px
     across = rng.uniform(0.2, 0.8) * source_px
     kind = rng.integers(3)
-    along = across if kind == 0 else across * rng.uniform(1.0, 2.5)
-    if kind == 2:  # motion: long in one direction, sharp in the other  # noqa: PLR2004
+    along = across if kind == _ISOTROPIC else across * rng.uniform(1.0, 2.5)
+    if kind == _MOTION:
         across = 0.1 * source_px
     angle = rng.uniform(0, math.pi)
     radius = max(1, math.ceil(2.5 * along))
@@ -149,12 +154,14 @@ def _blur(view: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
     return _pixels(cv2.filter2D(view, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE))
 
 
-def _relight(small: NDArray[np.uint8], rng: np.random.Generator) -> Pixels:
+def _relight(small: Pixels, rng: np.random.Generator) -> Pixels:
     contrast, brightness = rng.uniform(0.7, 1.3), rng.uniform(-30, 30)
     return _to_bytes((small.astype(np.float64) - 127.5) * contrast + 127.5 + brightness)
 
 
-def _compress(small: NDArray[np.uint8], quality: int) -> Pixels:
+def _compress(small: Pixels, quality: int) -> Pixels:
     # JPEG wants BGR; the channels are swapped back at once.
     _, encoded = cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return _pixels(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[:, :, ::-1])
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return _pixels(decoded[:, :, ::-1])

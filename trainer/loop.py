@@ -16,7 +16,7 @@ from threading import Event
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from app.vision.dsr import DSR
@@ -146,10 +146,7 @@ def fit(course: Course, stage: Stage) -> None:
                     raise StoppedError("A checkpoint was written; --resume goes on from there.")
 
             bar.remove_task(task)
-            means = {
-                name: float(fabric.all_reduce(torch.tensor(value), reduce_op="mean"))
-                for name, value in _means(place).items()
-            }
+            means = _over_processes(fabric, _means(place))
             scores = course.validation.scores(stage.edgeface, stage.dsr)
             fabric.print(epoch_lines(place.epoch, stage.epochs, means, scores))
             if log:
@@ -209,6 +206,12 @@ def ctrl_c_noticed() -> Iterator[Event]:
 
 def _means(place: Place) -> dict[str, float]:
     return {name: total / place.step for name, total in place.sums.items()}
+
+
+def _over_processes(fabric: Fabric, means: dict[str, float]) -> dict[str, float]:
+    reduced = fabric.all_reduce(torch.tensor(list(means.values())), reduce_op="mean")
+    assert isinstance(reduced, Tensor)
+    return dict(zip(means, reduced.tolist(), strict=True))
 
 
 def _is_watched(fabric: Fabric) -> bool:

@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
+from torch import Tensor
 
 from app.errors import BundleError
 from app.vision.bundle import load_bundle
@@ -63,11 +65,12 @@ def _write(path: Path, network: DSR | EdgeFace, architecture: str) -> None:
     incoming.replace(path)
 
 
-def _read(path: Path):  # type: ignore[no-untyped-def]
+def _read(path: Path) -> tuple[Any, dict[str, Tensor]]:
+    """The architecture that a run's file names (what JSON holds), and its tensors."""
     try:
+        tensors = safetensors.torch.load_file(path)
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError) as error:
         raise BundleError(f"{path} is not a safetensors file of a run.") from error
     return json.loads(metadata[_ARCHITECTURE]), tensors

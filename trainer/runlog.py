@@ -19,7 +19,7 @@ class RunLog:
 
     def __init__(self, folder: Path) -> None:
         self._file = (folder / "metrics.jsonl").open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+        self._events = SummaryWriter(str(folder / "tensorboard"))
 
     def write(self, stage: str, epoch: int, step: int, values: Mapping[str, float]) -> None:
         """One record; `step` counts from the start of the stage."""
@@ -27,12 +27,12 @@ class RunLog:
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()
         for name, value in values.items():
-            self._events.add_scalar(f"{stage}/{name}", value, step)  # type: ignore[no-untyped-call]
+            self._events.add_scalar(f"{stage}/{name}", value, step)
 
     def close(self) -> None:
         """Flushes both."""
         self._file.close()
-        self._events.close()  # type: ignore[no-untyped-call]
+        self._events.close()
 
 
 def epoch_lines(epoch: int, epochs: int, losses: Mapping[str, float], scores: Scores) -> str:

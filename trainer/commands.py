@@ -1,0 +1,210 @@
+"""The two training commands: what they take, what they refuse before any work, what they leave."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import torch
+import typer
+from lightning_fabric import Fabric
+
+from app.errors import DeviceError
+from trainer.config import Config, DsrConfig, Engine, FinetuneConfig, to_json
+from trainer.data import CropSet, load_crops, refuse_overlap
+from trainer.errors import RunError
+from trainer.loop import finetune as run_finetune
+from trainer.loop import train_dsr
+from trainer.networks import read_dsr, read_edgeface
+
+CONFIG_NAME = "config.json"
+DATA_LIST_NAME = "data_list.txt"
+
+Run = Annotated[Path, typer.Option(help="Folder of this run; made here, must not exist yet.")]
+TrainDir = Annotated[
+    list[Path],
+    typer.Option(help="Aligned 112x112 crops, a folder per person, sharp. May be repeated."),
+]
+SoftDir = Annotated[
+    list[Path] | None,
+    typer.Option(help="The same from soft sources: trains identity, never pixels."),
+]
+UnnamedDir = Annotated[list[Path] | None, typer.Option(help="Sharp crops of people without names.")]
+ValDir = Annotated[Path, typer.Option(help="People who are not trained on, a folder each.")]
+EdgeFacePath = Annotated[
+    Path, typer.Option(help="A bundle, a run, or a published .pt: the network to start from.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Precision = Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Faces per step, over all processes.")]
+Seed = Annotated[int, typer.Option(help="Decides weights, order and degradation.")]
+MinFacePx = Annotated[float, typer.Option(min=6, max=112, help="Smallest face drawn.")]
+MaxFacePx = Annotated[float, typer.Option(min=6, max=112, help="Largest face drawn.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where --run stopped.")]
+SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="Leave out bad files.")]
+
+
+def dsr(
+    run: Run,
+    train_dir: TrainDir,
+    val_dir: ValDir,
+    edgeface: EdgeFacePath,
+    soft_dir: SoftDir = None,
+    unnamed_dir: UnnamedDir = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the crops.")] = 4,
+    learning_rate: Annotated[float, typer.Option(help="Peak.")] = 1e-3,
+    identity_weight: Annotated[float, typer.Option(min=0, help="Of 1 - cosine.")] = 1.0,
+    pixel_weight: Annotated[float, typer.Option(min=0, help="Of the pixel difference.")] = 1.0,
+    channels: Annotated[int, typer.Option(min=8, help="Width of DSR.")] = 64,
+    blocks: Annotated[int, typer.Option(min=1, help="Residual blocks of DSR.")] = 4,
+    batch_size: BatchSize = 32,
+    min_face_px: MinFacePx = 10.0,
+    max_face_px: MaxFacePx = 48.0,
+    device: Device = "auto",
+    precision: Precision = "bf16-mixed",
+    seed: Seed = 1,
+    resume: Resume = False,
+    skip_unreadable: SkipUnreadable = False,
+) -> None:
+    """Train DSR: restore faces so that EdgeFace, which stands still, knows them.
+
+    Leaves dsr.safetensors in --run, for `finetune --dsr`.
+    """
+    engine = _engine(device, precision, seed, batch_size, min_face_px, max_face_px)
+    config = DsrConfig(
+        epochs=epochs,
+        learning_rate=learning_rate,
+        identity_weight=identity_weight,
+        pixel_weight=pixel_weight,
+        channels=channels,
+        blocks=blocks,
+        engine=engine,
+    )
+    fabric = launch(engine)
+    start = read_edgeface(edgeface)
+    train, val = _read_data(train_dir, soft_dir, unnamed_dir, val_dir, skip_unreadable)
+    open_run(fabric, run, config, train, resume)
+    train_dsr(fabric, run, config, start, train, val)
+
+
+def finetune(
+    run: Run,
+    train_dir: TrainDir,
+    val_dir: ValDir,
+    edgeface: EdgeFacePath,
+    dsr: Annotated[Path, typer.Option(help="A bundle, or a run of `dsr`.")],
+    soft_dir: SoftDir = None,
+    unnamed_dir: UnnamedDir = None,
+    stage1_epochs: Annotated[int, typer.Option(min=0, help="Of the head alone.")] = 5,
+    stage2_epochs: Annotated[int, typer.Option(min=1, help="Of everything.")] = 30,
+    contrastive_weight: Annotated[
+        float, typer.Option(min=0, help="w, of 1 - cosine(DSR embedding, sharp embedding).")
+    ] = 0.3,
+    classification_weight: Annotated[float, typer.Option(min=0, help="Of ArcFace.")] = 1.0,
+    distillation_weight: Annotated[
+        float, typer.Option(min=0, help="Of 1 - cosine to what the stock network says.")
+    ] = 10.0,
+    pixel_weight: Annotated[float, typer.Option(min=0, help="Of the pixel difference.")] = 1.0,
+    backbone_learning_rate: Annotated[float, typer.Option(help="Peak for EdgeFace.")] = 3e-4,
+    dsr_learning_rate: Annotated[float, typer.Option(help="Peak for DSR; 0 freezes it.")] = 3e-4,
+    head_learning_rate: Annotated[float, typer.Option(help="Peak for the head.")] = 1e-2,
+    arcface_scale: Annotated[float, typer.Option(help="s.")] = 64.0,
+    arcface_margin: Annotated[float, typer.Option(help="m, radians.")] = 0.5,
+    batch_size: BatchSize = 32,
+    min_face_px: MinFacePx = 10.0,
+    max_face_px: MaxFacePx = 48.0,
+    device: Device = "auto",
+    precision: Precision = "bf16-mixed",
+    seed: Seed = 1,
+    resume: Resume = False,
+    skip_unreadable: SkipUnreadable = False,
+) -> None:
+    """Fine-tune EdgeFace on what DSR restores: the ArcFace head first, then everything.
+
+    Leaves edgeface.safetensors and dsr.safetensors in --run, for `publish`.
+    """
+    engine = _engine(device, precision, seed, batch_size, min_face_px, max_face_px)
+    config = FinetuneConfig(
+        stage1_epochs=stage1_epochs,
+        stage2_epochs=stage2_epochs,
+        contrastive_weight=contrastive_weight,
+        classification_weight=classification_weight,
+        distillation_weight=distillation_weight,
+        pixel_weight=pixel_weight,
+        backbone_learning_rate=backbone_learning_rate,
+        dsr_learning_rate=dsr_learning_rate,
+        head_learning_rate=head_learning_rate,
+        arcface_scale=arcface_scale,
+        arcface_margin=arcface_margin,
+        engine=engine,
+    )
+    fabric = launch(engine)
+    start, restorer = read_edgeface(edgeface), read_dsr(dsr)
+    train, val = _read_data(train_dir, soft_dir, unnamed_dir, val_dir, skip_unreadable)
+    open_run(fabric, run, config, train, resume)
+    run_finetune(fabric, run, config, start, restorer, train, val)
+
+
+def launch(engine: Engine) -> Fabric:
+    """Fabric on the device asked for, over the processes that torchrun started.
+
+    Raises:
+        DeviceError: `cuda` was asked for and there is none.
+    """
+    if engine.device not in {"auto", "cpu", "cuda"}:
+        raise DeviceError(f"There is no device {engine.device!r}; take auto, cpu or cuda.")
+    cuda = torch.cuda.is_available()
+    if engine.device == "cuda" and not cuda:
+        raise DeviceError("--device cuda: torch sees no GPU on this machine; take cpu or auto.")
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    # Two thread pools on the same cores slow each other down.
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes))
+    cv2.setNumThreads(1)
+    fabric = Fabric(
+        accelerator="cuda" if cuda and engine.device != "cpu" else "cpu",
+        devices=processes,
+        strategy="ddp" if processes > 1 else "auto",
+        precision=engine.precision,  # type: ignore[arg-type]  # checked by Fabric
+    )
+    fabric.launch()
+    return fabric
+
+
+def open_run(fabric: Fabric, run: Path, config: Config, train: CropSet, resume: bool) -> None:
+    """Makes the run's folder, after everything that could be refused was.
+
+    Raises:
+        RunError: It exists and --resume was not given, or the other way round.
+    """
+    if resume and not (run / CONFIG_NAME).is_file():
+        raise RunError(f"There is no run in {run} to resume.")
+    if not resume and run.exists():
+        raise RunError(f"{run} exists; --resume goes on with it.")
+    fabric.barrier()
+    if fabric.is_global_zero:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / CONFIG_NAME).write_text(to_json(config), encoding="utf-8")
+        (run / DATA_LIST_NAME).write_text(train.data_list, encoding="utf-8")
+    fabric.barrier()
+
+
+def _engine(
+    device: str, precision: str, seed: int, batch_size: int, min_face_px: float, max_face_px: float
+) -> Engine:
+    plain = Engine(device=device, precision=precision, seed=seed, batch_size=batch_size)
+    degradation = replace(plain.degradation, min_face_px=min_face_px, max_face_px=max_face_px)
+    return replace(plain, degradation=degradation)
+
+
+def _read_data(
+    people: list[Path],
+    soft: list[Path] | None,
+    unnamed: list[Path] | None,
+    val_dir: Path,
+    skip_unreadable: bool,
+) -> tuple[CropSet, CropSet]:
+    train = load_crops(people, soft or [], unnamed or [], skip_unreadable)
+    val = load_crops([val_dir], skip_unreadable=skip_unreadable)
+    refuse_overlap(train, val)
+    return train, val
