@@ -197,10 +197,3 @@ class KeyNotFoundError(FarsightError):
 
     code = "key_not_found"
     title = "There is no such API key"
-
-
-class EvaluationError(FarsightError):
-    """Photos, pairs or options from which no figure can be computed."""
-
-    code = "evaluation_invalid"
-    title = "The evaluation cannot be done"

@@ -45,11 +45,11 @@ class PairCounts:
     """Genuine and impostor similarities, counted.
 
     Args:
-        groups: How many groups of people there are.
+        groups: How many groups of people there are, MAX_GROUPS at most.
     """
 
     def __init__(self, groups: int) -> None:
-        self._groups = groups
+        self.groups = groups
         self._fine_genuine = np.zeros(_FINE_BINS, dtype=np.int64)
         self._fine_impostor = np.zeros(_FINE_BINS, dtype=np.int64)
         self._genuine = np.zeros(groups * _COARSE_BINS, dtype=np.int64)
@@ -85,7 +85,7 @@ class PairCounts:
         """
         fine = _bins(similarities)
         self._fine_impostor += np.bincount(fine, minlength=_FINE_BINS)
-        _count_into(self._impostor, groups * self._groups + other_groups, fine)
+        _count_into(self._impostor, groups * self.groups + other_groups, fine)
         comparable = similarities[similarities > NOT_COMPARABLE].astype(np.float64)
         self._impostor_sums += (comparable.size, comparable.sum(), (comparable**2).sum())
 
@@ -99,9 +99,11 @@ class PairCounts:
         """Impostor pairs so far."""
         return int(self._fine_impostor.sum())
 
-    def impostor_mean_and_std(self) -> tuple[float, float]:
-        """Of the impostor pairs in which both faces were found."""
+    def impostor_mean_and_std(self) -> tuple[float, float] | None:
+        """Of the impostor pairs in which both faces were found; None if there are none."""
         count, total, squares = self._impostor_sums
+        if not count:
+            return None
         mean = total / count
         return float(mean), float(np.sqrt(max(squares / count - mean**2, 0.0)))
 
@@ -111,7 +113,7 @@ class PairCounts:
 
     def histograms(self) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
         """Bin edges (n + 1,), genuine counts (n,), impostor counts (n,), in bins of 2^-10."""
-        genuine = self._genuine.reshape(self._groups, _COARSE_BINS).sum(axis=0)
+        genuine = self._genuine.reshape(self.groups, _COARSE_BINS).sum(axis=0)
         impostor = self._impostor.reshape(-1, _COARSE_BINS).sum(axis=0)
         return _COARSE_EDGES, genuine, impostor
 
@@ -123,8 +125,8 @@ class PairCounts:
         the other (the two-way bootstrap of Owen, "The pigeonhole bootstrap", 2007). Samples
         without genuine or without impostor pairs are left out.
         """
-        weights = resampling_weights(self._groups)
-        genuine = weights @ self._genuine.reshape(self._groups, _COARSE_BINS)
+        weights = resampling_weights(self.groups)
+        genuine = weights @ self._genuine.reshape(self.groups, _COARSE_BINS)
         products = (weights[:, :, None] * weights[:, None, :]).reshape(len(weights), -1)
         impostor = products @ self._impostor.reshape(-1, _COARSE_BINS)
         for of_genuine, of_impostor in zip(genuine, impostor, strict=True):
