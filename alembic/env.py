@@ -1,0 +1,30 @@
+"""Runs migrations on the connection that `app.db.migration` hands over."""
+
+from typing import Literal
+
+from sqlalchemy.types import TypeEngine
+
+from alembic import context
+from app.db.tables import Table
+from app.db.types import UtcDateTime, Vector
+
+_PLAIN = {Vector: "sa.LargeBinary()", UtcDateTime: "sa.DateTime()"}
+
+
+def _render(kind: str, item: object, _context: object) -> str | Literal[False]:
+    """Migrations name plain types: they must still run when our own types have changed."""
+    if kind == "type" and isinstance(item, TypeEngine):
+        return _PLAIN.get(type(item), False)
+    return False
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Table.metadata,
+    render_item=_render,
+    # SQLite alters tables by copying them.
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

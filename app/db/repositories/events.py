@@ -1,0 +1,33 @@
+"""Rows of audit events and of answers kept for retries."""
+
+from app.db.session import ReadSession, WriteSession
+from app.db.tables import AuditEvent, JsonObject, StoredAnswer
+
+
+async def record(
+    session: WriteSession, actor: str, action: str, subject: str, detail: JsonObject
+) -> None:
+    """Notes who did what to whom.
+
+    Args:
+        session: The transaction that does it.
+        actor: The id of an API key, or "command-line".
+        action: Such as "user.registered".
+        subject: A `user_id` or key id.
+        detail: Figures, never biometric data.
+    """
+    session.add(AuditEvent(actor=actor, action=action, subject=subject, detail=detail))
+    await session.flush()
+
+
+async def find_answer(
+    session: ReadSession, api_key: str, idempotency_key: str
+) -> StoredAnswer | None:
+    """The answer that a request with this Idempotency-Key was given."""
+    return await session.get(StoredAnswer, (api_key, idempotency_key))
+
+
+async def add_answer(session: WriteSession, answer: StoredAnswer) -> None:
+    """Keeps an answer for retries."""
+    session.add(answer)
+    await session.flush()

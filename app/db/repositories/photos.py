@@ -1,0 +1,62 @@
+"""Rows of photos and their embeddings."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import delete, select
+
+from app.db.session import ReadSession, WriteSession
+from app.db.tables import Embedding, Photo, User
+from app.errors import PhotoNotFoundError
+
+
+async def of_user(session: ReadSession, user: User) -> Sequence[Photo]:
+    """A user's photos, oldest first."""
+    found = await session.scalars(
+        select(Photo).where(Photo.user == user.id).order_by(Photo.created_at, Photo.id)
+    )
+    return found.all()
+
+
+async def hashes(session: ReadSession, user: User) -> set[str]:
+    """SHA-256 of every upload that is stored for a user."""
+    return set(await session.scalars(select(Photo.sha256).where(Photo.user == user.id)))
+
+
+async def embeddings(
+    session: ReadSession, user: User, space_id: str
+) -> Sequence[NDArray[np.float32]]:
+    """The embeddings of a user's photos in one space, (512,) each."""
+    found = await session.scalars(
+        select(Embedding.vector)
+        .join(Photo, Photo.id == Embedding.photo)
+        .where(Photo.user == user.id, Embedding.space_id == space_id)
+        .order_by(Photo.created_at, Photo.id)
+    )
+    return found.all()
+
+
+async def add(
+    session: WriteSession, photo: Photo, space_id: str, vector: NDArray[np.float32]
+) -> None:
+    """Adds a photo and its embedding."""
+    session.add(photo)
+    await session.flush()
+    session.add(Embedding(photo=photo.id, space_id=space_id, vector=vector))
+    await session.flush()
+
+
+async def erase(session: WriteSession, user: User, photo_id: UUID) -> None:
+    """Deletes a user's photo; its embeddings go with the row.
+
+    Raises:
+        PhotoNotFoundError: The user has no such photo.
+    """
+    deleted = await session.scalars(
+        delete(Photo).where(Photo.id == photo_id, Photo.user == user.id).returning(Photo.id)
+    )
+    if deleted.one_or_none() is None:
+        raise PhotoNotFoundError(f"User {user.user_id!r} has no photo {photo_id}.")
+    session.erases = True

@@ -1,0 +1,39 @@
+"""The row that says which bundle serves and how often the gallery has changed."""
+
+from sqlalchemy import select, update
+
+from app.db.session import ReadSession, WriteSession
+from app.db.tables import BundleRow, Pointer
+
+_ROW = 1
+
+
+async def active_bundle(session: ReadSession) -> BundleRow | None:
+    """The bundle that serves; None before the first start."""
+    return await session.scalar(
+        select(BundleRow).join(Pointer, Pointer.active_bundle == BundleRow.name)
+    )
+
+
+async def activate(session: WriteSession, name: str, space_id: str) -> None:
+    """Points to a bundle; the gallery's revision goes on."""
+    await session.merge(BundleRow(name=name, space_id=space_id))
+    await session.flush()
+    await session.merge(Pointer(id=_ROW, active_bundle=name))
+    await session.flush()
+
+
+async def gallery_revision(session: ReadSession) -> int:
+    """How often the gallery has changed so far."""
+    return await session.scalar(select(Pointer.gallery_revision)) or 0
+
+
+async def count_gallery_change(session: WriteSession) -> int:
+    """Notes one more change of the gallery and returns its revision."""
+    revision: int | None = await session.scalar(
+        update(Pointer)
+        .values(gallery_revision=Pointer.gallery_revision + 1)
+        .returning(Pointer.gallery_revision)
+    )
+    assert revision is not None, "the pointer is set at the start"
+    return revision

@@ -1,0 +1,106 @@
+"""Rows of users and their templates."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
+
+from app.db.session import ReadSession, WriteSession
+from app.db.tables import JsonObject, Photo, Template, User
+from app.errors import UserExistsError, UserNotFoundError
+
+
+async def find(session: ReadSession, user_id: str) -> User:
+    """A user's row.
+
+    Raises:
+        UserNotFoundError: There is none.
+    """
+    user = await session.scalar(select(User).where(User.user_id == user_id))
+    if user is None:
+        raise UserNotFoundError(f"There is no user {user_id!r}.", user_id=user_id)
+    return user
+
+
+async def exists(session: ReadSession, user_id: str) -> bool:
+    """Whether a `user_id` is taken."""
+    return await session.scalar(select(User.id).where(User.user_id == user_id)) is not None
+
+
+async def page(session: ReadSession, after_id: int, limit: int) -> Sequence[tuple[User, int]]:
+    """Users in the order of registration, each with the number of photos.
+
+    Args:
+        session: Reads.
+        after_id: The row id before the page; 0 for the first page.
+        limit: Largest number of users.
+    """
+    photo_count = select(func.count()).where(Photo.user == User.id).scalar_subquery()
+    found = await session.execute(
+        select(User, photo_count).where(User.id > after_id).order_by(User.id).limit(limit)
+    )
+    return [(user, count) for user, count in found]
+
+
+async def names(session: ReadSession, user_ids: set[str]) -> dict[str, str | None]:
+    """`user_id` to display name, of those that exist."""
+    found = await session.execute(
+        select(User.user_id, User.display_name).where(User.user_id.in_(user_ids))
+    )
+    return dict(found.tuples().all())
+
+
+async def add(
+    session: WriteSession, user_id: str, display_name: str | None, details: JsonObject
+) -> User:
+    """Adds a user.
+
+    Raises:
+        UserExistsError: The `user_id` is taken, be it since a moment ago.
+    """
+    user = User(user_id=user_id, display_name=display_name, details=details)
+    session.add(user)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise UserExistsError(f"There is already a user {user_id!r}.", user_id=user_id) from error
+    return user
+
+
+async def erase(session: WriteSession, user: User) -> None:
+    """Deletes a user; photos, embeddings, templates and stored answers go with the row."""
+    await session.execute(delete(User).where(User.id == user.id))
+    session.erases = True
+
+
+async def put_template(
+    session: WriteSession,
+    user: User,
+    space_id: str,
+    vector: NDArray[np.float32],
+    photo_count: int,
+) -> None:
+    """Adds a user's template of a space or takes it in place of the former one."""
+    await session.merge(
+        Template(user=user.id, space_id=space_id, vector=vector, photo_count=photo_count)
+    )
+    await session.flush()
+
+
+async def templates(session: ReadSession, space_id: str) -> list[tuple[str, NDArray[np.float32]]]:
+    """`user_id` and template of everybody who has one in a space."""
+    found = await session.execute(
+        select(User.user_id, Template.vector)
+        .join(Template, Template.user == User.id)
+        .where(Template.space_id == space_id)
+    )
+    return [(user_id, vector) for user_id, vector in found]
+
+
+async def count_outside_space(session: ReadSession, space_id: str) -> int:
+    """How many users have no template in a space."""
+    inside = select(Template.user).where(Template.space_id == space_id)
+    count = await session.scalar(select(func.count(User.id)).where(User.id.not_in(inside)))
+    return count or 0

@@ -1,0 +1,147 @@
+"""The tables (design, section 7). Rows are the truth; galleries are made from them."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import JSON, ForeignKey, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from app.db.types import UtcDateTime, Vector
+
+# Any: what JSON columns hold is decided, and typed, by those who write and read them.
+JsonObject = dict[str, Any]
+
+# Without names of their own, constraints could not be changed by later migrations.
+_NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def utc_now() -> datetime:
+    """Now, with its time zone."""
+    return datetime.now(UTC)
+
+
+class Table(DeclarativeBase):
+    """Parent of all tables."""
+
+    metadata = MetaData(naming_convention=_NAMING)
+
+
+class User(Table):
+    """A registered person, under the name that the client chose."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(64), unique=True)
+    display_name: Mapped[str | None] = mapped_column(String(200))
+    # `metadata` is taken by SQLAlchemy in Python, not in the database.
+    details: Mapped[JsonObject] = mapped_column("metadata", JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class Photo(Table):
+    """An accepted photo: its crop, never the photo itself."""
+
+    __tablename__ = "photos"
+    # The same upload counts once per user.
+    __table_args__ = (UniqueConstraint("user", "sha256"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    crop_png: Mapped[bytes | None] = mapped_column(LargeBinary)
+    face_px: Mapped[float]
+    quality: Mapped[JsonObject] = mapped_column(JSON)
+    sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Embedding(Table):
+    """A photo's embedding in one space."""
+
+    __tablename__ = "embeddings"
+
+    photo: Mapped[UUID] = mapped_column(
+        ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True
+    )
+    space_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    vector: Mapped[NDArray[np.float32]] = mapped_column(Vector)
+
+
+class Template(Table):
+    """A user's mean embedding in one space."""
+
+    __tablename__ = "templates"
+
+    user: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    space_id: Mapped[str] = mapped_column(String(16), primary_key=True, index=True)
+    vector: Mapped[NDArray[np.float32]] = mapped_column(Vector)
+    photo_count: Mapped[int]
+
+
+class BundleRow(Table):
+    """A bundle that has served."""
+
+    __tablename__ = "bundles"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    space_id: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Pointer(Table):
+    """One row: which bundle serves, and how often the gallery has changed."""
+
+    __tablename__ = "pointer"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    active_bundle: Mapped[str] = mapped_column(ForeignKey("bundles.name"))
+    gallery_revision: Mapped[int] = mapped_column(default=0)
+
+
+class ApiKey(Table):
+    """A key's public half and the hash of its secret half."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    label: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class AuditEvent(Table):
+    """Who did what to whom; no biometric data, and kept when its subject is erased."""
+
+    __tablename__ = "audit_events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    actor: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(64))
+    detail: Mapped[JsonObject] = mapped_column(JSON)
+
+
+class StoredAnswer(Table):
+    """The answer to a request with an Idempotency-Key; erased with the user whom it tells of."""
+
+    __tablename__ = "stored_answers"
+
+    api_key: Mapped[str] = mapped_column(ForeignKey("api_keys.id"), primary_key=True)
+    idempotency_key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    request_sha256: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[JsonObject] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
