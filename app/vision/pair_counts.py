@@ -10,6 +10,7 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,21 @@ def resampling_weights(groups: int) -> NDArray[np.float64]:
     return drawn.astype(np.float64)
 
 
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counted similarities: bin k holds `edges[k] <= similarity < edges[k + 1]`.
+
+    Attributes:
+        edges: (n + 1,) ascending.
+        genuine: (n,) pairs of one person; those that cannot be compared are in the first bin.
+        impostor: (n,) pairs of two people, likewise.
+    """
+
+    edges: Floats
+    genuine: NDArray[np.int64]
+    impostor: NDArray[np.int64]
+
+
 class PairCounts:
     """Genuine and impostor similarities, counted.
 
@@ -57,9 +73,7 @@ class PairCounts:
         # Over the comparable impostor pairs: how many, their sum, their sum of squares.
         self._impostor_sums = np.zeros(3)
 
-    def add_genuine(
-        self, similarities: NDArray[np.floating], groups: NDArray[np.integer]
-    ) -> None:
+    def add_genuine(self, similarities: NDArray[np.floating], groups: NDArray[np.integer]) -> None:
         """Counts pairs of one person each.
 
         Args:
@@ -111,11 +125,13 @@ class PairCounts:
         """The ROC of all pairs; thresholds are multiples of 2^-20."""
         return roc_from_counts(_FINE_EDGES, self._fine_genuine, self._fine_impostor)
 
-    def histograms(self) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
-        """Bin edges (n + 1,), genuine counts (n,), impostor counts (n,), in bins of 2^-10."""
-        genuine = self._genuine.reshape(self.groups, _COARSE_BINS).sum(axis=0)
-        impostor = self._impostor.reshape(-1, _COARSE_BINS).sum(axis=0)
-        return _COARSE_EDGES, genuine, impostor
+    def histogram(self) -> Histogram:
+        """All pairs in bins of 2^-10."""
+        return Histogram(
+            edges=_COARSE_EDGES,
+            genuine=self._genuine.reshape(-1, _COARSE_BINS).sum(axis=0),
+            impostor=self._impostor.reshape(-1, _COARSE_BINS).sum(axis=0),
+        )
 
     def resampled(self) -> Iterator[Roc]:
         """The ROC of each bootstrap sample of people.

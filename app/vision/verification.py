@@ -71,8 +71,9 @@ def roc_from_counts(
         raise ValueError("no ROC without both genuine and impostor pairs")
 
     def accepted(counts: NDArray[np.number]) -> Floats:
-        from_above = np.append(np.cumsum(counts[::-1])[::-1], 0)
-        return from_above / from_above[0]
+        from_above = np.append(np.cumsum(counts[::-1], dtype=np.float64)[::-1], 0)
+        rates: Floats = from_above / from_above[0]
+        return rates
 
     # Only edges where something changes: most of two million fine bins are empty.
     filled = np.append((genuine > 0) | (impostor > 0), True)

@@ -1,0 +1,151 @@
+"""Views of a photo for evaluation: as it is, and shrunk to given face sizes.
+
+Two ways to shrink. `crop`: the aligned crop is shrunk and enlarged again, so that alignment is
+perfect and only the loss of detail is measured. `photo`: the whole photo is shrunk, then detected
+and aligned as in the service, so that a lost face or landmarks that are off count too.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from app.errors import EvaluationError, LandmarksError
+from app.vision.alignment import Crop, align
+from app.vision.detector import Face
+from app.vision.edgeface import CROP_SIZE_PX
+from app.vision.image import Image
+
+Degrade = Literal["crop", "photo"]
+Size = int | None
+"""`face_px` that probes are shrunk to; None leaves them as they are ("hr")."""
+
+_SMALLEST_PX = 4
+_HR = "hr"
+
+
+FaceFinder = Callable[[Image], list[Face]]
+Viewer = Callable[[Image, Sequence[Size]], list[Crop | None]]
+"""From a photo and sizes to one crop per size; None where no face was found."""
+
+
+def parse_sizes(text: str) -> tuple[Size, ...]:
+    """Reads a list of sizes such as "hr,32,24,16".
+
+    Raises:
+        EvaluationError: Not such a list, a size twice, or outside 4..112 px.
+    """
+    sizes: list[Size] = []
+    for part in (word.strip().lower() for word in text.split(",")):
+        if part != _HR and not part.isdecimal():
+            raise EvaluationError(f'{part!r} is no size; expected a list like "hr,32,24,16".')
+        size = None if part == _HR else int(part)
+        if size is not None and not _SMALLEST_PX <= size <= CROP_SIZE_PX:
+            raise EvaluationError(f"Size {size} is outside {_SMALLEST_PX}..{CROP_SIZE_PX} px.")
+        if size in sizes:
+            raise EvaluationError(f"Size {part} is asked for twice.")
+        sizes.append(size)
+    return tuple(sizes)
+
+
+def size_name(size: Size) -> str:
+    """The size as people and reports write it."""
+    return _HR if size is None else str(size)
+
+
+def view_aligned(image: Image, sizes: Sequence[Size]) -> list[Crop | None]:
+    """A viewer of files that are aligned crops already.
+
+    Raises:
+        EvaluationError: It is not 112x112.
+    """
+    if image.shape[:2] != (CROP_SIZE_PX, CROP_SIZE_PX):
+        height, width = image.shape[:2]
+        raise EvaluationError(
+            f"The file has {width}x{height} px; aligned crops have {CROP_SIZE_PX}x{CROP_SIZE_PX}. "
+            "Leave out --aligned for photos that are not aligned."
+        )
+    crop = Crop(image, float(CROP_SIZE_PX))
+    return [shrink_crop(crop, size) for size in sizes]
+
+
+def detecting_viewer(find: FaceFinder, degrade: Degrade) -> Viewer:
+    """A viewer of photos with a face somewhere in them.
+
+    Args:
+        find: Detection as the service does it.
+        degrade: Which way probes are shrunk.
+    """
+    return partial(_view_photo, find, degrade)
+
+
+def shrink_crop(crop: Crop, size: Size) -> Crop:
+    """Shrinks a crop by area averaging to size x size and enlarges it again, bicubic.
+
+    A crop whose face covers no more source pixels than that is returned as it is.
+    """
+    if size is None or crop.face_px <= size:
+        return crop
+    small = cv2.resize(crop.pixels, (size, size), interpolation=cv2.INTER_AREA)
+    back = cv2.resize(small, (CROP_SIZE_PX, CROP_SIZE_PX), interpolation=cv2.INTER_CUBIC)
+    return Crop(np.asarray(back, dtype=np.uint8), float(size))
+
+
+def _view_photo(
+    find: FaceFinder, degrade: Degrade, image: Image, sizes: Sequence[Size]
+) -> list[Crop | None]:
+    height, width = image.shape[:2]
+    face = _most_prominent(find(image), width, height)
+    crop = _align_found(image, face)
+    if face is None or crop is None:
+        return [None] * len(sizes)
+    if degrade == "crop":
+        return [shrink_crop(crop, size) for size in sizes]
+    return [_shrink_photo(find, image, face, crop, size) for size in sizes]
+
+
+def _shrink_photo(
+    find: FaceFinder, image: Image, face: Face, crop: Crop, size: Size
+) -> Crop | None:
+    """The same face, found anew in the whole photo shrunk until `face_px` is about `size`."""
+    if size is None or crop.face_px <= size:
+        return crop
+    height, width = image.shape[:2]
+    scale = size / crop.face_px
+    small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = np.asarray(cv2.resize(image, small_size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    centre = _centre(face) * scale
+    reach = max(face.box[2], face.box[3]) * scale / 2
+    there = [other for other in find(small) if np.abs(_centre(other) - centre).max() <= reach]
+    nearest = min(
+        there, key=lambda other: float(np.hypot(*(_centre(other) - centre))), default=None
+    )
+    return _align_found(small, nearest)
+
+
+def _most_prominent(faces: list[Face], width: int, height: int) -> Face | None:
+    """The large face near the middle: whom a photo in a person's folder is of."""
+    middle = np.array([width, height]) / 2
+
+    def prominence(face: Face) -> float:
+        offset = _centre(face) - middle
+        return face.box[2] * face.box[3] - 2 * float(offset @ offset)
+
+    return max(faces, key=prominence, default=None)
+
+
+def _centre(face: Face) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    x, y, width, height = face.box
+    return np.array([x + width / 2, y + height / 2])
+
+
+def _align_found(image: Image, face: Face | None) -> Crop | None:
+    """The face's crop; a detection with impossible landmarks counts as none."""
+    if face is None:
+        return None
+    try:
+        return align(image, face.landmarks)
+    except LandmarksError:
+        return None
