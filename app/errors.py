@@ -157,6 +157,13 @@ class TooFewPhotosError(FarsightError):
     title = "Too few usable photos"
 
 
+class LastPhotosError(FarsightError):
+    """Without this photo the user would have fewer than a user needs."""
+
+    code = "last_photos"
+    title = "The user needs this photo"
+
+
 class DuplicatePersonError(FarsightError):
     """The face already belongs to another user."""
 

@@ -58,3 +58,8 @@ class Stopwatch:
         finally:
             spent_ms = (time.perf_counter() - start) * 1000
             self.timings_ms[name] = self.timings_ms.get(name, 0.0) + spent_ms
+
+    def add(self, timings_ms: dict[str, float]) -> None:
+        """Adds what another stopwatch has measured."""
+        for name, spent_ms in timings_ms.items():
+            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + spent_ms

@@ -56,9 +56,12 @@ class Gallery:
             self._revision = revision
 
     def remove(self, user_id: str, revision: int) -> None:
-        """Forgets a user's template; the last row takes its place, so that rows stay dense."""
+        """Forgets a user's template, if there is one; the last row moves into its place."""
         with self._lock:
-            row = self._rows.pop(user_id)
+            self._revision = revision
+            row = self._rows.pop(user_id, None)
+            if row is None:
+                return
             last = len(self._user_ids) - 1
             self._templates[row] = self._templates[last]
             self._templates[last] = 0
@@ -66,7 +69,6 @@ class Gallery:
             if moved != user_id:
                 self._user_ids[row] = moved
                 self._rows[moved] = row
-            self._revision = revision
 
     def template(self, user_id: str) -> NDArray[np.float32] | None:
         """A copy of a user's (512,) template, or None where there is none."""

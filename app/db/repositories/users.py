@@ -44,14 +44,6 @@ async def page(session: ReadSession, after_id: int, limit: int) -> Sequence[tupl
     return [(user, count) for user, count in found]
 
 
-async def names(session: ReadSession, user_ids: set[str]) -> dict[str, str | None]:
-    """`user_id` to display name, of those that exist."""
-    found = await session.execute(
-        select(User.user_id, User.display_name).where(User.user_id.in_(user_ids))
-    )
-    return dict(found.tuples().all())
-
-
 async def add(
     session: WriteSession, user_id: str, display_name: str | None, details: JsonObject
 ) -> User:
@@ -104,3 +96,8 @@ async def count_outside_space(session: ReadSession, space_id: str) -> int:
     inside = select(Template.user).where(Template.space_id == space_id)
     count = await session.scalar(select(func.count(User.id)).where(User.id.not_in(inside)))
     return count or 0
+
+
+async def count(session: ReadSession) -> int:
+    """How many users there are."""
+    return await session.scalar(select(func.count(User.id))) or 0

@@ -1,0 +1,238 @@
+"""Identification: who is in a photo, and are two faces one person.
+
+The answer to a stranger is None, never the nearest user: below the threshold users appear at most
+among the candidates that the caller asked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import (
+    InvalidRequestError,
+    NoFaceError,
+    TooManyPhotosError,
+    UserNotFoundError,
+)
+from app.observability import Stopwatch
+from app.runtime.gallery import Match
+from app.runtime.inference import Inference
+from app.runtime.recognizer import RecognizedFace
+from app.runtime.serving import Serving
+from app.services.template import mean_embedding
+
+_BEST_AND_RUNNER_UP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a caller asks of an identification.
+
+    Attributes:
+        threshold: Instead of the bundle's.
+        top_k: How many candidates to tell, whatever their similarity.
+        max_faces: The largest so many faces of a photo are identified.
+        detect: False where each photo is already a face crop.
+        same_person: The photos are frames of one person, to be answered together as well.
+    """
+
+    threshold: float | None = None
+    top_k: int = 0
+    max_faces: int = 10
+    detect: bool = True
+    same_person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whose face it is.
+
+    Attributes:
+        user_id: None for a stranger.
+        similarity: To the most similar user; None when nobody is registered.
+        margin: Similarity to the runner-up is this much lower; None when there is none.
+        threshold: From which similarity on `user_id` is set.
+        candidates: As many as asked for, best first.
+    """
+
+    user_id: str | None
+    similarity: float | None
+    margin: float | None
+    threshold: float
+    candidates: list[Match]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifiedFace:
+    """A face, the photo's place in the request, and whose face it is."""
+
+    photo: int
+    face: RecognizedFace
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """The answer to one request.
+
+    Attributes:
+        faces: By photo, largest first.
+        faces_found: In all photos, also those beyond `max_faces`.
+        pooled: Whose faces they are together; None unless asked for, or when there is no face.
+        timings_ms: Per stage, summed over the photos.
+    """
+
+    faces: list[IdentifiedFace]
+    faces_found: int
+    pooled: Decision | None
+    timings_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Are two faces one person: `match` when the similarity reaches the threshold."""
+
+    match: bool
+    similarity: float
+    threshold: float
+    faces: list[RecognizedFace]
+    timings_ms: dict[str, float]
+
+
+class Identifier:
+    """Finds out who is in a photo.
+
+    Args:
+        inference: Where photos are recognised.
+        max_photos: Photos in one request.
+    """
+
+    def __init__(self, inference: Inference, max_photos: int) -> None:
+        self._inference = inference
+        self._max_photos = max_photos
+
+    async def identify(
+        self, serving: Serving, photos: Sequence[bytes], wishes: Wishes
+    ) -> Identification:
+        """Identifies every face.
+
+        With `same_person` the largest face of every photo is taken, and their mean embedding,
+        brought to unit length, is answered in `pooled`, at the strictest of their thresholds.
+
+        Raises:
+            InvalidRequestError: Several photos that are not said to show the same person.
+            TooManyPhotosError: More photos than the limit.
+            UnreadableImageError: See Recognizer.recognize.
+            ImageTooLargeError: See Recognizer.recognize.
+            OverloadedError: See Inference.admit.
+            DeadlineExceededError: See Inference.admit.
+        """
+        if len(photos) > self._max_photos:
+            raise TooManyPhotosError(
+                f"{len(photos)} photos came; at most {self._max_photos} are read at once.",
+                max_photos=self._max_photos,
+            )
+        if len(photos) > 1 and not wishes.same_person:
+            raise InvalidRequestError("Several photos need same_person=true.")
+        max_faces = 1 if wishes.same_person else wishes.max_faces
+        stopwatch = Stopwatch()
+        found: list[tuple[int, RecognizedFace]] = []
+        faces_found = 0
+        async with self._inference.admit():
+            for index, photo in enumerate(photos):
+                recognition = await self._inference.recognize(
+                    photo, serving, max_faces=max_faces, detect=wishes.detect
+                )
+                found += [(index, face) for face in recognition.faces]
+                faces_found += recognition.faces_found
+                stopwatch.add(recognition.timings_ms)
+        with stopwatch.stage("search"):
+            faces = [
+                IdentifiedFace(index, face, _decide(serving, [face], wishes))
+                for index, face in found
+            ]
+            pooled = None
+            if wishes.same_person and found:
+                pooled = _decide(serving, [face for _, face in found], wishes)
+        return Identification(faces, faces_found, pooled, stopwatch.timings_ms)
+
+    async def verify_user(
+        self, serving: Serving, photo: bytes, user_id: str, threshold: float | None
+    ) -> Verification:
+        """Whether the largest face of a photo is a user's.
+
+        Raises:
+            UserNotFoundError: There is no such user.
+            NoFaceError: The photo shows no face.
+            UnreadableImageError: See `identify`, as for the other errors about photos.
+        """
+        template = serving.gallery.template(user_id)
+        if template is None:
+            raise UserNotFoundError(f"There is no user {user_id!r}.", user_id=user_id)
+        faces, timings_ms = await self._largest_faces(serving, [photo])
+        return _compare(serving, faces, faces[0].embedding, template, threshold, timings_ms)
+
+    async def verify_photos(
+        self, serving: Serving, photo: bytes, other_photo: bytes, threshold: float | None
+    ) -> Verification:
+        """Whether the largest faces of two photos are one person's.
+
+        Raises:
+            NoFaceError: A photo shows no face.
+            UnreadableImageError: See `identify`, as for the other errors about photos.
+        """
+        faces, timings_ms = await self._largest_faces(serving, [photo, other_photo])
+        first, second = faces
+        return _compare(serving, faces, first.embedding, second.embedding, threshold, timings_ms)
+
+    async def _largest_faces(
+        self, serving: Serving, photos: Sequence[bytes]
+    ) -> tuple[list[RecognizedFace], dict[str, float]]:
+        stopwatch = Stopwatch()
+        faces = []
+        async with self._inference.admit():
+            for index, photo in enumerate(photos):
+                recognition = await self._inference.recognize(photo, serving, max_faces=1)
+                if not recognition.faces:
+                    raise NoFaceError("The photo shows no face.", photo=index)
+                faces.append(recognition.faces[0])
+                stopwatch.add(recognition.timings_ms)
+        return faces, stopwatch.timings_ms
+
+
+def _decide(serving: Serving, faces: Sequence[RecognizedFace], wishes: Wishes) -> Decision:
+    """Whose the mean of these faces is."""
+    threshold = _threshold(serving, faces, wishes.threshold)
+    embedding = mean_embedding([face.embedding for face in faces])
+    matches = serving.gallery.search(embedding, max(wishes.top_k, _BEST_AND_RUNNER_UP))
+    if not matches:
+        return Decision(None, None, None, threshold, [])
+    best = matches[0]
+    return Decision(
+        user_id=best.user_id if best.similarity >= threshold else None,
+        similarity=best.similarity,
+        margin=best.similarity - matches[1].similarity if len(matches) > 1 else None,
+        threshold=threshold,
+        candidates=matches[: wishes.top_k],
+    )
+
+
+def _compare(
+    serving: Serving,
+    faces: list[RecognizedFace],
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    wanted: float | None,
+    timings_ms: dict[str, float],
+) -> Verification:
+    threshold = _threshold(serving, faces, wanted)
+    similarity = float(first @ second)
+    return Verification(similarity >= threshold, similarity, threshold, faces, timings_ms)
+
+
+def _threshold(serving: Serving, faces: Sequence[RecognizedFace], wanted: float | None) -> float:
+    if wanted is not None:
+        return wanted
+    return max(serving.threshold(face.crop.face_px) for face in faces)

@@ -1,0 +1,275 @@
+"""Registration: from photos of a person to a user whom identification knows.
+
+Photos are read before the transaction and without a database connection. Everything that is
+decided by comparing with stored rows is decided inside of it, where nobody else writes.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from uuid import UUID
+
+import msgspec
+
+from app.db.repositories import events, photos, users
+from app.db.session import ReadSession, Sessions, WriteSession
+from app.db.tables import JsonObject, StoredAnswer, User
+from app.errors import (
+    DuplicatePersonError,
+    IdempotencyConflictError,
+    LastPhotosError,
+    TooFewPhotosError,
+    UserExistsError,
+)
+from app.runtime.recognizer import RecognizedFace
+from app.runtime.serving import Serving
+from app.services.photo_review import (
+    PhotoReport,
+    PhotoReview,
+    ReviewedPhoto,
+    Upload,
+    reject_outliers,
+    usable_faces,
+)
+from app.services.template import add_photos, mean_embedding, refresh_template
+from app.services.users import UserView, view_user
+from app.vision.quality import Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """Who is to be registered.
+
+    Attributes:
+        user_id: Chosen by the client.
+        display_name: For people to read.
+        metadata: The client's own notes.
+        allow_duplicate: Register even if the face belongs to another user already.
+    """
+
+    user_id: str
+    display_name: str | None
+    metadata: JsonObject
+    allow_duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationAnswer:
+    """A user after a change of photos, and what became of each uploaded one."""
+
+    user: UserView
+    photos: list[PhotoReport]
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How a request is recognised when it comes again: by its key and by all that it says."""
+
+    api_key: str
+    idempotency_key: str
+    request_sha256: str
+
+
+class Registration:
+    """Adds people and photos, and takes photos away.
+
+    Args:
+        sessions: Where users are kept.
+        review: Judges photos one by one.
+        min_photos: Usable photos that a user needs.
+        outlier_similarity: See `photo_review.outliers`.
+        retain_crops: Keep the crops, for embedding them again with other weights.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        review: PhotoReview,
+        *,
+        min_photos: int,
+        outlier_similarity: float,
+        retain_crops: bool,
+    ) -> None:
+        self._sessions = sessions
+        self._review = review
+        self._min_photos = min_photos
+        self._outlier_similarity = outlier_similarity
+        self._retain_crops = retain_crops
+
+    async def register(
+        self,
+        serving: Serving,
+        actor: str,
+        new: NewUser,
+        uploads: Sequence[Upload],
+        idempotency_key: str | None = None,
+    ) -> RegistrationAnswer:
+        """Registers a person.
+
+        Args:
+            serving: The one that the request has taken.
+            actor: The caller's key id.
+            new: Who.
+            uploads: Photos that show this person and nobody else.
+            idempotency_key: A request that comes again with the same key gets the first one's
+                answer, and nothing is stored a second time.
+
+        Raises:
+            UserExistsError: The `user_id` is taken.
+            TooFewPhotosError: Too few of the photos are usable.
+            DuplicatePersonError: The face belongs to another user.
+            IdempotencyConflictError: The key came before with another request.
+            TooManyPhotosError: See PhotoReview.review, as for the other errors about photos.
+        """
+        retry = None
+        if idempotency_key is not None:
+            retry = Retry(actor, idempotency_key, _fingerprint(new, uploads))
+        # Asked again in the transaction. Here it saves the work on most requests that must fail.
+        async with self._sessions.read() as session:
+            if (answer := await _earlier_answer(session, retry)) is not None:
+                return answer
+            if await users.exists(session, new.user_id):
+                raise UserExistsError(f"There is already a user {new.user_id!r}.")
+        reviewed = await self._review.review(serving, uploads)
+        reject_outliers(reviewed, self._outlier_similarity)
+        self._require(reviewed, self._min_photos)
+        return await self._sessions.write(
+            partial(self._store_user, serving, actor, new, reviewed, retry)
+        )
+
+    async def add_photos(
+        self, serving: Serving, actor: str, user_id: str, uploads: Sequence[Upload]
+    ) -> RegistrationAnswer:
+        """Adds photos to a user; those that do not look like the user are outliers.
+
+        Raises:
+            UserNotFoundError: There is no such user.
+            TooFewPhotosError: None of the photos is usable.
+            TooManyPhotosError: See PhotoReview.review, as for the other errors about photos.
+        """
+        async with self._sessions.read() as session:
+            await users.find(session, user_id)
+        reviewed = await self._review.review(serving, uploads)
+
+        async def store(session: WriteSession) -> RegistrationAnswer:
+            user = await users.find(session, user_id)
+            stored = await photos.hashes(session, user)
+            template = mean_embedding(await photos.embeddings(session, user, serving.space_id))
+            for photo, face in usable_faces(reviewed):
+                if photo.sha256 in stored:
+                    photo.reject(Rejection.DUPLICATE_PHOTO)
+                elif float(face.embedding @ template) < self._outlier_similarity:
+                    photo.reject(Rejection.OUTLIER)
+            self._require(reviewed, 1)
+            return await self._store_photos(session, serving, actor, user, reviewed)
+
+        return await self._sessions.write(store)
+
+    async def delete_photo(
+        self, serving: Serving, actor: str, user_id: str, photo_id: UUID
+    ) -> None:
+        """Takes a photo away from a user.
+
+        Raises:
+            UserNotFoundError: There is no such user.
+            PhotoNotFoundError: The user has no such photo.
+            LastPhotosError: Fewer would be left than a user needs.
+        """
+
+        async def store(session: WriteSession) -> None:
+            user = await users.find(session, user_id)
+            await photos.erase(session, user, photo_id)
+            await events.record(session, actor, "photo.erased", user_id, {})
+            left = await refresh_template(session, serving, user)
+            if left < self._min_photos:
+                raise LastPhotosError(
+                    f"A user needs {self._min_photos} photos: add others first, or delete the user."
+                )
+
+        await self._sessions.write(store)
+
+    async def _store_user(
+        self,
+        serving: Serving,
+        actor: str,
+        new: NewUser,
+        reviewed: Sequence[ReviewedPhoto],
+        retry: Retry | None,
+        session: WriteSession,
+    ) -> RegistrationAnswer:
+        if (answer := await _earlier_answer(session, retry)) is not None:
+            return answer
+        user = await users.add(session, new.user_id, new.display_name, new.metadata)
+        if not new.allow_duplicate:
+            _refuse_known_person(serving, [face for _, face in usable_faces(reviewed)])
+        answer = await self._store_photos(session, serving, actor, user, reviewed)
+        if retry is not None:
+            await events.add_answer(
+                session,
+                StoredAnswer(
+                    api_key=retry.api_key,
+                    idempotency_key=retry.idempotency_key,
+                    user=user.id,
+                    request_sha256=retry.request_sha256,
+                    answer=msgspec.to_builtins(answer),
+                ),
+            )
+        return answer
+
+    async def _store_photos(
+        self,
+        session: WriteSession,
+        serving: Serving,
+        actor: str,
+        user: User,
+        reviewed: Sequence[ReviewedPhoto],
+    ) -> RegistrationAnswer:
+        usable = usable_faces(reviewed)
+        await add_photos(session, serving, user, usable, retain_crops=self._retain_crops)
+        photo_count = await refresh_template(session, serving, user)
+        detail: JsonObject = {"accepted": len(usable)}
+        await events.record(session, actor, "photos.added", user.user_id, detail)
+        return RegistrationAnswer(
+            view_user(user, photo_count), [photo.report() for photo in reviewed]
+        )
+
+    def _require(self, reviewed: Sequence[ReviewedPhoto], minimum: int) -> None:
+        count = len(usable_faces(reviewed))
+        if count < minimum:
+            raise TooFewPhotosError(
+                f"{count} of {len(reviewed)} photos are usable; {minimum} are needed.",
+                photos=[msgspec.to_builtins(photo.report()) for photo in reviewed],
+            )
+
+
+def _refuse_known_person(serving: Serving, faces: Sequence[RecognizedFace]) -> None:
+    """Raises DuplicatePersonError when the faces' mean is as similar to a user as a probe's."""
+    template = mean_embedding([face.embedding for face in faces])
+    threshold = max(serving.threshold(face.crop.face_px) for face in faces)
+    for match in serving.gallery.search(template, top_k=1):
+        if match.similarity >= threshold:
+            raise DuplicatePersonError(
+                f"This person is already registered as {match.user_id!r}.",
+                user_id=match.user_id,
+                similarity=match.similarity,
+                threshold=threshold,
+            )
+
+
+async def _earlier_answer(session: ReadSession, retry: Retry | None) -> RegistrationAnswer | None:
+    """The answer to an earlier request with the same Idempotency-Key."""
+    if retry is None:
+        return None
+    stored = await events.find_answer(session, retry.api_key, retry.idempotency_key)
+    if stored is None:
+        return None
+    if stored.request_sha256 != retry.request_sha256:
+        raise IdempotencyConflictError("Take a new Idempotency-Key for another request.")
+    return msgspec.convert(stored.answer, RegistrationAnswer)
+
+
+def _fingerprint(new: NewUser, uploads: Sequence[Upload]) -> str:
+    said = [asdict(new), [upload.sha256 for upload in uploads]]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,161 @@
+"""Registered users as callers see them: one, a page of them, changed, erased."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TypedDict
+from uuid import UUID
+
+from app.db.repositories import events, photos, pointer, users
+from app.db.session import ReadSession, Sessions, WriteSession
+from app.db.tables import JsonObject, Photo, User
+from app.errors import InvalidRequestError
+from app.runtime.serving import Serving
+
+
+@dataclass(frozen=True, slots=True)
+class UserView:
+    """A user without photos."""
+
+    user_id: str
+    display_name: str | None
+    metadata: JsonObject
+    photo_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoView:
+    """A stored photo without its pixels."""
+
+    photo_id: UUID
+    face_px: float
+    quality: JsonObject
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserDetail:
+    """A user and their photos, oldest first."""
+
+    user: UserView
+    photos: list[PhotoView]
+
+
+@dataclass(frozen=True, slots=True)
+class UserPage:
+    """Some users, and where the next page begins; None on the last one."""
+
+    items: list[UserView]
+    next_cursor: str | None
+
+
+class UserChanges(TypedDict, total=False):
+    """What to change; what is absent stays as it is."""
+
+    display_name: str | None
+    metadata: JsonObject
+
+
+class Users:
+    """Everything about users that needs no photo."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def get(self, user_id: str) -> UserDetail:
+        """One user.
+
+        Raises:
+            UserNotFoundError: There is none.
+        """
+        async with self._sessions.read() as session:
+            return await self._detail(session, await users.find(session, user_id))
+
+    async def page(self, cursor: str | None, limit: int) -> UserPage:
+        """Users in the order of registration.
+
+        Args:
+            cursor: `next_cursor` of the page before; None for the first page.
+            limit: Largest number of users.
+
+        Raises:
+            InvalidRequestError: Not a cursor of ours.
+        """
+        async with self._sessions.read() as session:
+            rows = await users.page(session, _read_cursor(cursor), limit + 1)
+        following = _write_cursor(rows[limit - 1][0].id) if len(rows) > limit else None
+        return UserPage([view_user(user, count) for user, count in rows[:limit]], following)
+
+    async def change(self, actor: str, user_id: str, changes: UserChanges) -> UserDetail:
+        """Changes display name or metadata, which is replaced as a whole.
+
+        Raises:
+            UserNotFoundError: There is no such user.
+        """
+
+        async def store(session: WriteSession) -> UserDetail:
+            user = await users.find(session, user_id)
+            if "display_name" in changes:
+                user.display_name = changes["display_name"]
+            if "metadata" in changes:
+                user.details = changes["metadata"]
+            await events.record(
+                session, actor, "user.changed", user_id, {"fields": sorted(changes)}
+            )
+            return await self._detail(session, user)
+
+        return await self._sessions.write(store)
+
+    async def erase(self, serving: Serving, actor: str, user_id: str) -> None:
+        """Deletes a user with photos, embeddings, templates and stored answers.
+
+        Raises:
+            UserNotFoundError: There is no such user.
+        """
+
+        async def store(session: WriteSession) -> None:
+            await users.erase(session, await users.find(session, user_id))
+            await events.record(session, actor, "user.erased", user_id, {})
+            revision = await pointer.count_gallery_change(session)
+            session.after_commit.append(partial(serving.gallery.remove, user_id, revision))
+
+        await self._sessions.write(store)
+
+    async def _detail(self, session: ReadSession, user: User) -> UserDetail:
+        stored = await photos.of_user(session, user)
+        return UserDetail(view_user(user, len(stored)), _view_photos(stored))
+
+
+def view_user(user: User, photo_count: int) -> UserView:
+    """A user's row as callers see it."""
+    return UserView(
+        user_id=user.user_id,
+        display_name=user.display_name,
+        metadata=user.details,
+        photo_count=photo_count,
+        created_at=user.created_at,
+        updated_at=user.updated_at,
+    )
+
+
+def _view_photos(stored: Sequence[Photo]) -> list[PhotoView]:
+    return [PhotoView(row.id, row.face_px, row.quality, row.created_at) for row in stored]
+
+
+def _write_cursor(row_id: int) -> str:
+    return base64.urlsafe_b64encode(str(row_id).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        return int(base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii"))
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequestError("The cursor is not one of this service.") from error
