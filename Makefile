@@ -1,0 +1,59 @@
+# make help tells what there is. Everything lives in .venv; nothing outside is touched
+# but the cache of sample photos (~/.cache/farsight).
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve test check format lint types contracts containers lock clean
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## make .venv and install into it, once
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint constraints.txt --editable '.[train,dev]'
+	touch $@
+
+demo: $(INSTALLED) ## register and identify real people through the real service
+	$(BIN)/python -m demo
+
+serve: $(INSTALLED) ## start the service on http://127.0.0.1:8000
+	$(BIN)/python -m app serve
+
+test: $(INSTALLED) ## run the whole test suite
+	$(BIN)/python -m pytest
+
+check: lint types contracts containers test ## everything that CI checks
+
+format: $(INSTALLED) ## format the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lint: $(INSTALLED) ## formatting and lint rules
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+types: $(INSTALLED) ## strict types
+	$(BIN)/mypy
+
+contracts: $(INSTALLED) ## who may import whom
+	$(BIN)/lint-imports
+
+containers: $(INSTALLED) ## Dockerfile and compose file, as far as they can be checked unrun
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yml
+
+lock: ## resolve all dependencies anew into constraints.txt
+	set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(PYTHON) -m venv "$$fresh"; \
+	"$$fresh/bin/pip" install --disable-pip-version-check --editable '.[train,dev]'; \
+	{ echo '# Every version that is installed; `make lock` writes this file.'; \
+	  "$$fresh/bin/pip" freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
+
+clean: ## remove what the demo and the checks wrote; .venv stays
+	rm -rf demo/data demo/report.png .mypy_cache .ruff_cache .pytest_cache .hypothesis
