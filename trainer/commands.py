@@ -101,11 +101,10 @@ def finetune(
     contrastive_weight: Annotated[
         float, typer.Option(min=0, help="w, of 1 - cosine(DSR embedding, sharp embedding).")
     ] = 0.3,
-    classification_weight: Annotated[float, typer.Option(min=0, help="Of ArcFace.")] = 1.0,
     distillation_weight: Annotated[
         float, typer.Option(min=0, help="Of 1 - cosine to what the stock network says.")
-    ] = 10.0,
-    pixel_weight: Annotated[float, typer.Option(min=0, help="Of the pixel difference.")] = 1.0,
+    ] = 100.0,
+    pixel_weight: Annotated[float, typer.Option(min=0, help="Of the pixel difference.")] = 30.0,
     backbone_learning_rate: Annotated[float, typer.Option(help="Peak for EdgeFace.")] = 3e-4,
     dsr_learning_rate: Annotated[float, typer.Option(help="Peak for DSR; 0 freezes it.")] = 3e-4,
     head_learning_rate: Annotated[float, typer.Option(help="Peak for the head.")] = 1e-2,
@@ -129,7 +128,6 @@ def finetune(
         stage1_epochs=stage1_epochs,
         stage2_epochs=stage2_epochs,
         contrastive_weight=contrastive_weight,
-        classification_weight=classification_weight,
         distillation_weight=distillation_weight,
         pixel_weight=pixel_weight,
         backbone_learning_rate=backbone_learning_rate,

@@ -113,7 +113,7 @@ class FullStage(nn.Module):
         )
         pixel = pixel_distance(restored, batch)
         total = (
-            config.classification_weight * classification
+            classification
             + config.contrastive_weight * contrastive
             + config.distillation_weight * distillation
             + config.pixel_weight * pixel
