@@ -1,0 +1,156 @@
+"""`python -m trainer evaluate`: how well bundles tell people apart, size by size."""
+
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import rich.progress
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.errors import DeviceError, EvaluationError
+from app.vision.bundle import load_bundle
+from app.vision.detection import find_faces
+from app.vision.detector import DetectorName, load_detector
+from app.vision.embedder import Embedder
+from app.vision.evaluation import Contestant, Progress, evaluate_pairs, evaluate_people
+from app.vision.photo_sets import read_pairs, read_people
+from app.vision.probes import Degrade, Viewer, detecting_viewer, parse_sizes, view_aligned
+from trainer.evaluation_report import COLUMNS, rows, write_report
+
+Baseline = Literal["bicubic"]
+Device = Literal["auto", "cpu", "cuda"]
+
+# The columns of report.md that fit into a terminal.
+_SHOWN = ("weights", "size", "route", "TAR 1e-3", "EER", "accuracy", "rank-1", "no face")
+
+
+def evaluate(
+    bundle: Annotated[
+        list[Path],
+        typer.Option(help="Folder of a bundle. Give it again to compare bundles in one table."),
+    ],
+    root: Annotated[Path, typer.Option(help="Photos, one folder per person.")],
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="LFW's pairs.txt; without it all photos are compared with all others."),
+    ] = None,
+    sizes: Annotated[
+        str, typer.Option(help="Face sizes of the probes in px; hr leaves them as they are.")
+    ] = "hr,32,24,16",
+    degrade: Annotated[
+        Degrade,
+        typer.Option(
+            help="crop: shrink the aligned crop. photo: shrink the whole photo, then detect and "
+            "align as the service does; faces that are lost count as misses."
+        ),
+    ] = "crop",
+    aligned: Annotated[
+        bool, typer.Option("--aligned", help="The files are 112x112 crops already.")
+    ] = False,
+    baseline: Annotated[
+        Baseline | None,
+        typer.Option(help="bicubic: also measure every bundle without its DSR."),
+    ] = None,
+    detector: Annotated[DetectorName, typer.Option(help="What finds the faces.")] = "auto",
+    detectors: Annotated[Path, typer.Option(help="Folder of the detectors' files.")] = Path(
+        "data/detectors"
+    ),
+    device: Annotated[Device, typer.Option(help="Where the networks run.")] = "auto",
+    out: Annotated[
+        Path, typer.Option(help="Folder for report.json, report.md and the plots.")
+    ] = Path("evaluation"),
+) -> None:
+    """Measure bundles on people they have never seen: EER, TAR at FAR, rank-1, open set.
+
+    The gallery side is always sharp; probes are shrunk to each size. A photo is never compared
+    with itself. Figures come with 95 % intervals from resampling people.
+    """
+    probe_sizes = parse_sizes(sizes)
+    view = _viewer(aligned, degrade, detector, detectors)
+    contestants = _contestants(bundle, baseline, _torch_device(device))
+    if pairs is None:
+        photos = read_people(root)
+        with _progress() as progress:
+            evaluation = evaluate_people(photos, probe_sizes, view, contestants, progress)
+    else:
+        listed = read_pairs(pairs, root)
+        with _progress() as progress:
+            evaluation = evaluate_pairs(listed, probe_sizes, view, contestants, progress)
+    command = shlex.join(("python", "-m", "trainer", *sys.argv[1:]))
+    write_report(evaluation, command, out)
+    table = Table(*_SHOWN)
+    for row in rows(evaluation):
+        table.add_row(*(row[COLUMNS.index(name)] for name in _SHOWN))
+    console = Console()
+    console.print(table)
+    console.print(f"report.json, report.md and plots are in {out}", soft_wrap=True)
+
+
+def _viewer(aligned: bool, degrade: Degrade, detector: DetectorName, detectors: Path) -> Viewer:
+    if not aligned:
+        find = partial(find_faces, load_detector(detector, detectors))
+        return detecting_viewer(find, degrade)
+    if degrade == "photo":
+        raise EvaluationError(
+            "--degrade photo shrinks whole photos; with --aligned there are only crops. "
+            "Take --degrade crop, or a folder of whole photos."
+        )
+    return view_aligned
+
+
+def _contestants(
+    folders: list[Path], baseline: Baseline | None, device: torch.device
+) -> list[Contestant]:
+    bundles = [load_bundle(folder) for folder in folders]
+    times = Counter(bundle.manifest.name for bundle in bundles)
+    contestants = []
+    for folder, bundle in zip(folders, bundles, strict=True):
+        # Two stores may both have a bundle of this name; then the folder tells them apart.
+        name = bundle.manifest.name if times[bundle.manifest.name] == 1 else str(folder)
+        space_id = bundle.space_id
+        contestants.append(Contestant(name, space_id, Embedder(bundle, device)))
+        if baseline is not None:
+            plain = Embedder(replace(bundle, dsr=None), device)
+            contestants.append(Contestant(name, space_id, plain, baseline))
+    return contestants
+
+
+def _torch_device(name: Device) -> torch.device:
+    cuda = torch.cuda.is_available()
+    if name == "cuda" and not cuda:
+        raise DeviceError("--device cuda: torch sees no GPU on this machine; take cpu or auto.")
+    return torch.device("cuda" if cuda and name != "cpu" else "cpu")
+
+
+class _Rate(rich.progress.ProgressColumn):
+    def render(self, task: rich.progress.Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.0f}/s")
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar with rate and time left, on stderr: stdout keeps the table alone."""
+    columns = (
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.MofNCompleteColumn(),
+        _Rate(),
+        rich.progress.TimeRemainingColumn(),
+    )
+    with rich.progress.Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("Photos", total=None)
+
+        def advance(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield advance
