@@ -5,13 +5,19 @@
 """
 
 import os
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 _Count = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0, le=600)]
@@ -147,3 +153,23 @@ class Settings(BaseSettings):
             first = error.errors(include_input=False)[0]
             name = "__".join(str(part) for part in first["loc"]).upper()
             raise SettingsError(f"FARSIGHT_{name}: {first['msg']}.") from error
+
+
+def overridden(defaults: T, group: str, given: dict[str, float]) -> T:
+    """A dataclass of defaults with some values set otherwise.
+
+    Args:
+        defaults: A frozen dataclass of numbers that belongs to a lower layer.
+        group: The setting's name, for the message.
+        given: Value by name.
+
+    Raises:
+        SettingsError: A name that `defaults` does not have.
+    """
+    known = [field.name for field in fields(defaults)]
+    for name in given:
+        if name not in known:
+            raise SettingsError(
+                f"FARSIGHT_{group.upper()} has no {name!r}; it has {', '.join(known)}."
+            )
+    return replace(defaults, **given)

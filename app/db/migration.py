@@ -6,6 +6,8 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 from alembic import command
+from app.db.session import Sessions
+from app.settings import DatabaseSettings
 
 SCRIPTS = Path(__file__).parents[2] / "alembic"
 
@@ -21,3 +23,10 @@ def alembic_config(connection: Connection) -> Config:
 def upgrade(connection: Connection) -> None:
     """Runs the migrations that the database has not seen yet."""
     command.upgrade(alembic_config(connection), "head")
+
+
+async def open_sessions(settings: DatabaseSettings) -> Sessions:
+    """Opens the database, made or brought up to date where that is needed."""
+    sessions = Sessions(settings.url, settings.pool_size, settings.timeout_s)
+    await sessions.migrate(upgrade)
+    return sessions

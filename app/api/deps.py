@@ -1,0 +1,93 @@
+"""What endpoints are given: the object graph, the serving of their request, the caller."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response, Security
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+
+from app.db.session import Sessions
+from app.errors import UnauthenticatedError
+from app.runtime.inference import Inference
+from app.runtime.serving import Serving
+from app.services.identification import Identifier
+from app.services.keys import Caller, Keys, Scope
+from app.services.registration import Registration
+from app.services.users import Users
+
+_BEARER = HTTPBearer(
+    scheme_name="API key",
+    description="`python -m app keys create --scope ...` makes one.",
+    auto_error=False,
+)
+
+
+@dataclass(slots=True)
+class Graph:
+    """Everything that lives as long as the process.
+
+    Attributes:
+        serving: Replaced by one assignment; a request takes it once.
+    """
+
+    serving: Serving
+    sessions: Sessions
+    inference: Inference
+    keys: Keys
+    users: Users
+    registration: Registration
+    identifier: Identifier
+
+
+def _graph(request: Request) -> Graph:
+    graph = request.state.graph
+    assert isinstance(graph, Graph)
+    return graph
+
+
+def _serving(graph: Annotated[Graph, Depends(_graph)]) -> Serving:
+    return graph.serving
+
+
+GraphDep = Annotated[Graph, Depends(_graph)]
+ServingDep = Annotated[Serving, Depends(_serving)]
+"""The current serving; FastAPI asks once per request, however many take it."""
+
+
+class KeyedRoute(APIRoute):
+    """A route that looks at the API key before it reads the body.
+
+    FastAPI reads the body before it asks dependencies: without this, anybody could make the
+    service hold large uploads in memory.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler behind the check."""
+        handle = super().get_route_handler()
+
+        async def handle_with_key(request: Request) -> Response:
+            scheme, _, key = request.headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer":
+                raise UnauthenticatedError("Send the API key as `Authorization: Bearer KEY`.")
+            request.state.caller = await _graph(request).keys.authenticate(key.strip())
+            return await handle(request)
+
+        return handle_with_key
+
+
+def _caller_with(scope: Scope) -> Callable[[Request], Caller]:
+    def caller(request: Request) -> Caller:
+        found = request.state.caller
+        assert isinstance(found, Caller)
+        found.require(scope)
+        return found
+
+    return caller
+
+
+# HTTPBearer only puts the key into OpenAPI; KeyedRoute has checked it.
+EnrollCaller = Annotated[Caller, Depends(_caller_with(Scope.ENROLL))]
+IdentifyCaller = Annotated[Caller, Depends(_caller_with(Scope.IDENTIFY))]
+SHOWS_KEY_IN_OPENAPI = [Security(_BEARER)]

@@ -1,0 +1,92 @@
+"""`/v1/identify` and `/v1/verify`: who is in a photo, and are two faces one person."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, UploadFile
+
+from app.api.deps import SHOWS_KEY_IN_OPENAPI, GraphDep, IdentifyCaller, KeyedRoute, ServingDep
+from app.api.problems import problems
+from app.api.schemas import (
+    DecisionSchema,
+    FaceSchema,
+    IdentificationSchema,
+    IdentifiedFaceSchema,
+    Threshold,
+    UserId,
+    VerificationSchema,
+)
+from app.errors import InvalidRequestError
+from app.services.identification import Wishes
+
+router = APIRouter(
+    prefix="/v1",
+    tags=["identify"],
+    route_class=KeyedRoute,
+    dependencies=SHOWS_KEY_IN_OPENAPI,
+)
+
+
+@router.post("/identify", responses=problems(400, 401, 403, 413, 422, 503, 504))
+async def identify(
+    graph: GraphDep,
+    serving: ServingDep,
+    caller: IdentifyCaller,  # noqa: ARG001 - asks for the scope
+    photos: Annotated[
+        list[UploadFile], File(description="One photo; several with same_person=true")
+    ],
+    threshold: Annotated[Threshold | None, Form()] = None,
+    top_k: Annotated[
+        int, Form(ge=0, le=100, description="Candidates to tell of, whatever their similarity")
+    ] = 0,
+    max_faces: Annotated[int, Form(ge=1, le=100, description="The largest so many")] = 10,
+    detect: Annotated[
+        bool, Form(description="false: the photo is an aligned face crop already")
+    ] = True,
+    same_person: Annotated[
+        bool, Form(description="true: the photos are frames of one person, answered together")
+    ] = False,
+) -> IdentificationSchema:
+    """Identifies every face of a photo; a stranger's `user_id` is null."""
+    found = await graph.identifier.identify(
+        serving,
+        [await photo.read() for photo in photos],
+        Wishes(threshold, top_k, max_faces, detect, same_person),
+    )
+    return IdentificationSchema(
+        faces=[IdentifiedFaceSchema.of_identified(face) for face in found.faces],
+        faces_found=found.faces_found,
+        pooled=found.pooled and DecisionSchema.model_validate(found.pooled),
+        bundle=serving.manifest.name,
+        space=serving.space_id,
+        timings_ms=found.timings_ms,
+    )
+
+
+@router.post("/verify", responses=problems(400, 401, 403, 404, 413, 422, 503, 504))
+async def verify(
+    graph: GraphDep,
+    serving: ServingDep,
+    caller: IdentifyCaller,  # noqa: ARG001 - asks for the scope
+    photo: UploadFile,
+    user_id: Annotated[UserId | None, Form()] = None,
+    other_photo: UploadFile | None = None,
+    threshold: Annotated[Threshold | None, Form()] = None,
+) -> VerificationSchema:
+    """Compares the largest face of a photo with a user, or with that of another photo."""
+    if user_id is not None and other_photo is None:
+        found = await graph.identifier.verify_user(serving, await photo.read(), user_id, threshold)
+    elif other_photo is not None and user_id is None:
+        found = await graph.identifier.verify_photos(
+            serving, await photo.read(), await other_photo.read(), threshold
+        )
+    else:
+        raise InvalidRequestError("Give either user_id or other_photo.")
+    return VerificationSchema(
+        match=found.match,
+        similarity=found.similarity,
+        threshold=found.threshold,
+        faces=[FaceSchema.of(face) for face in found.faces],
+        bundle=serving.manifest.name,
+        space=serving.space_id,
+        timings_ms=found.timings_ms,
+    )

@@ -1,0 +1,157 @@
+"""Errors as RFC 9457 problem documents: `application/problem+json` with a stable `code`.
+
+A document tells what the caller can act on. It never repeats input, and tells nothing of the
+inside: paths, stack traces, SQL.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from app import errors
+from app.observability import request_id
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUSES: dict[type[errors.FarsightError], int] = {
+    errors.UnauthenticatedError: 401,
+    errors.MissingScopeError: 403,
+    errors.UserNotFoundError: 404,
+    errors.PhotoNotFoundError: 404,
+    errors.DuplicatePersonError: 409,
+    errors.IdempotencyConflictError: 409,
+    errors.LastPhotosError: 409,
+    errors.UserExistsError: 409,
+    errors.ImageTooLargeError: 413,
+    errors.InvalidRequestError: 422,
+    errors.NoFaceError: 422,
+    errors.TooFewPhotosError: 422,
+    errors.TooManyPhotosError: 422,
+    errors.UnreadableImageError: 422,
+    errors.DatabaseBusyError: 503,
+    errors.NotReadyError: 503,
+    errors.OverloadedError: 503,
+    errors.DeadlineExceededError: 504,
+}
+"""What callers can cause or meet; any other error is one of the service, 500."""
+
+# Raised by the framework, not by us: status -> code and title.
+_HTTP_ERRORS = {
+    400: ("bad_request", "The request cannot be read"),
+    404: ("not_found", "There is nothing at this address"),
+    405: ("method_not_allowed", "The address does not know this method"),
+    413: ("body_too_large", "The request body is too large"),
+}
+_INTERNAL = ("internal_error", "The service has failed")
+_TITLES = {
+    401: "No key, or an unknown one",
+    403: "The key lacks the scope",
+    404: "No such user or photo",
+    409: "In conflict with what is stored",
+    413: "The body or a photo is too large",
+    422: "A field is not valid, or photos are not usable",
+    503: "Busy or not ready; Retry-After says when to come again",
+    504: "Not done in time",
+    **{400: _HTTP_ERRORS[400][1], 500: _INTERNAL[1]},
+}
+
+
+class Problem(BaseModel):
+    """A problem document; further members depend on the `code`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="`urn:farsight:problem:` and the code")
+    title: str = Field(description="The kind of problem in one sentence")
+    status: int
+    detail: str = Field(description="This case in a sentence")
+    code: str = Field(description="Stable, for programs")
+    request_id: str
+
+
+def problem_response(
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    facts: dict[str, object] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """A problem document as a response."""
+    problem = Problem(
+        type=f"urn:farsight:problem:{code}",
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request_id.get(),
+        **(facts or {}),
+    )
+    return JSONResponse(problem.model_dump(), status, headers, media_type=MEDIA_TYPE)
+
+
+def internal_problem() -> JSONResponse:
+    """For errors that nobody foresaw."""
+    return problem_response(500, *_INTERNAL, "The log tells more under this request id.")
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an operation for OpenAPI; 500 is always possible."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": _TITLES[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in (*statuses, 500)
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error that leaves an endpoint a problem document, in OpenAPI too."""
+    app.add_exception_handler(errors.FarsightError, _farsight_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    describe = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = describe()
+        # `problems` refers to it; FastAPI itself would declare it as application/json.
+        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+async def _farsight_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.FarsightError)
+    status = STATUSES.get(type(error))
+    if status is None:
+        raise error
+    headers = {}
+    if isinstance(error, errors.UnauthenticatedError):
+        headers["WWW-Authenticate"] = "Bearer"
+    if "retry_after_s" in error.facts:
+        headers["Retry-After"] = str(error.facts["retry_after_s"])
+    return problem_response(status, error.code, error.title, error.detail, error.facts, headers)
+
+
+async def _validation_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    found = [
+        # Deeper places are keys that the caller chose.
+        {"field": ".".join(str(part) for part in each["loc"][:2]), "message": each["msg"]}
+        for each in error.errors()
+    ]
+    detail = "; ".join(f"{each['field']}: {each['message']}" for each in found)
+    return problem_response(
+        422, "invalid_request", errors.InvalidRequestError.title, detail, {"errors": found}
+    )
+
+
+async def _http_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code, title = _HTTP_ERRORS.get(error.status_code, _INTERNAL)
+    headers = dict(error.headers or {})
+    return problem_response(error.status_code, code, title, str(error.detail), headers=headers)

@@ -1,0 +1,218 @@
+"""Bodies of requests and answers; field names are the words of the design."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+
+from app.runtime.recognizer import RecognizedFace
+from app.services.identification import IdentifiedFace
+from app.vision.embedder import Route
+from app.vision.quality import Rejection
+
+UserId = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$",
+        description="Chosen by the client: 1 to 64 letters, digits, `.`, `_`, `@`, `-`",
+    ),
+]
+DisplayName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Threshold = Annotated[
+    float,
+    Field(ge=0, le=1, description="Similarity to use instead of the bundle's threshold"),
+]
+
+_Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
+_Integer = Annotated[int, Field(ge=-(2**53), le=2**53)]
+Metadata = Annotated[
+    dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]+$")],
+        bool | _Integer | FiniteFloat | _Text | None,
+    ],
+    Field(max_length=32, description="The client's own notes, one level deep"),
+]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class UserSchema(_Answer):
+    """A user without photos."""
+
+    user_id: str
+    display_name: str | None
+    metadata: dict[str, bool | int | float | str | None]
+    photo_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class QualitySchema(_Answer):
+    """What can be told of a face without recognising it."""
+
+    sharpness: float = Field(description="0..1, share of the face's pixels that carry detail")
+    brightness: float = Field(description="0..1, mean luma")
+    yaw_deg: float = Field(description="Turned to the image's left (negative) or right")
+    pitch_deg: float = Field(description="Looking up (positive) or down")
+    roll_deg: float = Field(description="Tilted, clockwise")
+    detection_score: float = Field(description="0..1, the detector's own")
+
+
+class PhotoSchema(_Answer):
+    """A stored photo."""
+
+    photo_id: UUID
+    face_px: float
+    quality: QualitySchema
+    created_at: datetime
+
+
+class UserDetailSchema(_Answer):
+    """A user and their photos, oldest first."""
+
+    user: UserSchema
+    photos: list[PhotoSchema]
+
+
+class UserPageSchema(_Answer):
+    """One page of users."""
+
+    items: list[UserSchema]
+    next_cursor: str | None = Field(description="For the next page; null on the last one")
+
+
+class UserChangesSchema(BaseModel):
+    """What to change; absent fields stay, `metadata` is replaced as a whole."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    display_name: DisplayName | None = None
+    metadata: Metadata = {}
+
+
+class PhotoReportSchema(_Answer):
+    """What became of one uploaded photo."""
+
+    index: int = Field(description="Its place in the request, from 0")
+    filename: str | None
+    accepted: bool
+    reason: Rejection | None
+    detail: str | None
+    face_px: float | None
+    quality: QualitySchema | None
+    photo_id: UUID | None
+
+
+class RegistrationSchema(_Answer):
+    """A user after photos were added, and a report per photo."""
+
+    user: UserSchema
+    photos: list[PhotoReportSchema]
+
+
+class BoxSchema(BaseModel):
+    """In px of the upright photo."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class FaceSchema(BaseModel):
+    """One face of a photo."""
+
+    box: BoxSchema
+    landmarks: list[tuple[float, float]] = Field(
+        description="Left eye, right eye, nose, left and right mouth corner; image left first",
+        min_length=5,
+        max_length=5,
+    )
+    face_px: float = Field(description="Source pixels under the side of the aligned crop")
+    route: Route
+    quality: QualitySchema
+
+    @classmethod
+    def of(cls, found: RecognizedFace) -> "FaceSchema":
+        """From what the recogniser has found."""
+        x, y, width, height = found.face.box
+        return cls(
+            box=BoxSchema(x=x, y=y, width=width, height=height),
+            landmarks=[(float(x), float(y)) for x, y in found.face.landmarks],
+            face_px=found.crop.face_px,
+            route=found.route,
+            quality=QualitySchema.model_validate(found.quality),
+        )
+
+
+class CandidateSchema(_Answer):
+    """A user and how similar they are; not an identification."""
+
+    user_id: str
+    similarity: float
+
+
+class DecisionSchema(_Answer):
+    """Whose face it is."""
+
+    user_id: str | None = Field(description="null for a stranger")
+    similarity: float | None = Field(description="Cosine to the most similar user")
+    margin: float | None = Field(description="How much lower the runner-up's similarity is")
+    threshold: float = Field(description="From which similarity on user_id is set")
+    candidates: list[CandidateSchema] = Field(description="As many as top_k asks for")
+
+
+class IdentifiedFaceSchema(FaceSchema, DecisionSchema):
+    """A face and whose it is."""
+
+    photo: int = Field(description="The photo's place in the request, from 0")
+
+    @classmethod
+    def of_identified(cls, found: IdentifiedFace) -> "IdentifiedFaceSchema":
+        """From the identifier's answer."""
+        face = FaceSchema.of(found.face)
+        decision = DecisionSchema.model_validate(found.decision)
+        return cls(photo=found.photo, **dict(face), **dict(decision))
+
+
+class IdentificationSchema(BaseModel):
+    """Who is in the photos."""
+
+    faces: list[IdentifiedFaceSchema] = Field(description="By photo, largest first")
+    faces_found: int = Field(description="Also those beyond max_faces")
+    pooled: DecisionSchema | None = Field(
+        description="With same_person: whose faces they are together"
+    )
+    bundle: str
+    space: str
+    timings_ms: dict[str, float]
+
+
+class VerificationSchema(BaseModel):
+    """Are two faces one person."""
+
+    match: bool
+    similarity: float
+    threshold: float
+    faces: list[FaceSchema] = Field(description="The largest of each photo")
+    bundle: str
+    space: str
+    timings_ms: dict[str, float]
+
+
+class StatusSchema(BaseModel):
+    """All is well."""
+
+    status: Literal["ok"] = "ok"
+
+
+class VersionSchema(BaseModel):
+    """What is running in the process that was asked."""
+
+    version: str
+    bundle: str
+    space: str
+    gallery_revision: int

@@ -1,0 +1,38 @@
+"""`/livez`, `/readyz`, `/version`: what orchestrators ask; no key is needed."""
+
+from importlib.metadata import version
+
+from fastapi import APIRouter
+
+from app.api.deps import GraphDep, ServingDep
+from app.api.problems import problems
+from app.api.schemas import StatusSchema, VersionSchema
+from app.db.repositories import pointer
+
+router = APIRouter(tags=["system"])
+
+
+@router.get("/livez", responses=problems())
+async def live() -> StatusSchema:
+    """The process answers."""
+    return StatusSchema()
+
+
+@router.get("/readyz", responses=problems(503))
+async def ready(graph: GraphDep, serving: ServingDep) -> StatusSchema:
+    """The networks recognise, the gallery searches, the database answers: all tried now."""
+    await graph.inference.probe(serving)
+    async with graph.sessions.read() as session:
+        await pointer.gallery_revision(session)
+    return StatusSchema()
+
+
+@router.get("/version", responses=problems())
+async def show_version(serving: ServingDep) -> VersionSchema:
+    """What is running in this process."""
+    return VersionSchema(
+        version=version("farsight"),
+        bundle=serving.manifest.name,
+        space=serving.space_id,
+        gallery_revision=serving.gallery.revision,
+    )

@@ -1,0 +1,150 @@
+"""`/v1/users`: registering people, and all that concerns their rows."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, File, Form, Header, Path, Query, UploadFile
+from pydantic import Json
+
+from app.api.deps import SHOWS_KEY_IN_OPENAPI, EnrollCaller, GraphDep, KeyedRoute, ServingDep
+from app.api.problems import problems
+from app.api.schemas import (
+    DisplayName,
+    Metadata,
+    RegistrationSchema,
+    UserChangesSchema,
+    UserDetailSchema,
+    UserId,
+    UserPageSchema,
+)
+from app.services.photo_review import Upload
+from app.services.registration import NewUser
+from app.services.users import UserChanges
+
+router = APIRouter(
+    prefix="/v1/users",
+    tags=["users"],
+    route_class=KeyedRoute,
+    dependencies=SHOWS_KEY_IN_OPENAPI,
+)
+
+_MAX_FILENAME_CHARS = 255
+_UserIdInPath = Annotated[UserId, Path()]
+_Photos = Annotated[list[UploadFile], File(description="JPEG, PNG, WebP, GIF or BMP")]
+_IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        description="The same key with the same request gets the first answer again",
+    ),
+]
+
+
+@router.post("", status_code=201, responses=problems(400, 401, 403, 409, 413, 422, 503, 504))
+async def register_user(
+    graph: GraphDep,
+    serving: ServingDep,
+    caller: EnrollCaller,
+    user_id: Annotated[UserId, Form()],
+    photos: _Photos,
+    display_name: Annotated[DisplayName | None, Form()] = None,
+    metadata: Annotated[Json[Metadata] | None, Form(description="A JSON object")] = None,
+    allow_duplicate: Annotated[
+        bool, Form(description="Register even if the face belongs to somebody else")
+    ] = False,
+    idempotency_key: _IdempotencyKey = None,
+) -> RegistrationSchema:
+    """Registers a person from photos that show this person alone."""
+    answer = await graph.registration.register(
+        serving,
+        caller.key_id,
+        NewUser(user_id, display_name, metadata or {}, allow_duplicate),
+        await _read(photos),
+        idempotency_key,
+    )
+    return RegistrationSchema.model_validate(answer)
+
+
+@router.get("", responses=problems(401, 403, 422, 503))
+async def list_users(
+    graph: GraphDep,
+    caller: EnrollCaller,  # noqa: ARG001 - asks for the scope
+    cursor: Annotated[str | None, Query(max_length=64)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> UserPageSchema:
+    """Lists users in the order of registration, page by page."""
+    return UserPageSchema.model_validate(await graph.users.page(cursor, limit))
+
+
+@router.get("/{user_id}", responses=problems(401, 403, 404, 422, 503))
+async def get_user(
+    graph: GraphDep,
+    caller: EnrollCaller,  # noqa: ARG001 - asks for the scope
+    user_id: _UserIdInPath,
+) -> UserDetailSchema:
+    """Shows a user and what is stored of their photos."""
+    return UserDetailSchema.model_validate(await graph.users.get(user_id))
+
+
+@router.patch("/{user_id}", responses=problems(400, 401, 403, 404, 413, 422, 503))
+async def change_user(
+    graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath, changes: UserChangesSchema
+) -> UserDetailSchema:
+    """Changes display name or metadata."""
+    given: UserChanges = {}
+    if "display_name" in changes.model_fields_set:
+        given["display_name"] = changes.display_name
+    if "metadata" in changes.model_fields_set:
+        given["metadata"] = dict(changes.metadata)
+    return UserDetailSchema.model_validate(await graph.users.change(caller.key_id, user_id, given))
+
+
+@router.delete("/{user_id}", status_code=204, responses=problems(401, 403, 404, 422, 503))
+async def erase_user(
+    graph: GraphDep, serving: ServingDep, caller: EnrollCaller, user_id: _UserIdInPath
+) -> None:
+    """Erases a user: rows, crops, embeddings and templates are overwritten."""
+    await graph.users.erase(serving, caller.key_id, user_id)
+
+
+@router.post(
+    "/{user_id}/photos",
+    status_code=201,
+    responses=problems(400, 401, 403, 404, 413, 422, 503, 504),
+)
+async def add_photos(
+    graph: GraphDep,
+    serving: ServingDep,
+    caller: EnrollCaller,
+    user_id: _UserIdInPath,
+    photos: _Photos,
+) -> RegistrationSchema:
+    """Adds photos; the template follows."""
+    answer = await graph.registration.add_photos(
+        serving, caller.key_id, user_id, await _read(photos)
+    )
+    return RegistrationSchema.model_validate(answer)
+
+
+@router.delete(
+    "/{user_id}/photos/{photo_id}",
+    status_code=204,
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+async def delete_photo(
+    graph: GraphDep,
+    serving: ServingDep,
+    caller: EnrollCaller,
+    user_id: _UserIdInPath,
+    photo_id: UUID,
+) -> None:
+    """Erases a photo; the template follows. The last photos that a user needs stay."""
+    await graph.registration.delete_photo(serving, caller.key_id, user_id, photo_id)
+
+
+async def _read(photos: list[UploadFile]) -> list[Upload]:
+    return [
+        Upload(photo.filename and photo.filename[:_MAX_FILENAME_CHARS], await photo.read())
+        for photo in photos
+    ]

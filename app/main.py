@@ -1,0 +1,99 @@
+"""The HTTP application: what it is made of, and in which order that starts and stops."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import TypedDict
+
+from fastapi import FastAPI
+from starlette.formparsers import MultiPartParser
+
+from app.api import identify, problems, system, users
+from app.api.deps import Graph
+from app.api.middleware import BodyLimit, RequestContext
+from app.db.migration import open_sessions
+from app.runtime.inference import Inference, set_library_threads
+from app.runtime.recognizer import Recognizer
+from app.services.activation import start_serving
+from app.services.identification import Identifier
+from app.services.keys import Keys
+from app.services.photo_review import PhotoReview
+from app.services.registration import Registration
+from app.services.users import Users
+from app.settings import Settings, overridden
+from app.vision.detection import DEFAULT_POLICY
+from app.vision.detector import load_detector
+from app.vision.image import ImageLimits
+from app.vision.quality import REGISTRATION_LIMITS
+
+
+class _State(TypedDict):
+    graph: Graph
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; nothing is opened before it starts."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[_State]:
+        graph = await _open(settings)
+        try:
+            yield {"graph": graph}
+        finally:
+            graph.inference.close()
+            await graph.sessions.close()
+
+    app = FastAPI(
+        title="Farsight",
+        summary="Recognises people from photos whose faces may be 16 to 32 pixels wide",
+        version=version("farsight"),
+        lifespan=lifespan,
+        docs_url="/docs" if settings.docs else None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs else None,
+    )
+    # Uploads stay in memory up to the body limit: photos never touch the disk.
+    MultiPartParser.spool_max_size = settings.limits.max_body_bytes
+    app.add_middleware(BodyLimit, max_bytes=settings.limits.max_body_bytes)
+    app.add_middleware(RequestContext)  # added last, runs first
+    problems.install(app)
+    for router in (users.router, identify.router, system.router):
+        app.include_router(router)
+    return app
+
+
+async def _open(settings: Settings) -> Graph:
+    """Opens everything in the order of dependence."""
+    limits = settings.limits
+    set_library_threads(settings.threads.torch, settings.threads.opencv)
+    sessions = await open_sessions(settings.database)
+    serving = await start_serving(sessions, settings)
+    recognizer = Recognizer(
+        load_detector(settings.detector, settings.detectors, settings.threads.onnxruntime),
+        overridden(DEFAULT_POLICY, "detection", settings.detection),
+        ImageLimits(limits.max_photo_bytes, limits.max_photo_pixels),
+    )
+    inference = Inference(recognizer, limits.max_requests, limits.deadline_s)
+    await inference.probe(serving)
+    quality_limits = overridden(REGISTRATION_LIMITS, "quality", settings.quality)
+    keys = Keys(sessions)
+    first_key = await keys.create_first()
+    if first_key is not None:
+        # Once, for the person at the terminal; a log would keep it.
+        sys.stderr.write(f"First start: the admin key, shown only now, is {first_key}\n")
+    return Graph(
+        serving=serving,
+        sessions=sessions,
+        inference=inference,
+        keys=keys,
+        users=Users(sessions),
+        registration=Registration(
+            sessions,
+            PhotoReview(inference, quality_limits, limits.max_photos),
+            min_photos=settings.registration.min_photos,
+            outlier_similarity=settings.registration.outlier_similarity,
+            retain_crops=settings.retain_crops,
+        ),
+        identifier=Identifier(inference, limits.max_photos),
+    )
