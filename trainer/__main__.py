@@ -1,21 +1,25 @@
-"""`python -m trainer COMMAND`: from folders of photos to the weights that the service runs on."""
+"""`python -m trainer COMMAND`: from folders of photos to the weights that the service runs on.
+
+The way is prepare, dsr, finetune, publish; evaluate and compare look at what came out. Training
+over several processes: `torchrun --nproc-per-node 2 -m trainer finetune ...`.
+"""
 
 import sys
 
 import typer
 
 from app.errors import FarsightError
+from trainer.commands import dsr, finetune
+from trainer.errors import StoppedError
 from trainer.evaluate import evaluate
 
 _EXIT_REFUSED = 2
+# What a shell reports for a program that Ctrl-C ended.
+_EXIT_STOPPED = 130
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-app.command()(evaluate)
-
-
-@app.callback()
-def _trainer() -> None:
-    """Keeps the command's name necessary while there is only one."""
+for command in (dsr, finetune, evaluate):
+    app.command()(command)
 
 
 def main() -> None:
@@ -24,7 +28,7 @@ def main() -> None:
         app()
     except FarsightError as error:
         typer.echo(f"{error.title}: {error.detail}", err=True)
-        sys.exit(_EXIT_REFUSED)
+        sys.exit(_EXIT_STOPPED if isinstance(error, StoppedError) else _EXIT_REFUSED)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ There is no random state among it: all chance depends on (seed, epoch, index), s
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypedDict
@@ -12,9 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainer.errors import RunError
-
 CHECKPOINT_NAME = "checkpoint.pt"
+NAMED = "Named"
 
 
 @dataclass(slots=True)
@@ -35,9 +35,25 @@ class Place:
     best_score: float = float("-inf")
     best: dict[str, Tensor] = field(default_factory=dict)
 
+    def add(self, losses: Mapping[str, Tensor]) -> None:
+        """A step was taken."""
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+        self.step += 1
+
+    def means(self) -> dict[str, float]:
+        """The losses over the epoch so far; of the accuracy's faces, those with names count."""
+        means = {name: total / self.step for name, total in self.sums.items()}
+        if named := means.pop(NAMED, 0.0):
+            means["Acc"] /= named
+        return means
+
+    def end_epoch(self) -> None:
+        """The next one begins."""
+        self.epoch, self.step, self.sums = self.epoch + 1, 0, {}
+
 
 class _Stored(TypedDict):
-    fits: str
     stage: str
     place: dict[str, Any]
     module: dict[str, Tensor]
@@ -48,20 +64,15 @@ class Checkpoint:
     """The one checkpoint of a run.
 
     Args:
-        folder: The run's folder.
-        fits: Hash of the settings and the data; a checkpoint of other settings is refused.
-
-    Raises:
-        RunError: The run's checkpoint was made with other settings or other data.
+        folder: The run's folder. That its settings and data are still the same is the business
+            of `trainer.run_folder`.
     """
 
-    def __init__(self, folder: Path, fits: str) -> None:
-        self._path, self._fits = folder / CHECKPOINT_NAME, fits
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / CHECKPOINT_NAME
         self._stored: _Stored | None = None
         if self._path.is_file():
             self._stored = torch.load(self._path, map_location="cpu", weights_only=True)
-            if self._stored["fits"] != fits:
-                raise RunError("The run was started with other settings or other data.")
 
     @property
     def stage(self) -> str | None:
@@ -80,7 +91,6 @@ class Checkpoint:
     def save(self, name: str, stage: nn.Module, optimizer: Optimizer, place: Place) -> None:
         """Writes beside the old one, then takes its place: a crash leaves one of the two."""
         stored = _Stored(
-            fits=self._fits,
             stage=name,
             place={entry.name: getattr(place, entry.name) for entry in fields(place)},
             module=stage.state_dict(),

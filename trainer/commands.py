@@ -11,15 +11,13 @@ import typer
 from lightning_fabric import Fabric
 
 from app.errors import DeviceError
-from trainer.config import Config, DsrConfig, Engine, FinetuneConfig, to_json
-from trainer.data import CropSet, load_crops, refuse_overlap
-from trainer.errors import RunError
+from trainer.config import Device, DsrConfig, Engine, FinetuneConfig, Precision
+from trainer.crops import CropSet, load_crops, refuse_overlap
+from trainer.data import refuse_batch_size
 from trainer.loop import finetune as run_finetune
 from trainer.loop import train_dsr
 from trainer.networks import read_dsr, read_edgeface
-
-CONFIG_NAME = "config.json"
-DATA_LIST_NAME = "data_list.txt"
+from trainer.run_folder import open_run
 
 Run = Annotated[Path, typer.Option(help="Folder of this run; made here, must not exist yet.")]
 TrainDir = Annotated[
@@ -35,8 +33,10 @@ ValDir = Annotated[Path, typer.Option(help="People who are not trained on, a fol
 EdgeFacePath = Annotated[
     Path, typer.Option(help="A bundle, a run, or a published .pt: the network to start from.")
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Precision = Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed.")]
+DeviceName = Annotated[Device, typer.Option(help="Where to train; auto takes a GPU if any.")]
+PrecisionName = Annotated[
+    Precision, typer.Option(help="bf16-mixed is faster where hardware has it.")
+]
 BatchSize = Annotated[int, typer.Option(min=1, help="Faces per step, over all processes.")]
 Seed = Annotated[int, typer.Option(help="Decides weights, order and degradation.")]
 MinFacePx = Annotated[float, typer.Option(min=6, max=112, help="Smallest face drawn.")]
@@ -61,8 +61,8 @@ def dsr(
     batch_size: BatchSize = 32,
     min_face_px: MinFacePx = 10.0,
     max_face_px: MaxFacePx = 48.0,
-    device: Device = "auto",
-    precision: Precision = "bf16-mixed",
+    device: DeviceName = "auto",
+    precision: PrecisionName = "bf16-mixed",
     seed: Seed = 1,
     resume: Resume = False,
     skip_unreadable: SkipUnreadable = False,
@@ -84,7 +84,8 @@ def dsr(
     fabric = launch(engine)
     start = read_edgeface(edgeface)
     train, val = _read_data(train_dir, soft_dir, unnamed_dir, val_dir, skip_unreadable)
-    open_run(fabric, run, config, train, resume)
+    refuse_batch_size(len(train), batch_size, fabric.world_size)
+    open_run(fabric, run, config, train, {edgeface: start}, resume)
     train_dsr(fabric, run, config, start, train, val)
 
 
@@ -113,8 +114,8 @@ def finetune(
     batch_size: BatchSize = 32,
     min_face_px: MinFacePx = 10.0,
     max_face_px: MaxFacePx = 48.0,
-    device: Device = "auto",
-    precision: Precision = "bf16-mixed",
+    device: DeviceName = "auto",
+    precision: PrecisionName = "bf16-mixed",
     seed: Seed = 1,
     resume: Resume = False,
     skip_unreadable: SkipUnreadable = False,
@@ -140,7 +141,8 @@ def finetune(
     fabric = launch(engine)
     start, restorer = read_edgeface(edgeface), read_dsr(dsr)
     train, val = _read_data(train_dir, soft_dir, unnamed_dir, val_dir, skip_unreadable)
-    open_run(fabric, run, config, train, resume)
+    refuse_batch_size(len(train), batch_size, fabric.world_size)
+    open_run(fabric, run, config, train, {edgeface: start, dsr: restorer}, resume)
     run_finetune(fabric, run, config, start, restorer, train, val)
 
 
@@ -150,8 +152,6 @@ def launch(engine: Engine) -> Fabric:
     Raises:
         DeviceError: `cuda` was asked for and there is none.
     """
-    if engine.device not in {"auto", "cpu", "cuda"}:
-        raise DeviceError(f"There is no device {engine.device!r}; take auto, cpu or cuda.")
     cuda = torch.cuda.is_available()
     if engine.device == "cuda" and not cuda:
         raise DeviceError("--device cuda: torch sees no GPU on this machine; take cpu or auto.")
@@ -163,32 +163,19 @@ def launch(engine: Engine) -> Fabric:
         accelerator="cuda" if cuda and engine.device != "cpu" else "cpu",
         devices=processes,
         strategy="ddp" if processes > 1 else "auto",
-        precision=engine.precision,  # type: ignore[arg-type]  # checked by Fabric
+        precision=engine.precision,
     )
     fabric.launch()
     return fabric
 
 
-def open_run(fabric: Fabric, run: Path, config: Config, train: CropSet, resume: bool) -> None:
-    """Makes the run's folder, after everything that could be refused was.
-
-    Raises:
-        RunError: It exists and --resume was not given, or the other way round.
-    """
-    if resume and not (run / CONFIG_NAME).is_file():
-        raise RunError(f"There is no run in {run} to resume.")
-    if not resume and run.exists():
-        raise RunError(f"{run} exists; --resume goes on with it.")
-    fabric.barrier()
-    if fabric.is_global_zero:
-        run.mkdir(parents=True, exist_ok=True)
-        (run / CONFIG_NAME).write_text(to_json(config), encoding="utf-8")
-        (run / DATA_LIST_NAME).write_text(train.data_list, encoding="utf-8")
-    fabric.barrier()
-
-
 def _engine(
-    device: str, precision: str, seed: int, batch_size: int, min_face_px: float, max_face_px: float
+    device: Device,
+    precision: Precision,
+    seed: int,
+    batch_size: int,
+    min_face_px: float,
+    max_face_px: float,
 ) -> Engine:
     plain = Engine(device=device, precision=precision, seed=seed, batch_size=batch_size)
     degradation = replace(plain.degradation, min_face_px=min_face_px, max_face_px=max_face_px)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
@@ -111,8 +110,8 @@ def _enlarge(small: Pixels) -> Pixels:
     return _pixels(cv2.resize(small, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_CUBIC))
 
 
-def _pixels(image: MatLike) -> Pixels:
-    return image.astype(np.uint8, copy=False)
+def _pixels(image: NDArray[np.number]) -> Pixels:
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _to_bytes(values: NDArray[np.floating]) -> Pixels:

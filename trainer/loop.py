@@ -4,26 +4,26 @@ Lightning Fabric moves things to the device, casts, and averages gradients over 
 no loop, so what happens in which order can be read here (docs/decisions/0006).
 """
 
-import hashlib
 import math
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from trainer.checkpoint import Checkpoint, Place
-from trainer.config import Config, DsrConfig, FinetuneConfig, config_sha256
-from trainer.data import Batch, Batches, CropSet, clean_labels
+from trainer.config import Config, DsrConfig, FinetuneConfig
+from trainer.crops import CropSet, clean_labels
+from trainer.data import Batch, Batches
 from trainer.errors import CollapseError, NonFiniteLossError, StoppedError
 from trainer.losses import ArcFaceHead
 from trainer.metrics import Validation, stock_targets
@@ -84,8 +84,6 @@ def plan_course(
     fabric: Fabric, run: Path, config: Config, edgeface: EdgeFace, train: CropSet, val: CropSet
 ) -> Course:
     """Embeds the sharp crops with the stock network, drops doubtful names, sets up the batches."""
-    fits = hashlib.sha256((config_sha256(config) + train.data_list_sha256).encode()).hexdigest()
-    checkpoint = Checkpoint(run, fits)
     targets = stock_targets(edgeface.to(fabric.device), train)
     if isinstance(config, FinetuneConfig):
         train = clean_labels(train, targets[0], config.label_similarity)
@@ -100,7 +98,7 @@ def plan_course(
         fabric.world_size,
     )
     validation = Validation(val, engine.validation_photos)
-    return Course(fabric, run, config, batches, validation, checkpoint)
+    return Course(fabric, run, config, batches, validation, Checkpoint(run))
 
 
 def fit(course: Course, stage: Stage) -> None:
@@ -112,14 +110,17 @@ def fit(course: Course, stage: Stage) -> None:
         StoppedError: Somebody pressed Ctrl-C; a checkpoint was written.
     """
     fabric, batches, engine = course.fabric, course.batches, course.config.engine
-    stage.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    stage.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     optimizer = torch.optim.AdamW(stage.parameter_groups(), weight_decay=engine.weight_decay)
-    place = course.checkpoint.restore(stage.name, stage, optimizer)
     module, optimizer = fabric.setup(stage, optimizer)
-    log = RunLog(course.run) if fabric.is_global_zero else None
+    place = course.checkpoint.restore(stage.name, stage, optimizer)
 
     fabric.print(stage.heading)
-    with ctrl_c_noticed() as stop_requested, progress_bar(visible=_is_watched(fabric)) as bar:
+    with (
+        ctrl_c_noticed() as stop_requested,
+        progress_bar(visible=fabric.is_global_zero and sys.stderr.isatty()) as bar,
+        open_log(course, stage, place) as log,
+    ):
         while place.epoch < stage.epochs:
             task = bar.add_task(
                 f"Epoch {place.epoch + 1}", total=len(batches), completed=place.step
@@ -130,48 +131,30 @@ def fit(course: Course, stage: Stage) -> None:
                 for group in optimizer.param_groups:
                     group["lr"] = rate * group["peak"]
                 losses = take_step(fabric, module, optimizer, batch, engine.max_gradient_norm)
-
-                for name, value in losses.items():
-                    place.sums[name] = place.sums.get(name, 0.0) + float(value)
-                place.step += 1
+                place.add(losses)
                 bar.advance(task)
-                if log and place.step % LOG_STEPS == 0:
-                    log.write(stage.name, place.epoch, done + 1, _means(place))
-                stopping = stop_requested.is_set()
-                if fabric.is_global_zero and (
-                    stopping or place.step % engine.checkpoint_steps == 0
-                ):
-                    course.checkpoint.save(stage.name, stage, optimizer, place)
-                if stopping:
-                    raise StoppedError("A checkpoint was written; --resume goes on from there.")
 
+                if log and place.step % LOG_STEPS == 0:
+                    log.write(place.epoch, done + 1, place.means())
+                if place.step % engine.checkpoint_steps == 0:
+                    save(course, stage, optimizer, place)
+                stop_if_asked(stop_requested, course, stage, optimizer, place)
             bar.remove_task(task)
-            means = _over_processes(fabric, _means(place))
-            scores = course.validation.scores(stage.edgeface, stage.dsr)
-            fabric.print(epoch_lines(place.epoch, stage.epochs, means, scores))
-            if log:
-                steps = (place.epoch + 1) * len(batches)
-                log.write(stage.name, place.epoch, steps, means | scores.values())
-            if scores.impostor_mean > course.config.max_impostor_mean:
-                raise CollapseError(
-                    f"Impostor mean {scores.impostor_mean:.3f} after epoch {place.epoch + 1} is "
-                    f"above {course.config.max_impostor_mean}."
-                )
-            if scores.selection >= place.best_score:
-                place.best_score = scores.selection
-                place.best = {name: v.detach().clone() for name, v in stage.state_dict().items()}
-            place.epoch, place.step, place.sums = place.epoch + 1, 0, {}
-            if fabric.is_global_zero:
-                course.checkpoint.save(stage.name, stage, optimizer, place)
-    if log:
-        log.close()
-    stage.load_state_dict(place.best)
+
+            end_epoch(course, stage, place, log)
+            save(course, stage, optimizer, place)
+            stop_if_asked(stop_requested, course, stage, optimizer, place)
+    if place.best:
+        stage.load_state_dict(place.best)
 
 
 def take_step(
     fabric: Fabric, module: nn.Module, optimizer: Optimizer, batch: Batch, max_norm: float
 ) -> Losses:
     """Forward, backward, clip, step.
+
+    Returns:
+        The losses, averaged over processes.
 
     Raises:
         NonFiniteLossError: The loss or a gradient is not finite; the weights are as before.
@@ -183,14 +166,72 @@ def take_step(
         raise NonFiniteLossError(f"Not finite in the batch of {', '.join(batch.files)}.")
     optimizer.step()
     optimizer.zero_grad()
-    return {name: value.detach() for name, value in losses.items()}
+    means = fabric.all_reduce({name: value.detach() for name, value in losses.items()})
+    assert isinstance(means, dict)
+    return means
+
+
+def end_epoch(course: Course, stage: Stage, place: Place, log: RunLog | None) -> None:
+    """Validates, tells, keeps the weights if they are the best so far.
+
+    Raises:
+        CollapseError: Strangers became similar to each other.
+    """
+    fabric, losses = course.fabric, place.means()
+    # One process looks and tells the others: all must come to the same decision.
+    scores = course.validation.scores(stage.edgeface, stage.dsr) if fabric.is_global_zero else None
+    scores = fabric.broadcast(scores)
+    assert scores is not None
+    fabric.print(epoch_lines(place.epoch, stage.epochs, losses, scores))
+    if log:
+        log.write(place.epoch, (place.epoch + 1) * len(course.batches), losses | scores.values())
+    if scores.impostor_mean > course.config.max_impostor_mean:
+        raise CollapseError(
+            f"Impostor mean {scores.impostor_mean:.3f} after epoch {place.epoch + 1} is above "
+            f"{course.config.max_impostor_mean}."
+        )
+    if scores.selection >= place.best_score:
+        place.best_score = scores.selection
+        place.best = {name: value.clone() for name, value in stage.state_dict().items()}
+    place.end_epoch()
+
+
+def stop_if_asked(
+    requested: Event, course: Course, stage: Stage, optimizer: Optimizer, place: Place
+) -> None:
+    """Writes the checkpoint and stops if Ctrl-C came.
+
+    In any process: one that stopped alone would leave the others waiting for ever.
+
+    Raises:
+        StoppedError: It came.
+    """
+    fabric = course.fabric
+    asked = torch.tensor(float(requested.is_set()), device=fabric.device)
+    if fabric.all_reduce(asked, reduce_op="sum"):
+        save(course, stage, optimizer, place)
+        raise StoppedError("A checkpoint was written; --resume goes on from there.")
+
+
+def save(course: Course, stage: Stage, optimizer: Optimizer, place: Place) -> None:
+    """Writes the checkpoint, in one process."""
+    if course.fabric.is_global_zero:
+        course.checkpoint.save(stage.name, stage, optimizer, place)
+
+
+def open_log(course: Course, stage: Stage, place: Place) -> AbstractContextManager[RunLog | None]:
+    """The diary, in one process."""
+    if not course.fabric.is_global_zero:
+        return nullcontext()
+    return RunLog(course.run, stage.name, place.epoch * len(course.batches) + place.step)
 
 
 def learning_rate(step: int, steps: int, warmup_steps: int) -> float:
     """Share of the peak rate: a linear rise, then a cosine fall to zero at the end."""
-    if step < warmup_steps:
-        return (step + 1) / warmup_steps
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / max(1, steps - warmup_steps)))
+    rising = min(warmup_steps, steps // 10)
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
 
 
 @contextmanager
@@ -202,17 +243,3 @@ def ctrl_c_noticed() -> Iterator[Event]:
         yield requested
     finally:
         signal.signal(signal.SIGINT, former)
-
-
-def _means(place: Place) -> dict[str, float]:
-    return {name: total / place.step for name, total in place.sums.items()}
-
-
-def _over_processes(fabric: Fabric, means: dict[str, float]) -> dict[str, float]:
-    reduced = fabric.all_reduce(torch.tensor(list(means.values())), reduce_op="mean")
-    assert isinstance(reduced, Tensor)
-    return dict(zip(means, reduced.tolist(), strict=True))
-
-
-def _is_watched(fabric: Fabric) -> bool:
-    return fabric.is_global_zero and sys.stderr.isatty()

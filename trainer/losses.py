@@ -38,12 +38,13 @@ class ArcFaceHead(nn.Module):
 
         Returns:
             The mean loss over the batch, in which a face without a name has none, and the share
-            of named faces whose own class is the nearest.
+            of the batch that has a name and its own class nearest. Both are means over the whole
+            batch, so that the mean over processes is that of the batch they share.
         """
         named = labels >= 0
         if not named.any():
             # Still a function of the weights: every process must have a gradient to average.
-            return self.weight.sum() * 0.0, torch.zeros(())
+            return self.weight.sum() * 0.0, torch.zeros((), device=embeddings.device)
         batch, labels = len(labels), labels[named]
         # In 16 bits a cosine times 64 would be off by a quarter.
         with torch.autocast(embeddings.device.type, enabled=False):
@@ -58,8 +59,8 @@ class ArcFaceHead(nn.Module):
             own - math.sin(self.margin) * self.margin,
         )
         logits = self.scale * cosines.scatter(1, labels[:, None], pushed)
-        accuracy = (cosines.argmax(dim=1) == labels).float().mean()
-        return F.cross_entropy(logits, labels, reduction="sum") / batch, accuracy
+        right = (cosines.argmax(dim=1) == labels).sum() / batch
+        return F.cross_entropy(logits, labels, reduction="sum") / batch, right
 
 
 def cosine_distance(embeddings: Tensor, targets: Tensor) -> Tensor:

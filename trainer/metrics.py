@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
-from trainer.data import CropSet, to_input
+from app.vision.verification import roc_from_scores, tar_at_far
+from trainer.crops import CropSet
+from trainer.data import to_input
 from trainer.degradation import Pixels, shrink_and_enlarge
 
 SIZES_PX = (12, 16, 24, 32)
@@ -121,7 +123,6 @@ class Validation:
         )
 
     def _tar(self, similarity: NDArray[np.float32]) -> float:
-        impostor = np.sort(similarity[~self._same])[::-1]
-        threshold = impostor[int(_FALSE_ACCEPT_RATE * len(impostor))]
         genuine = similarity[self._same & self._other_photo]
-        return float((genuine > threshold).mean())
+        roc = roc_from_scores(genuine, similarity[~self._same])
+        return tar_at_far(roc, _FALSE_ACCEPT_RATE)

@@ -1,5 +1,6 @@
 """Networks into the trainer and out of it."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import safetensors.torch
 from torch import Tensor
 
 from app.errors import BundleError
-from app.vision.bundle import load_bundle
+from app.vision.bundle import load_bundle, pack_weights
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from app.vision.published import read_published
@@ -56,6 +57,11 @@ def write_run_networks(folder: Path, dsr: DSR, edgeface: EdgeFace | None = None)
     _write(folder / DSR_FILE, dsr, json.dumps(dsr.architecture))
     if edgeface is not None:
         _write(folder / EDGEFACE_FILE, edgeface, json.dumps(edgeface.variant))
+
+
+def weights_sha256(network: DSR | EdgeFace) -> str:
+    """Tells two sets of weights apart, wherever they were read from."""
+    return hashlib.sha256(pack_weights(network)).hexdigest()
 
 
 def _write(path: Path, network: DSR | EdgeFace, architecture: str) -> None:

@@ -3,36 +3,77 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 from torch.utils.tensorboard import SummaryWriter
 
 from trainer.metrics import Scores
 
+METRICS_NAME = "metrics.jsonl"
+
 
 class RunLog:
-    """Writes what a run measures.
+    """Writes what one stage of a run measures; a context manager.
+
+    A run that crashed has records of steps after its last checkpoint. They will be taken again,
+    so they are dropped here: the diary of a resumed run is that of an uninterrupted one.
 
     Args:
         folder: The run's folder.
+        stage: The stage's name.
+        steps: Steps of the stage that the checkpoint knows.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._file = (folder / "metrics.jsonl").open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(folder / "tensorboard"))
+    def __init__(self, folder: Path, stage: str, steps: int) -> None:
+        self._stage = stage
+        path = folder / METRICS_NAME
+        _drop_later_records(path, stage, steps)
+        self._file = path.open("a", encoding="utf-8")
+        self._events = SummaryWriter(str(folder / "tensorboard" / stage), purge_step=steps + 1)
 
-    def write(self, stage: str, epoch: int, step: int, values: Mapping[str, float]) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        self._events.close()
+
+    def write(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
         """One record; `step` counts from the start of the stage."""
-        record = {"stage": stage, "epoch": epoch, "step": step, **values}
+        record = {"stage": self._stage, "epoch": epoch, "step": step, **values}
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()
         for name, value in values.items():
-            self._events.add_scalar(f"{stage}/{name}", value, step)
+            self._events.add_scalar(name, value, step)
 
-    def close(self) -> None:
-        """Flushes both."""
-        self._file.close()
-        self._events.close()
+
+def _drop_later_records(path: Path, stage: str, steps: int) -> None:
+    if not path.is_file():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    records = [(line, json.loads(line)) for line in whole]
+    kept = [line for line, of in records if of["stage"] != stage or of["step"] <= steps]
+    incoming = path.with_suffix(".incoming")
+    incoming.write_text("".join(kept), encoding="utf-8")
+    incoming.replace(path)
 
 
 def epoch_lines(epoch: int, epochs: int, losses: Mapping[str, float], scores: Scores) -> str:
@@ -43,23 +84,29 @@ def epoch_lines(epoch: int, epochs: int, losses: Mapping[str, float], scores: Sc
     lines = [
         f"Epoch {epoch + 1:02d}/{epochs:02d} | Train Loss: {losses['Total']:.4f}{accuracy}"
         f" | Val Loss: {scores.loss:.4f} Acc: {scores.accuracy:.4f}",
-        f"  [Val] TAR at FAR 1e-3 by face px | {sizes} | impostors {scores.impostor_mean:+.3f}"
+        f"[Val] TAR at FAR 1e-3 by face px | {sizes} | Impostors: {scores.impostor_mean:+.3f}"
         f" +- {scores.impostor_std:.3f}",
     ]
     if len(parts) > 1:
         listed = " | ".join(f"{name}: {value:.4f}" for name, value in parts.items())
-        lines.insert(1, f"  [Losses] {listed}")
+        lines.insert(1, f"[Losses] {listed}")
     return "\n".join(lines)
 
 
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.2f} steps/s")
+
+
 def progress_bar(visible: bool) -> Progress:
-    """Steps done, rate and time left of an epoch; silent where nobody looks."""
+    """Steps done, rate and time left of an epoch, on stderr; silent where nobody looks."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.speed:.2f}/s" if visible else ""),
+        _RateColumn(),
         TimeRemainingColumn(),
         transient=True,
+        console=Console(stderr=True),
         disable=not visible,
     )

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
+from trainer.checkpoint import NAMED
 from trainer.config import DsrConfig, FinetuneConfig
 from trainer.data import Batch
 from trainer.losses import ArcFaceHead, cosine_distance
@@ -67,11 +68,11 @@ class HeadStage(nn.Module):
         return [{"params": list(self.head.parameters()), "peak": self._config.head_learning_rate}]
 
     def forward(self, batch: Batch) -> Losses:
-        """Total and Acc, each a scalar."""
+        """Total, Acc and Named, each a scalar."""
         with torch.no_grad():
             embeddings = self.edgeface(self.dsr(batch.low, batch.face_px)).float()
-        loss, accuracy = self.head(embeddings, batch.labels)
-        return {"Total": loss, "Acc": accuracy}
+        loss, right = self.head(embeddings, batch.labels)
+        return {"Total": loss, "Acc": right, NAMED: named_share(batch)}
 
 
 class FullStage(nn.Module):
@@ -101,12 +102,12 @@ class FullStage(nn.Module):
         return groups
 
     def forward(self, batch: Batch) -> Losses:
-        """Total, Cls, Cont, Dist, Pixel and Acc, each a scalar."""
+        """Total, Cls, Cont, Dist, Pixel, Acc and Named, each a scalar."""
         config = self._config
         restored = self.dsr(batch.low, batch.face_px).float()
         both = self.edgeface(torch.cat((restored, batch.high))).float()
         from_low, from_high = both.chunk(2)
-        classification, accuracy = self.head(from_low, batch.labels)
+        classification, right = self.head(from_low, batch.labels)
         contrastive = cosine_distance(from_low, from_high)
         distillation = cosine_distance(from_low, batch.target) + cosine_distance(
             from_high, batch.target
@@ -124,11 +125,17 @@ class FullStage(nn.Module):
             "Cont": contrastive.detach(),
             "Dist": distillation.detach(),
             "Pixel": pixel.detach(),
-            "Acc": accuracy,
+            "Acc": right,
+            NAMED: named_share(batch),
         }
 
 
 Stage = DsrStage | HeadStage | FullStage
+
+
+def named_share(batch: Batch) -> Tensor:
+    """Share of the batch that has names; right answers over it are the accuracy."""
+    return (batch.labels >= 0).float().mean()
 
 
 def pixel_distance(restored: Tensor, batch: Batch) -> Tensor:

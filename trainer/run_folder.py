@@ -1,0 +1,177 @@
+"""The folder of a run: its settings, its data, where it comes from, and what it left.
+
+```
+config.json  data_list.txt  provenance.json   written once, before the first step
+checkpoint.pt  metrics.jsonl  tensorboard/     written while it trains
+dsr.safetensors  edgeface.safetensors          its result
+```
+"""
+
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from lightning_fabric import Fabric
+
+from app.vision.dsr import DSR
+from app.vision.edgeface import EdgeFace
+from trainer.config import Config, to_json
+from trainer.crops import CropSet
+from trainer.errors import RunError
+from trainer.networks import weights_sha256
+
+CONFIG_NAME = "config.json"
+DATA_LIST_NAME = "data_list.txt"
+PROVENANCE_NAME = "provenance.json"
+
+# Without the first, a run says nothing about the code; a fresh clone of the commit has it.
+_REPOSITORY = Path(__file__).parents[1]
+
+
+class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a run comes from, so that it can be repeated.
+
+    Attributes:
+        command: As typed.
+        commit: Of the code; "-changed" follows where the work tree was not that of the commit.
+        config_sha256: Of config.json.
+        data_list_sha256: Of data_list.txt.
+        start_sha256: By network, the weights that it started from.
+        earlier: The runs that made those, oldest first.
+    """
+
+    command: str
+    commit: str
+    config_sha256: str
+    data_list_sha256: str
+    start_sha256: dict[str, str]
+    earlier: tuple["Provenance", ...] = ()
+
+
+def open_run(
+    fabric: Fabric,
+    run: Path,
+    config: Config,
+    train: CropSet,
+    start: Mapping[Path, EdgeFace | DSR],
+    resume: bool,
+) -> None:
+    """Makes the run's folder, after everything that could be refused was.
+
+    Args:
+        fabric: Launched.
+        run: The folder.
+        config: The settings.
+        train: The data.
+        start: The networks that the run starts from, by where they were read.
+        resume: Whether to go on with a run that is there, which must be the same one.
+
+    Raises:
+        RunError: It exists and --resume was not given, or the other way round, or it was started
+            with other settings, other data or other weights (they are named).
+    """
+    if not resume and run.exists():
+        raise RunError(f"{run} exists; --resume goes on with it.")
+    provenance = Provenance(
+        command=shlex.join(["python", "-m", "trainer", *sys.argv[1:]]),
+        commit=_commit(),
+        config_sha256=hashlib.sha256(to_json(config).encode()).hexdigest(),
+        data_list_sha256=train.data_list_sha256,
+        start_sha256={type(of).__name__.lower(): weights_sha256(of) for of in start.values()},
+        earlier=_earlier(start),
+    )
+    if resume:
+        _refuse_change(run, config, provenance)
+        return
+    fabric.barrier()
+    if fabric.is_global_zero:
+        run.mkdir(parents=True)
+        (run / CONFIG_NAME).write_text(to_json(config), encoding="utf-8")
+        (run / DATA_LIST_NAME).write_text(train.data_list, encoding="utf-8")
+        document = msgspec.json.format(msgspec.json.encode(provenance), indent=2)
+        (run / PROVENANCE_NAME).write_bytes(document)
+    fabric.barrier()
+
+
+def read_provenance(run: Path) -> Provenance:
+    """Where a run comes from.
+
+    Raises:
+        RunError: The folder is not that of a run.
+    """
+    try:
+        return msgspec.json.decode((run / PROVENANCE_NAME).read_bytes(), type=Provenance)
+    except (OSError, msgspec.DecodeError) as error:
+        raise RunError(f"{run} has no {PROVENANCE_NAME} of a run.") from error
+
+
+def read_settings(run: Path) -> dict[str, object]:
+    """The settings of a run, one level deep: `engine.seed`, not a tree.
+
+    Raises:
+        RunError: The folder is not that of a run.
+    """
+    try:
+        return _flat(json.loads((run / CONFIG_NAME).read_bytes()))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{run} has no {CONFIG_NAME} of a run.") from error
+
+
+def _refuse_change(run: Path, config: Config, now: Provenance) -> None:
+    then = read_provenance(run)
+    old, new = read_settings(run), _flat(json.loads(to_json(config)))
+    changed = [
+        f"{name} was {old.get(name)}, is {new.get(name)}"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+    if then.data_list_sha256 != now.data_list_sha256:
+        changed.append("the training data is not the same")
+    if then.start_sha256 != now.start_sha256:
+        changed.append("the weights to start from are not the same")
+    if changed:
+        raise RunError(f"{run} cannot be resumed as another run: {'; '.join(changed)}.")
+
+
+def _earlier(start: Mapping[Path, EdgeFace | DSR]) -> tuple[Provenance, ...]:
+    """The runs behind the weights, each once, oldest first."""
+    found: list[Provenance] = []
+    for path in start:
+        if (path / PROVENANCE_NAME).is_file():
+            of = read_provenance(path)
+            alone = msgspec.structs.replace(of, earlier=())
+            found += [run for run in (*of.earlier, alone) if run not in found]
+    return tuple(found)
+
+
+def _flat(tree: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _commit() -> str:
+    def git(*words: str) -> str:
+        answer = subprocess.run(  # noqa: S603 - fixed words
+            ["git", *words],  # noqa: S607 - git is where the user has it
+            cwd=_REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return answer.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", "app/vision", "trainer")
+        return git("rev-parse", "HEAD") + ("-changed" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
