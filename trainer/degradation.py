@@ -115,7 +115,7 @@ def _pixels(image: NDArray[np.number]) -> Pixels:
 
 
 def _to_bytes(values: NDArray[np.floating]) -> Pixels:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return values.round().clip(0, 255).astype(np.uint8)
 
 
 def _misalign(crop: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
