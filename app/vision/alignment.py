@@ -67,13 +67,13 @@ def similarity_transform(
         LandmarksError: A coordinate is not finite, all source points coincide, or no scale above
             zero fits (a reflection would).
     """
+    if not (np.isfinite(source).all() and np.isfinite(target).all()):
+        raise LandmarksError("A landmark's coordinate is not a finite number.")
     source_mean = source.mean(axis=0, dtype=np.float64)
     target_mean = target.mean(axis=0, dtype=np.float64)
     s = (source - source_mean) @ np.array([1, 1j])
     t = (target - target_mean) @ np.array([1, 1j])
     spread = float(np.vdot(s, s).real)
-    if not np.isfinite(spread) or not np.isfinite(t).all():
-        raise LandmarksError("A landmark's coordinate is not a finite number.")
     if spread <= np.finfo(np.float32).eps:
         raise LandmarksError("All landmarks lie in one place.")
     a = complex(np.vdot(s, t)) / spread

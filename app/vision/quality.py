@@ -27,13 +27,13 @@ _REBLUR_SIGMA_PX = 0.85
 # The median face of faces/val as YuNet marks it: where the nose lies between the line of the eyes
 # (0) and that of the mouth (1). The depths of the nose are assumed, which makes the angles
 # estimates; the limits were measured with these very estimates.
-_NOSE_HEIGHT = 0.58
+_NOSE_HEIGHT = 0.54
 _NOSE_DEPTH_PER_EYE_DISTANCE = 0.50
 _NOSE_DEPTH_PER_FACE_HEIGHT = 0.43
 
 
 class Rejection(StrEnum):
-    """Why a photo is not used. The last five come from elsewhere than `rejection`."""
+    """Why a photo is not used: the first five from `rejection`, the others from its callers."""
 
     FACE_TOO_SMALL = "face_too_small"
     TOO_BLURRY = "too_blurry"
@@ -157,7 +157,7 @@ def _detail_px(grey: NDArray[np.float32]) -> float:
     if before == 0:
         return 0.0
     after = _total_gradient(
-        np.asarray(cv2.GaussianBlur(grey, (3, 3), _REBLUR_SIGMA_PX), dtype=np.float32)
+        np.asarray(cv2.GaussianBlur(grey, (0, 0), _REBLUR_SIGMA_PX), dtype=np.float32)
     )
     return max(0.0, 1 - after / before) * _DETAIL_PX_PER_LOSS
 
