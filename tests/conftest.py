@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import DatabaseSettings, Settings
 from app.vision.bundle import pack_weights, weight_file, write_bundle
 from app.vision.manifest import EdgeFaceEntry, Manifest, Networks
 from app.vision.published import read_published
@@ -46,6 +47,30 @@ def stock_bundle(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     )
     store = tmp_path_factory.mktemp("bundles")
     return write_bundle(store, manifest, {"edgeface.safetensors": content})
+
+
+@pytest.fixture
+def settings(stock_bundle: Path, shared: Path, tmp_path: Path) -> Settings:
+    """A service of its own for the test: the stock bundle, YuNet, a new database."""
+    return Settings(
+        bundles=stock_bundle.parent,
+        bundle=stock_bundle.name,
+        detectors=shared / "weights",
+        detector="yunet",
+        database=DatabaseSettings(url=f"sqlite+aiosqlite:///{tmp_path}/farsight.db"),
+    )
+
+
+@pytest.fixture(scope="session")
+def people(shared: Path) -> dict[str, list[bytes]]:
+    """Whole photos, eight of each of twelve people, each of one person alone."""
+    photos = {
+        folder.name: [path.read_bytes() for path in sorted(folder.glob("*.jpg"))]
+        for folder in sorted((shared / "photos").iterdir())
+    }
+    assert len(photos) == 12
+    assert {len(of_person) for of_person in photos.values()} == {8}
+    return photos
 
 
 def _skipped(config: pytest.Config) -> int:

@@ -1,0 +1,145 @@
+"""The inference thread when things go wrong. The recogniser is a fake that waits or fails."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from typing import cast
+
+import pytest
+
+from app.errors import DeadlineExceededError, OverloadedError
+from app.runtime.inference import Inference
+from app.runtime.recognizer import Recognition, Recognizer
+from app.runtime.serving import Serving
+
+_NOBODY = Recognition(faces=[], faces_found=0, timings_ms={})
+# The fake looks at neither.
+_SERVING = cast(Serving, type("NoServing", (), {"embedder": None}))
+
+
+class GatedRecognizer:
+    """Answers when `gate` is open; raises for the photo b"bad"."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.begun = threading.Event()
+        self.read: list[bytes] = []
+
+    def recognize(self, photo: bytes, embedder: object, **options: object) -> Recognition:
+        self.begun.set()
+        assert self.gate.wait(timeout=60)
+        self.read.append(photo)
+        if photo == b"bad":
+            raise RuntimeError("the network has failed")
+        return _NOBODY
+
+
+@pytest.fixture
+def gated() -> GatedRecognizer:
+    return GatedRecognizer()
+
+
+@pytest.fixture
+async def inference(gated: GatedRecognizer) -> AsyncIterator[Inference]:
+    inference = Inference(cast(Recognizer, gated), max_requests=2, deadline_s=60)
+    yield inference
+    gated.gate.set()
+    inference.close()
+
+
+async def _request(inference: Inference, photo: bytes) -> Recognition:
+    async with inference.admit():
+        return await inference.recognize(photo, _SERVING, max_faces=1)
+
+
+async def _begun(gated: GatedRecognizer) -> None:
+    assert await asyncio.to_thread(gated.begun.wait, 60)
+
+
+async def test_next_request_is_answered_when_the_network_raises(
+    inference: Inference, gated: GatedRecognizer
+) -> None:
+    gated.gate.set()
+    with pytest.raises(RuntimeError, match="the network has failed"):
+        await _request(inference, b"bad")
+    assert await _request(inference, b"good") == _NOBODY
+
+
+async def test_request_is_refused_when_too_many_wait(
+    inference: Inference, gated: GatedRecognizer
+) -> None:
+    waiting = [asyncio.create_task(_request(inference, b"good")) for _ in range(2)]
+    await _begun(gated)
+    with pytest.raises(OverloadedError):
+        await _request(inference, b"third")
+    gated.gate.set()
+    assert await asyncio.gather(*waiting) == [_NOBODY, _NOBODY]
+    assert await _request(inference, b"later") == _NOBODY
+    assert b"third" not in gated.read
+
+
+async def test_waiting_photo_is_never_read_when_its_caller_is_cancelled(
+    inference: Inference, gated: GatedRecognizer
+) -> None:
+    first = asyncio.create_task(_request(inference, b"first"))
+    await _begun(gated)
+    second = asyncio.create_task(_request(inference, b"second"))
+    await asyncio.sleep(0)
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    gated.gate.set()
+    assert await first == _NOBODY
+    assert await _request(inference, b"third") == _NOBODY
+    assert gated.read == [b"first", b"third"]
+
+
+async def test_others_are_answered_when_the_caller_of_a_begun_photo_is_cancelled(
+    inference: Inference, gated: GatedRecognizer
+) -> None:
+    first = asyncio.create_task(_request(inference, b"first"))
+    await _begun(gated)
+    second = asyncio.create_task(_request(inference, b"second"))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    gated.gate.set()
+    assert await second == _NOBODY
+
+
+async def test_request_ends_when_its_time_is_up(gated: GatedRecognizer) -> None:
+    inference = Inference(cast(Recognizer, gated), max_requests=1, deadline_s=0.05)
+    with pytest.raises(DeadlineExceededError):
+        await _request(inference, b"slow")
+    gated.gate.set()
+    # Its place is free again, and so is the thread.
+    patient = Inference(cast(Recognizer, gated), max_requests=1, deadline_s=60)
+    assert await _request(patient, b"next") == _NOBODY
+    inference.close()
+    patient.close()
+
+
+async def test_timeout_of_the_caller_stays_one_when_it_comes_before_the_deadline(
+    inference: Inference, gated: GatedRecognizer
+) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await _request(inference, b"slow")
+
+
+async def test_close_returns_when_a_photo_is_being_read_and_another_waits(
+    gated: GatedRecognizer,
+) -> None:
+    inference = Inference(cast(Recognizer, gated), max_requests=2, deadline_s=60)
+    first = asyncio.create_task(_request(inference, b"first"))
+    await _begun(gated)
+    second = asyncio.create_task(_request(inference, b"second"))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(asyncio.to_thread(inference.close))
+    gated.gate.set()
+    await closing
+    assert await first == _NOBODY
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    assert gated.read == [b"first"]

@@ -1,0 +1,70 @@
+"""Thresholds of a serving, and its self-test."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import pytest
+import torch
+
+from app.errors import NotReadyError
+from app.runtime.gallery import Gallery
+from app.runtime.inference import Inference
+from app.runtime.recognizer import Recognizer
+from app.runtime.serving import Serving
+from app.vision.bundle import Bundle, load_bundle
+from app.vision.embedder import Embedder
+from app.vision.manifest import Threshold
+
+
+def _serving(bundle: Bundle) -> Serving:
+    return Serving(
+        Embedder(bundle, torch.device("cpu")),
+        Gallery(),
+        false_accept_rate=1e-4,
+        default_threshold=0.35,
+    )
+
+
+def _threshold(low: float, high: float | None, rate: float, similarity: float) -> Threshold:
+    return Threshold(
+        min_face_px=low, max_face_px=high, false_accept_rate=rate, similarity=similarity
+    )
+
+
+def test_bundle_decides_the_threshold_when_it_has_one_for_the_size(stock_bundle: Path) -> None:
+    bundle = load_bundle(stock_bundle)
+    thresholds = (
+        _threshold(0, 24, 1e-4, 0.4),
+        _threshold(24, 64, 1e-3, 0.2),
+        _threshold(64, None, 1e-4, 0.3),
+    )
+    manifest = msgspec.structs.replace(bundle.manifest, thresholds=thresholds)
+    serving = _serving(Bundle(manifest, bundle.edgeface, None))
+    assert serving.threshold(16) == 0.4
+    assert serving.threshold(24) == 0.35  # the bundle's is for another rate
+    assert serving.threshold(1000) == 0.3
+
+
+@pytest.fixture
+async def inference() -> AsyncIterator[Inference]:
+    # A probe reads no photo.
+    inference = Inference(cast(Recognizer, None), max_requests=1, deadline_s=60)
+    yield inference
+    inference.close()
+
+
+async def test_probe_passes_when_networks_answer(stock_bundle: Path, inference: Inference) -> None:
+    await inference.probe(_serving(load_bundle(stock_bundle)))
+
+
+@pytest.mark.parametrize("weight", [0.0, float("nan")])
+async def test_probe_fails_when_a_network_answers_nonsense(
+    stock_bundle: Path, inference: Inference, weight: float
+) -> None:
+    bundle = load_bundle(stock_bundle)
+    for parameter in bundle.edgeface.model.head.parameters():
+        parameter.fill_(weight)
+    with pytest.raises(NotReadyError):
+        await inference.probe(_serving(bundle))
