@@ -1,0 +1,198 @@
+"""Sessions when things go wrong, on a real SQLite file built by the migrations."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
+
+from app.db.migration import open_sessions
+from app.db.repositories import users
+from app.db.session import Sessions, WriteSession
+from app.errors import DatabaseBusyError, UserExistsError
+from app.settings import DatabaseSettings
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "test.db"
+
+
+@pytest.fixture
+async def sessions(database: Path) -> AsyncIterator[Sessions]:
+    url = f"sqlite+aiosqlite:///{database}"
+    opened = await open_sessions(DatabaseSettings(url=url, pool_size=2, timeout_s=0.3))
+    yield opened
+    await opened.close()
+
+
+async def _user_ids(sessions: Sessions) -> list[str]:
+    async with sessions.read() as session:
+        return [user.user_id for user, _ in await users.page(session, 0, 100)]
+
+
+def _adds(
+    user_id: str, followed: list[str]
+) -> Callable[[WriteSession], Coroutine[None, None, str]]:
+    async def work(session: WriteSession) -> str:
+        await users.add(session, user_id, None, {})
+        session.after_commit.append(lambda: followed.append(user_id))
+        return user_id
+
+    return work
+
+
+async def test_rows_and_what_follows_are_there_when_a_write_succeeds(sessions: Sessions) -> None:
+    followed: list[str] = []
+    assert await sessions.write(_adds("anna", followed)) == "anna"
+    assert await _user_ids(sessions) == followed == ["anna"]
+
+
+async def test_nothing_is_left_when_a_write_raises(sessions: Sessions) -> None:
+    followed: list[str] = []
+
+    async def work(session: WriteSession) -> None:
+        await _adds("anna", followed)(session)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await sessions.write(work)
+    assert await _user_ids(sessions) == followed == []
+
+
+async def test_nothing_follows_when_the_commit_fails(sessions: Sessions) -> None:
+    followed: list[str] = []
+
+    async def work(session: WriteSession) -> None:
+        await _adds("anna", followed)(session)
+
+        def disk_full(_connection: object) -> None:
+            raise OSError("disk full")
+
+        connection = await session.connection()
+        event.listen(connection.sync_connection, "commit", disk_full)
+
+    with pytest.raises(OSError, match="disk full"):
+        await sessions.write(work)
+    assert await _user_ids(sessions) == followed == []
+    await sessions.write(_adds("bert", followed))
+    assert await _user_ids(sessions) == followed == ["bert"]
+
+
+async def test_a_write_runs_to_its_end_when_its_caller_is_cancelled(sessions: Sessions) -> None:
+    followed: list[str] = []
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(session: WriteSession) -> None:
+        await _adds("anna", followed)(session)
+        inside.set()
+        await go_on.wait()
+
+    caller = asyncio.create_task(sessions.write(work))
+    await inside.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert followed == []
+    go_on.set()
+    await sessions.write(_adds("bert", followed))  # waits its turn behind the first
+    assert await _user_ids(sessions) == followed == ["anna", "bert"]
+
+
+async def test_running_writes_end_when_the_sessions_close(database: Path) -> None:
+    sessions = await open_sessions(DatabaseSettings(url=f"sqlite+aiosqlite:///{database}"))
+    inside = asyncio.Event()
+
+    async def work(session: WriteSession) -> None:
+        inside.set()
+        await asyncio.sleep(0.05)
+        await users.add(session, "anna", None, {})
+
+    caller = asyncio.create_task(sessions.write(work))
+    await inside.wait()
+    caller.cancel()
+    await sessions.close()
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("SELECT user_id FROM users").fetchall() == [("anna",)]
+    connection.close()
+
+
+async def test_one_of_two_gets_the_name_when_both_want_it(sessions: Sessions) -> None:
+    followed: list[str] = []
+    both = await asyncio.gather(
+        *(sessions.write(_adds("anna", followed)) for _ in range(2)), return_exceptions=True
+    )
+    assert sorted(type(one).__name__ for one in both) == [UserExistsError.__name__, "str"]
+    assert await _user_ids(sessions) == followed == ["anna"]
+
+
+async def test_reading_is_refused_when_every_connection_is_taken(sessions: Sessions) -> None:
+    async with sessions.read() as first, sessions.read() as second:
+        await first.execute(text("SELECT 1"))
+        await second.execute(text("SELECT 1"))
+        with pytest.raises(DatabaseBusyError):
+            async with sessions.read() as third:
+                await third.execute(text("SELECT 1"))
+    assert await _user_ids(sessions) == []
+
+
+async def test_writing_is_refused_when_another_write_goes_on_too_long(sessions: Sessions) -> None:
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(session: WriteSession) -> None:
+        inside.set()
+        await go_on.wait()
+
+    holder = asyncio.create_task(sessions.write(hold))
+    await inside.wait()
+    with pytest.raises(DatabaseBusyError):
+        await sessions.write(_adds("anna", []))
+    go_on.set()
+    await holder
+    await sessions.write(_adds("bert", []))
+    assert await _user_ids(sessions) == ["bert"]
+
+
+async def test_writing_is_refused_when_another_process_holds_the_lock(
+    sessions: Sessions, database: Path
+) -> None:
+    other = sqlite3.connect(database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseBusyError):
+        await sessions.write(_adds("anna", []))
+    other.execute("ROLLBACK")
+    other.close()
+    await sessions.write(_adds("bert", []))
+    assert await _user_ids(sessions) == ["bert"]
+
+
+async def test_the_database_refuses_when_a_read_session_writes(sessions: Sessions) -> None:
+    with pytest.raises(OperationalError, match="readonly"):
+        async with sessions.read() as session:
+            await session.execute(text("DELETE FROM users"))
+
+
+async def test_deleted_bytes_are_in_no_file_when_a_write_erases(
+    sessions: Sessions, database: Path
+) -> None:
+    secret = "a-name-that-stands-nowhere-else"
+
+    def places() -> list[str]:
+        files = database.parent.glob(f"{database.name}*")
+        return [file.name for file in files if secret.encode() in file.read_bytes()]
+
+    await sessions.write(_adds("anna", []))
+
+    async def name(session: WriteSession) -> None:
+        (await users.find(session, "anna")).display_name = secret
+
+    async def erase(session: WriteSession) -> None:
+        await users.erase(session, await users.find(session, "anna"))
+
+    await sessions.write(name)
+    assert places()
+    await sessions.write(erase)
+    assert places() == []
