@@ -157,12 +157,12 @@ def _fill(network: nn.Module, path: Path) -> None:
         raise BundleError(f"{what} is not a safetensors file: {error}") from error
     except RuntimeError as error:  # load_state_dict: missing or unknown names, wrong shapes
         raise BundleError(f"{what} does not fit the network: {error}") from error
-    if broken := [name for name, tensor in tensors.items() if not _is_finite(tensor)]:
-        raise BundleError(f"{what} has values that are not finite in {broken[0]}.")
+    if broken := [name for name, tensor in tensors.items() if not _is_finite_float32(tensor)]:
+        raise BundleError(f"{what} has values that are not finite float32 in {broken[0]}.")
     network.eval().requires_grad_(requires_grad=False)
 
 
-def _is_finite(tensor: Tensor) -> bool:
+def _is_finite_float32(tensor: Tensor) -> bool:
     return tensor.dtype == torch.float32 and bool(torch.isfinite(tensor).all())
 
 

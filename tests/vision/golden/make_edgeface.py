@@ -1,0 +1,107 @@
+"""Makes `edgeface.npz` beside this file: what the reference implementation answers.
+
+The reference is timm's EdgeNeXt with its linear layers replaced as the EdgeFace paper says. timm
+does not import beside the project's torch, so this runs in an environment of its own:
+
+    pip install torch==2.14.1 torchvision==0.29.1 timm==1.0.31
+    python tests/vision/golden/make_edgeface.py ../shared/weights
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+HERE = Path(__file__).parent
+CHECKPOINTS = {
+    "edgeface_xxs_q": "edgenext_xx_small",
+    "edgeface_xs_q": "edgenext_x_small",
+}
+VARIANTS = {
+    "edgeface_xxs": ("edgenext_xx_small", None),
+    "edgeface_xs": ("edgenext_x_small", None),
+    "edgeface_xs_gamma_06": ("edgenext_x_small", 0.6),
+    "edgeface_s_gamma_05": ("edgenext_small", 0.5),
+    "edgeface_base": ("edgenext_base", None),
+}
+
+
+class LowRank(nn.Module):
+    def __init__(self, whole: nn.Linear, ratio: float) -> None:
+        super().__init__()
+        rank = max(2, int(min(whole.in_features, whole.out_features) * ratio))
+        self.linear1 = nn.Linear(whole.in_features, rank, bias=False)
+        self.linear2 = nn.Linear(rank, whole.out_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear2(self.linear1(x))
+
+
+def noise_crops() -> Tensor:
+    noise = np.random.default_rng(7).integers(0, 256, (4, 112, 112, 3), dtype=np.uint8)
+    return torch.from_numpy(noise).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def made_up_weights(shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
+    """Weights that anybody can make again: seeded, name by name."""
+    rng = np.random.default_rng(11)
+    weights = {}
+    for name in sorted(shapes):
+        offset = 0.5 if "gamma" in name or "norm" in name else 0.0
+        values = rng.standard_normal(tuple(shapes[name])) * 0.1 + offset
+        weights[name] = torch.from_numpy(values.astype(np.float32))
+    return weights
+
+
+def dequantised(path: Path) -> dict[str, Tensor]:
+    weights = {}
+    for name, value in torch.load(path, weights_only=True).items():
+        if name.endswith("._packed_params._packed_params"):
+            layer = name.removesuffix("._packed_params._packed_params")
+            weights[f"{layer}.weight"], weights[f"{layer}.bias"] = value[0].dequantize(), value[1]
+        elif not name.endswith((".scale", ".zero_point", "._packed_params.dtype")):
+            weights[name] = value
+    return weights
+
+
+def thin_out(module: nn.Module, ratio: float) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, nn.Linear):
+            setattr(module, name, LowRank(child, ratio))
+        else:
+            thin_out(child, ratio)
+
+
+def reference(architecture: str, ratio: float | None) -> nn.Module:
+    import timm  # type: ignore[import-not-found]  # noqa: PLC0415  # only where it is installed
+
+    network = timm.create_model(architecture)
+    network.reset_classifier(512)
+    if ratio is not None:
+        thin_out(network, ratio)
+    return nn.ModuleDict({"model": network}).eval()
+
+
+@torch.inference_mode()
+def embed(network: nn.Module, weights: dict[str, Tensor]) -> np.ndarray:
+    network.load_state_dict(weights, strict=True)
+    return nn.functional.normalize(network["model"](noise_crops())).numpy()
+
+
+def main() -> None:
+    golden = {}
+    for name, architecture in CHECKPOINTS.items():
+        weights = dequantised(Path(sys.argv[1]) / f"{name}.pt")
+        golden[name] = embed(reference(architecture, None), weights)
+    for name, (architecture, ratio) in VARIANTS.items():
+        network = reference(architecture, ratio)
+        shapes = {key: value.shape for key, value in network.state_dict().items()}
+        golden[name] = embed(network, made_up_weights(shapes))
+    np.savez_compressed(HERE / "edgeface.npz", **golden)
+
+
+if __name__ == "__main__":
+    main()
