@@ -175,7 +175,7 @@ class _PhotoFinder:
         if name not in self._listed:
             folder = self._root / name
             # The list may come from elsewhere: a name must not lead out of the root.
-            if Path(name).name != name or not folder.is_dir():
+            if name in {"", ".", ".."} or Path(name).name != name or not folder.is_dir():
                 raise EvaluationError(f"there is no folder for {name!r}.")
             self._listed[name] = _photos_in(folder)
         return self._listed[name]
