@@ -93,6 +93,7 @@ async def _open(settings: Settings) -> Graph:
             PhotoReview(inference, quality_limits, limits.max_photos),
             min_photos=settings.registration.min_photos,
             outlier_similarity=settings.registration.outlier_similarity,
+            duplicate_similarity=settings.registration.duplicate_similarity,
             retain_crops=settings.retain_crops,
         ),
         identifier=Identifier(inference, limits.max_photos),

@@ -58,10 +58,14 @@ class RegistrationSettings(_Group):
         min_photos: Usable photos that a user needs.
         outlier_similarity: A photo whose median similarity to the others is below shows somebody
             else. Of strangers 1 in 100 pairs are above 0.2.
+        duplicate_similarity: A new template this similar to a user's is the same person. Means of
+            photos are more alike than photos, of strangers too, so that the threshold for probes
+            would not do (docs/decisions/0006-registration-limits.md).
     """
 
     min_photos: _Count = 3
     outlier_similarity: _Cosine = 0.2
+    duplicate_similarity: _Threshold = 0.5
 
 
 class IdentificationSettings(_Group):

@@ -1,6 +1,7 @@
 """What tests in every folder share."""
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,16 +50,22 @@ def stock_bundle(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return write_bundle(store, manifest, {"edgeface.safetensors": content})
 
 
-@pytest.fixture
-def settings(stock_bundle: Path, shared: Path, tmp_path: Path) -> Settings:
-    """A service of its own for the test: the stock bundle, YuNet, a new database."""
-    return Settings(
+@pytest.fixture(scope="session")
+def make_settings(stock_bundle: Path, shared: Path) -> Callable[[Path], Settings]:
+    """Settings with the stock bundle, YuNet, and a database in the folder given."""
+    return lambda folder: Settings(
         bundles=stock_bundle.parent,
         bundle=stock_bundle.name,
         detectors=shared / "weights",
         detector="yunet",
-        database=DatabaseSettings(url=f"sqlite+aiosqlite:///{tmp_path}/farsight.db"),
+        database=DatabaseSettings(url=f"sqlite+aiosqlite:///{folder}/farsight.db"),
     )
+
+
+@pytest.fixture
+def settings(make_settings: Callable[[Path], Settings], tmp_path: Path) -> Settings:
+    """For a service of its own for one test."""
+    return make_settings(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,10 @@ from trainer.loop import train_dsr
 from trainer.networks import read_dsr, read_edgeface
 from trainer.run_folder import open_run
 
-Run = Annotated[Path, typer.Option(help="Folder of this run; made here, must not exist yet.")]
+# Not --run: torchrun takes that for the beginning of its own --run-path, wherever it stands.
+Run = Annotated[
+    Path, typer.Option("--out", help="Folder of this run; made here, must not exist yet.")
+]
 TrainDir = Annotated[
     list[Path],
     typer.Option(help="Aligned 112x112 crops, a folder per person, sharp. May be repeated."),
@@ -38,10 +41,13 @@ PrecisionName = Annotated[
     Precision, typer.Option(help="bf16-mixed is faster where hardware has it.")
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Faces per step, over all processes.")]
+MaxImpostorMean = Annotated[
+    float, typer.Option(help="Stop when strangers are more similar than this on average.")
+]
 Seed = Annotated[int, typer.Option(help="Decides weights, order and degradation.")]
 MinFacePx = Annotated[float, typer.Option(min=6, max=112, help="Smallest face drawn.")]
 MaxFacePx = Annotated[float, typer.Option(min=6, max=112, help="Largest face drawn.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where --run stopped.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="Leave out bad files.")]
 
 
@@ -53,14 +59,15 @@ def dsr(
     soft_dir: SoftDir = None,
     unnamed_dir: UnnamedDir = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the crops.")] = 4,
-    learning_rate: Annotated[float, typer.Option(help="Peak.")] = 1e-3,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Peak.")] = 1e-3,
     identity_weight: Annotated[float, typer.Option(min=0, help="Of 1 - cosine.")] = 1.0,
     pixel_weight: Annotated[float, typer.Option(min=0, help="Of the pixel difference.")] = 1.0,
-    channels: Annotated[int, typer.Option(min=8, help="Width of DSR.")] = 64,
+    channels: Annotated[int, typer.Option(min=4, help="Width of DSR; a multiple of 4.")] = 64,
     blocks: Annotated[int, typer.Option(min=1, help="Residual blocks of DSR.")] = 4,
     batch_size: BatchSize = 32,
     min_face_px: MinFacePx = 10.0,
     max_face_px: MaxFacePx = 48.0,
+    max_impostor_mean: MaxImpostorMean = 0.1,
     device: DeviceName = "auto",
     precision: PrecisionName = "bf16-mixed",
     seed: Seed = 1,
@@ -69,7 +76,7 @@ def dsr(
 ) -> None:
     """Train DSR: restore faces so that EdgeFace, which stands still, knows them.
 
-    Leaves dsr.safetensors in --run, for `finetune --dsr`.
+    Leaves dsr.safetensors in --out, for `finetune --dsr`.
     """
     engine = _engine(device, precision, seed, batch_size, min_face_px, max_face_px)
     config = DsrConfig(
@@ -79,8 +86,11 @@ def dsr(
         pixel_weight=pixel_weight,
         channels=channels,
         blocks=blocks,
+        max_impostor_mean=max_impostor_mean,
         engine=engine,
     )
+    if channels % config.heads:
+        raise typer.BadParameter(f"--channels {channels} is no multiple of {config.heads}.")
     fabric = launch(engine)
     start = read_edgeface(edgeface)
     train, val = _read_data(train_dir, soft_dir, unnamed_dir, val_dir, skip_unreadable)
@@ -106,14 +116,17 @@ def finetune(
         float, typer.Option(min=0, help="Of 1 - cosine to what the stock network says.")
     ] = 100.0,
     pixel_weight: Annotated[float, typer.Option(min=0, help="Of the pixel difference.")] = 30.0,
-    backbone_learning_rate: Annotated[float, typer.Option(help="Peak for EdgeFace.")] = 3e-4,
-    dsr_learning_rate: Annotated[float, typer.Option(help="Peak for DSR; 0 freezes it.")] = 3e-4,
-    head_learning_rate: Annotated[float, typer.Option(help="Peak for the head.")] = 1e-2,
+    backbone_learning_rate: Annotated[float, typer.Option(min=0, help="Peak for EdgeFace.")] = 3e-4,
+    dsr_learning_rate: Annotated[
+        float, typer.Option(min=0, help="Peak for DSR; 0 freezes it.")
+    ] = 3e-4,
+    head_learning_rate: Annotated[float, typer.Option(min=0, help="Peak for the head.")] = 1e-2,
     arcface_scale: Annotated[float, typer.Option(help="s.")] = 64.0,
     arcface_margin: Annotated[float, typer.Option(help="m, radians.")] = 0.5,
     batch_size: BatchSize = 32,
     min_face_px: MinFacePx = 10.0,
     max_face_px: MaxFacePx = 48.0,
+    max_impostor_mean: MaxImpostorMean = 0.1,
     device: DeviceName = "auto",
     precision: PrecisionName = "bf16-mixed",
     seed: Seed = 1,
@@ -122,7 +135,7 @@ def finetune(
 ) -> None:
     """Fine-tune EdgeFace on what DSR restores: the ArcFace head first, then everything.
 
-    Leaves edgeface.safetensors and dsr.safetensors in --run, for `publish`.
+    Leaves edgeface.safetensors and dsr.safetensors in --out, for `publish`.
     """
     engine = _engine(device, precision, seed, batch_size, min_face_px, max_face_px)
     config = FinetuneConfig(
@@ -136,6 +149,7 @@ def finetune(
         head_learning_rate=head_learning_rate,
         arcface_scale=arcface_scale,
         arcface_margin=arcface_margin,
+        max_impostor_mean=max_impostor_mean,
         engine=engine,
     )
     fabric = launch(engine)
@@ -156,8 +170,7 @@ def launch(engine: Engine) -> Fabric:
     if engine.device == "cuda" and not cuda:
         raise DeviceError("--device cuda: torch sees no GPU on this machine; take cpu or auto.")
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    # Two thread pools on the same cores slow each other down.
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes))
+    # Pictures of 112x112 are too small to share out; torch has its own threads (OMP_NUM_THREADS).
     cv2.setNumThreads(1)
     fabric = Fabric(
         accelerator="cuda" if cuda and engine.device != "cpu" else "cpu",
@@ -177,6 +190,8 @@ def _engine(
     min_face_px: float,
     max_face_px: float,
 ) -> Engine:
+    if min_face_px > max_face_px:
+        raise typer.BadParameter(f"--min-face-px {min_face_px:g} is above --max-face-px.")
     plain = Engine(device=device, precision=precision, seed=seed, batch_size=batch_size)
     degradation = replace(plain.degradation, min_face_px=min_face_px, max_face_px=max_face_px)
     return replace(plain, degradation=degradation)

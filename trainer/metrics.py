@@ -100,6 +100,11 @@ class Validation:
             for size in SIZES_PX
         }
 
+    @property
+    def photos(self) -> int:
+        """How many take part."""
+        return len(self._sharp)
+
     def scores(self, edgeface: EdgeFace, dsr: DSR) -> Scores:
         """Measures both networks as they are."""
         gallery = embed(edgeface, self._sharp, None, 0)

@@ -2,22 +2,24 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors
 import safetensors.torch
-from torch import Tensor
 
 from app.errors import BundleError
 from app.vision.bundle import load_bundle, pack_weights
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
+from app.vision.manifest import MANIFEST_NAME
 from app.vision.published import read_published
 
 EDGEFACE_FILE = "edgeface.safetensors"
 DSR_FILE = "dsr.safetensors"
 _ARCHITECTURE = "architecture"
+_Network = TypeVar("_Network", DSR, EdgeFace)
 
 
 def read_edgeface(path: Path) -> EdgeFace:
@@ -28,12 +30,9 @@ def read_edgeface(path: Path) -> EdgeFace:
     """
     if path.is_file():
         return read_published(path)
-    if (path / "manifest.json").is_file():
+    if (path / MANIFEST_NAME).is_file():
         return load_bundle(path).edgeface
-    variant, tensors = _read(path / EDGEFACE_FILE)
-    network = EdgeFace(str(variant))
-    network.load_state_dict(tensors, strict=True)
-    return network
+    return _read(path / EDGEFACE_FILE, lambda variant: EdgeFace(str(variant)))
 
 
 def read_dsr(path: Path) -> DSR:
@@ -42,14 +41,11 @@ def read_dsr(path: Path) -> DSR:
     Raises:
         BundleError: Neither, damaged, or a bundle without DSR.
     """
-    if (path / "manifest.json").is_file():
+    if (path / MANIFEST_NAME).is_file():
         if (dsr := load_bundle(path).dsr) is None:
             raise BundleError(f"Bundle {path.name!r} has no DSR.")
         return dsr
-    architecture, tensors = _read(path / DSR_FILE)
-    network = DSR(**architecture)
-    network.load_state_dict(tensors, strict=True)
-    return network
+    return _read(path / DSR_FILE, lambda architecture: DSR(**architecture))
 
 
 def write_run_networks(folder: Path, dsr: DSR, edgeface: EdgeFace | None = None) -> None:
@@ -71,12 +67,16 @@ def _write(path: Path, network: DSR | EdgeFace, architecture: str) -> None:
     incoming.replace(path)
 
 
-def _read(path: Path) -> tuple[Any, dict[str, Tensor]]:
-    """The architecture that a run's file names (what JSON holds), and its tensors."""
+def _read(path: Path, build: Callable[[Any], _Network]) -> _Network:
+    """Builds the network whose architecture a run's file names, and fills it."""
     try:
         tensors = safetensors.torch.load_file(path)
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
+        network = build(json.loads(metadata[_ARCHITECTURE]))
+        network.load_state_dict(tensors, strict=True)
     except (OSError, safetensors.SafetensorError) as error:
-        raise BundleError(f"{path} is not a safetensors file of a run.") from error
-    return json.loads(metadata[_ARCHITECTURE]), tensors
+        raise BundleError(f"There is no safetensors file of a run at {path}.") from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BundleError(f"{path} does not hold the network that is expected there.") from error
+    return network

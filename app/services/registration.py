@@ -80,6 +80,7 @@ class Registration:
         review: Judges photos one by one.
         min_photos: Usable photos that a user needs.
         outlier_similarity: See `photo_review.outliers`.
+        duplicate_similarity: From here on a new template is an old user's.
         retain_crops: Keep the crops, for embedding them again with other weights.
     """
 
@@ -90,12 +91,14 @@ class Registration:
         *,
         min_photos: int,
         outlier_similarity: float,
+        duplicate_similarity: float,
         retain_crops: bool,
     ) -> None:
         self._sessions = sessions
         self._review = review
         self._min_photos = min_photos
         self._outlier_similarity = outlier_similarity
+        self._duplicate_similarity = duplicate_similarity
         self._retain_crops = retain_crops
 
     async def register(
@@ -203,7 +206,7 @@ class Registration:
             return answer
         user = await users.add(session, new.user_id, new.display_name, new.metadata)
         if not new.allow_duplicate:
-            _refuse_known_person(serving, [face for _, face in usable_faces(reviewed)])
+            self._refuse_known_person(serving, [face for _, face in usable_faces(reviewed)])
         answer = await self._store_photos(session, serving, actor, user, reviewed)
         if retry is not None:
             await events.add_answer(
@@ -217,6 +220,16 @@ class Registration:
                 ),
             )
         return answer
+
+    def _refuse_known_person(self, serving: Serving, faces: Sequence[RecognizedFace]) -> None:
+        template = mean_embedding([face.embedding for face in faces])
+        for match in serving.gallery.search(template, top_k=1):
+            if match.similarity >= self._duplicate_similarity:
+                raise DuplicatePersonError(
+                    f"This person is already registered as {match.user_id!r}.",
+                    user_id=match.user_id,
+                    similarity=match.similarity,
+                )
 
     async def _store_photos(
         self,
@@ -241,20 +254,6 @@ class Registration:
             raise TooFewPhotosError(
                 f"{count} of {len(reviewed)} photos are usable; {minimum} are needed.",
                 photos=[msgspec.to_builtins(photo.report()) for photo in reviewed],
-            )
-
-
-def _refuse_known_person(serving: Serving, faces: Sequence[RecognizedFace]) -> None:
-    """Raises DuplicatePersonError when the faces' mean is as similar to a user as a probe's."""
-    template = mean_embedding([face.embedding for face in faces])
-    threshold = max(serving.threshold(face.crop.face_px) for face in faces)
-    for match in serving.gallery.search(template, top_k=1):
-        if match.similarity >= threshold:
-            raise DuplicatePersonError(
-                f"This person is already registered as {match.user_id!r}.",
-                user_id=match.user_id,
-                similarity=match.similarity,
-                threshold=threshold,
             )
 
 

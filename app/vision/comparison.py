@@ -212,12 +212,20 @@ def _figures(counts: PairCounts, samples: Sequence[Roc]) -> Figures:
             accuracy=_interval([balanced_accuracy(sample) for sample in samples]),
             eer=_interval([equal_error_rate(sample) for sample in samples]),
             tar_at_far={
-                name: _interval([tar_at_far(sample, far) for sample in samples])
+                name: _interval([_tar_between_edges(sample, far) for sample in samples])
                 for name, far in FALSE_ACCEPT_RATES.items()
             },
             rank1=None,
         ),
     )
+
+
+def _tar_between_edges(sample: Roc, far: float) -> float:
+    """TAR at FAR on the straight line between a sample's coarse thresholds.
+
+    Going up to the next threshold instead, as `tar_at_far` must, would shift the interval.
+    """
+    return float(np.interp(far, sample.far[::-1], sample.tar[::-1]))
 
 
 def _weighted_means(right: NDArray[np.bool_], weights: Floats) -> list[float]:

@@ -96,9 +96,9 @@ class QualityLimits:
     min_face_px: float = 32.0
     min_detail_px: float = 14.0
     min_brightness: float = 0.06
-    max_brightness: float = 0.90
+    max_brightness: float = 0.85
     max_yaw_deg: float = 50.0
-    max_pitch_deg: float = 30.0
+    max_pitch_deg: float = 35.0
 
 
 REGISTRATION_LIMITS = QualityLimits()

@@ -1,0 +1,126 @@
+"""A running service, and photos to send to it."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+from starlette.testclient import TestClient
+
+from app.api.deps import Graph
+from app.db.migration import open_sessions
+from app.db.tables import Table
+from app.main import create_app
+from app.services.keys import Keys, Scope
+from app.settings import Settings
+
+Photo = bytes | tuple[str, bytes]
+
+
+async def create_key(settings: Settings, *scopes: Scope) -> str:
+    """Makes a key as the command line does."""
+    sessions = await open_sessions(settings.database)
+    key = await Keys(sessions).create(scopes, label="test")
+    await sessions.close()
+    return key
+
+
+@dataclass
+class Service:
+    """The application in this process, its client with a key of all scopes, its database."""
+
+    client: TestClient
+    settings: Settings
+
+    @property
+    def graph(self) -> Graph:
+        graph = self.client.app_state["graph"]
+        assert isinstance(graph, Graph)
+        return graph
+
+    def register(
+        self, user_id: str, photos: Sequence[Photo], key: str | None = None, **fields: str
+    ) -> httpx2.Response:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        return self.client.post(
+            "/v1/users",
+            data={"user_id": user_id, **fields},
+            files=as_files("photos", photos),
+            headers=headers,
+        )
+
+    def identify(self, *photos: Photo, **fields: str) -> httpx2.Response:
+        return self.client.post("/v1/identify", data=fields, files=as_files("photos", photos))
+
+    def key(self, *scopes: Scope) -> dict[str, str]:
+        key = asyncio.run(create_key(self.settings, *scopes))
+        return {"Authorization": f"Bearer {key}"}
+
+    def rows(self) -> dict[str, int]:
+        """How many rows every table has."""
+        connection = sqlite3.connect(self.settings.database.url.partition("///")[2])
+        names = list(Table.metadata.tables)
+        # S608: the names are our own tables'.
+        counts = {
+            name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608
+            for name in names
+        }
+        connection.close()
+        assert len(counts) == 9
+        return counts
+
+
+def as_files(field: str, photos: Sequence[Photo]) -> list[tuple[str, tuple[str, bytes]]]:
+    named = [photo if isinstance(photo, tuple) else ("photo.jpg", photo) for photo in photos]
+    return [(field, photo) for photo in named]
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Service]:
+    key = asyncio.run(create_key(settings, *Scope))
+    app = create_app(settings)
+    with TestClient(app, headers={"Authorization": f"Bearer {key}"}) as client:
+        yield Service(client, settings)
+
+
+@pytest.fixture
+def service(settings: Settings) -> Iterator[Service]:
+    """A service of its own for the test."""
+    with running(settings) as service:
+        yield service
+
+
+@pytest.fixture
+def run_service() -> Callable[[Settings], "contextmanager[Service]"]:
+    """For tests that start a service with other settings."""
+    return running
+
+
+@pytest.fixture(scope="module")
+def module_service(
+    make_settings: Callable[[Path], Settings], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """A service that all tests of a file share; they must leave it as it was."""
+    with running(make_settings(tmp_path_factory.mktemp("service"))) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def encode() -> Callable[..., bytes]:
+    """Encodes a picture: `encode(picture, "PNG", **options)`."""
+
+    def encoded(picture: PillowImage.Image | np.ndarray, kind: str, **options: object) -> bytes:
+        file = BytesIO()
+        if isinstance(picture, np.ndarray):
+            picture = PillowImage.fromarray(picture)
+        picture.save(file, kind, **options)
+        return file.getvalue()
+
+    return encoded

@@ -1,0 +1,152 @@
+"""Rules of the house that a machine can check: files, names, and documents that stay true."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from pydantic import BaseModel
+
+from app.__main__ import cli
+from app.main import create_app
+from app.settings import Settings, ThreadSettings
+
+ROOT = Path(__file__).parents[1]
+LONGEST_FILE = 400
+LARGEST_BYTES = 8_000_000
+VAGUE = re.compile(r"(^|/)(utils?|helpers?|common|misc|core|base)(\.py|/)")
+# Spelt so that this file does not find itself.
+MACHINE_PATH = re.compile(r"/(work|farm)" + r"/|/tmp/" + "bash_jobs")
+PHOTO = re.compile(r"\.(jpe?g|heic|webp|mp4|mjpeg)$", re.IGNORECASE)
+
+
+def tracked(*patterns: str) -> list[Path]:
+    git = shutil.which("git")
+    assert git is not None
+    listed = subprocess.run(
+        [git, "ls-files", "-z", "--", *patterns], cwd=ROOT, capture_output=True, check=True
+    )
+    paths = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    return [path for path in paths if path.exists()]
+
+
+def documents() -> list[Path]:
+    found = tracked("*.md")
+    assert {ROOT / "README.md", ROOT / "docs/architecture.md"} <= set(found)
+    assert len(found) >= 5
+    return found
+
+
+def test_no_source_file_is_long_or_vaguely_named() -> None:
+    sources = tracked("*.py")
+    assert len(sources) >= 80
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in sources}
+    assert [path for path, lines in lengths.items() if lines > LONGEST_FILE] == []
+    assert [path for path in sources if VAGUE.search(str(path.relative_to(ROOT)))] == []
+
+
+def test_nothing_tracked_is_a_photo_or_huge() -> None:
+    files = tracked()
+    assert len(files) >= 100
+    photos = [
+        path for path in files if PHOTO.search(path.name) and ROOT / "docs" not in path.parents
+    ]
+    assert photos == []
+    assert [path for path in files if path.stat().st_size > LARGEST_BYTES] == []
+
+
+def test_no_text_names_a_path_of_one_machine() -> None:
+    texts = tracked("*.py", "*.md", "*.toml", "*.yml", "Makefile", "Dockerfile", ".ci/run")
+    assert len(texts) >= 90
+    assert [p for p in texts if MACHINE_PATH.search(p.read_text(encoding="utf-8"))] == []
+
+
+def settings_of(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
+    """Every variable and its default as the README writes it."""
+    for name, field in model.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        variable = f"{prefix}{name.upper()}"
+        if isinstance(default, BaseModel):
+            yield from settings_of(type(default), f"{variable}__")
+        elif model is ThreadSettings and name == "torch":
+            yield variable, "all cores"
+        else:
+            yield variable, f"`{default}`"
+
+
+def test_readme_lists_every_setting_with_its_default() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `(FARSIGHT_\w+)` \| (.+?) \|", readme, re.MULTILINE)
+    assert len(documented) >= 20
+    assert sorted(documented) == sorted(settings_of(Settings, "FARSIGHT_"))
+
+
+def test_every_make_target_in_the_documents_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {
+        name
+        for document in documents()
+        for name in re.findall(r"(?:^|`|\s)make ([a-z]+)[`\s]", document.read_text())
+        if name in code_of(document)
+    }
+    assert {"demo", "test", "serve", "check"} <= named
+    assert named - targets == set()
+
+
+def code_of(document: Path) -> str:
+    """What a document sets as code; prose may say "make sure"."""
+    return "\n".join(re.findall(r"```.*?```|`[^`\n]+`", document.read_text(), re.DOTALL))
+
+
+def test_every_command_in_the_documents_exists() -> None:
+    root = typer.main.get_command(cli)
+    assert isinstance(root, click.Group)
+    called = {
+        words
+        for document in documents()
+        for words in re.findall(r"python -m app ([a-z]+)(?: ([a-z]+))?", code_of(document))
+    }
+    assert len(called) >= 4
+    for group_name, name in called:
+        command = root.commands[group_name]
+        if isinstance(command, click.Group):
+            assert name in command.commands
+
+
+def test_every_address_in_the_readme_exists() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = {
+        (path.replace("/ada", "/{user_id}"), "delete" if "DELETE" in rest else "post")
+        for path, rest in re.findall(r"\$URL(/\S+)(.*)", readme)
+    }
+    assert len(named) >= 5
+    paths = create_app(Settings()).openapi()["paths"]
+    assert [(path, method) for path, method in named if method not in paths[f"/v1{path}"]] == []
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    links = [
+        (document, target)
+        for document in documents()
+        for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8"))
+        if "://" not in target
+    ]
+    assert len(links) >= 6
+    assert [link for link in links if not (link[0].parent / link[1]).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["CHANGELOG.md", "NOTICE", "constraints.txt"])
+def test_file_is_there_and_not_empty(name: str) -> None:
+    assert (ROOT / name).stat().st_size > 0
+
+
+def test_constraints_pin_every_direct_dependency() -> None:
+    pinned = set(re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+    declared = re.findall(r'^ {4}"([\w-]+)', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    names = {re.sub(r"[-_.]+", "-", name).lower() for name in declared}
+    assert len(names) >= 30
+    assert names - {re.sub(r"[-_.]+", "-", name).lower() for name in pinned} == set()

@@ -1,0 +1,114 @@
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from trainer.crops import NO_PERSON, clean_labels, load_crops
+from trainer.data import Batches
+from trainer.degradation import Degradation
+from trainer.errors import DataError
+from trainer.metrics import Validation
+
+
+def batches(people: Path, batch_size: int = 4, rank: int = 0, world_size: int = 1) -> Batches:
+    crops = load_crops([people / "train"])
+    targets = np.random.default_rng(0).normal(size=(2, len(crops), 8)).astype(np.float32)
+    return Batches(crops, targets, Degradation(), batch_size, 1, rank, world_size)
+
+
+def test_crops_carry_names_digests_and_rgb_pixels(people: Path, tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / "named" / name).mkdir(parents=True)
+        for photo in range(2):
+            red = np.zeros((112, 112, 3), np.uint8)
+            red[:, :, 2] = 255 - photo  # OpenCV writes BGR
+            cv2.imwrite(str(tmp_path / "named" / name / f"{photo}.png"), red)
+    crops = load_crops([tmp_path / "named"], [people / "train"], [people / "val" / "val0"])
+    assert len(crops) == 4 + 16 + 3
+    assert crops.people == ["a", "b", "train0", "train1", "train2", "train3"]
+    assert crops.labels.tolist() == [0, 0, 1, 1, *np.repeat([2, 3, 4, 5], 4), *[NO_PERSON] * 3]
+    assert crops.sharp.tolist() == [True] * 4 + [False] * 16 + [True] * 3
+    assert crops.pixels[0, 5, 5].tolist() == [255, 0, 0]
+    assert len(crops.data_list.splitlines()) == 23
+
+
+def test_data_list_hash_follows_contents_and_names(people: Path, tmp_path: Path) -> None:
+    shutil.copytree(people / "train", tmp_path / "train")
+    before = load_crops([people / "train"]).data_list_sha256
+    assert load_crops([tmp_path / "train"]).data_list_sha256 == before
+    (tmp_path / "train" / "train0" / "0.png").rename(tmp_path / "train" / "train0" / "new.png")
+    assert load_crops([tmp_path / "train"]).data_list_sha256 != before
+
+
+def test_photo_unlike_its_person_loses_its_name(people: Path) -> None:
+    crops = load_crops([people / "train"])
+    embeddings = np.eye(4, 8, dtype=np.float32)[crops.labels]
+    embeddings[2] = np.eye(8, dtype=np.float32)[7]
+    cleaned = clean_labels(crops, embeddings, 0.25)
+    assert np.flatnonzero(cleaned.labels == NO_PERSON).tolist() == [2]
+
+
+def test_same_seed_gives_the_same_batches(people: Path) -> None:
+    for one, other in zip(batches(people).epoch(3), batches(people).epoch(3), strict=True):
+        assert one.files == other.files
+        torch.testing.assert_close(one.low, other.low, rtol=0, atol=0)
+        torch.testing.assert_close(one.target, other.target, rtol=0, atol=0)
+
+
+def test_every_crop_comes_once_per_epoch_in_another_order(people: Path) -> None:
+    orders = [
+        [file for batch in batches(people).epoch(epoch) for file in batch.files]
+        for epoch in range(2)
+    ]
+    assert len(orders[0]) == 16
+    assert sorted(orders[0]) == sorted(orders[1])
+    assert orders[0] != orders[1]
+
+
+def test_epoch_from_a_step_on_is_the_rest_of_the_epoch(people: Path) -> None:
+    whole, rest = list(batches(people).epoch(0)), list(batches(people).epoch(0, first_step=3))
+    assert len(rest) == 1
+    torch.testing.assert_close(rest[0].low, whole[3].low, rtol=0, atol=0)
+
+
+def test_processes_share_each_batch(people: Path) -> None:
+    whole = list(batches(people).epoch(0))
+    shares = [list(batches(people, rank=rank, world_size=2).epoch(0)) for rank in range(2)]
+    assert len(whole) == 4
+    for step, batch in enumerate(whole):
+        files = [file for share in shares for file in share[step].files]
+        assert sorted(files) == sorted(batch.files)
+        low = torch.cat([share[step].low for share in shares])
+        order = [files.index(file) for file in batch.files]
+        torch.testing.assert_close(low[order], batch.low, rtol=0, atol=0)
+
+
+def test_mirrored_crop_gets_the_mirrored_target(people: Path) -> None:
+    crops = load_crops([people / "train"])
+    plain = np.zeros((16, 8), np.float32)
+    clean = Degradation(clean=1.0, min_face_px=112, max_face_px=112)
+    drawn = next(Batches(crops, np.stack((plain, plain + 1)), clean, 16, 1).epoch(0))
+    mirrored = 0
+    for index, file in enumerate(drawn.files):
+        pixels = crops.pixels[crops.files.index(file)]
+        is_mirrored = bool(drawn.target[index, 0])
+        mirrored += is_mirrored
+        expected = torch.from_numpy(pixels[:, ::-1].copy() if is_mirrored else pixels)
+        assert torch.equal((drawn.high[index].permute(1, 2, 0) * 127.5 + 127.5).round(), expected)
+    assert 0 < mirrored < 16
+
+
+@pytest.mark.parametrize(("batch_size", "world_size"), [(17, 1), (3, 2)])
+def test_batch_that_cannot_be_made_is_refused(
+    people: Path, batch_size: int, world_size: int
+) -> None:
+    with pytest.raises(DataError, match="batch"):
+        batches(people, batch_size, world_size=world_size)
+
+
+def test_validation_takes_at_most_so_many_photos_of_each(people: Path) -> None:
+    validation = Validation(load_crops([people / "val"]), photos_per_person=2)
+    assert validation.photos == 6

@@ -1,0 +1,298 @@
+"""Same seed, same losses; stopped and resumed anywhere, the same bits; what stops a run."""
+
+import json
+import re
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+import trainer.loop
+from trainer.checkpoint import CHECKPOINT_NAME
+from trainer.config import DsrConfig, FinetuneConfig
+from trainer.crops import CropSet, load_crops
+from trainer.data import Batch
+from trainer.errors import CollapseError, NonFiniteLossError, StoppedError
+from trainer.loop import finetune, learning_rate, take_step, train_dsr
+from trainer.networks import read_dsr, read_edgeface
+from trainer.stages import Losses
+
+Run = Callable[[Path], Path]
+
+
+@pytest.fixture(scope="module")
+def train(people: Path) -> CropSet:
+    return load_crops([people / "train"])
+
+
+@pytest.fixture(scope="module")
+def val(people: Path) -> CropSet:
+    return load_crops([people / "val"])
+
+
+@pytest.fixture(scope="module")
+def tune(
+    fabric: Fabric,
+    finetune_config: FinetuneConfig,
+    networks: Path,
+    train: CropSet,
+    val: CropSet,
+) -> Run:
+    """Runs, or goes on with, the fine-tuning in this folder: 4 steps of stage 1, 8 of stage 2."""
+
+    def run(folder: Path) -> Path:
+        start, dsr = read_edgeface(networks), read_dsr(networks)
+        finetune(fabric, folder, finetune_config, start, dsr, train, val)
+        return folder
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(tune: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing interrupted."""
+    return tune(tmp_path_factory.mktemp("whole"))
+
+
+def interrupt_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Ctrl-C comes during the step of this number, counted over all stages."""
+    taken = 0
+
+    def counted(
+        fabric: Fabric, module: nn.Module, optimizer: Optimizer, batch: Batch, max_norm: float
+    ) -> Losses:
+        nonlocal taken
+        taken += 1
+        if taken == steps:
+            signal.raise_signal(signal.SIGINT)
+        return take_step(fabric, module, optimizer, batch, max_norm)
+
+    monkeypatch.setattr(trainer.loop, "take_step", counted)
+
+
+def assert_same_result(one: Path, other: Path) -> None:
+    for name in ("dsr.safetensors", "edgeface.safetensors", "metrics.jsonl"):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def records(run: Path) -> list[dict[str, float | str]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+class PowerCutError(Exception):
+    """Ends a run without warning."""
+
+
+def test_same_seed_gives_the_same_losses_and_weights(
+    tune: Run, whole: Path, tmp_path: Path
+) -> None:
+    assert len(records(whole)) == 3
+    assert_same_result(whole, tune(tmp_path))
+
+
+# Of 12 steps, 4 are stage 1's; a checkpoint is written every 3 steps and after each epoch.
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(2, id="in the middle of stage 1"),
+        pytest.param(4, id="at the end of stage 1"),
+        pytest.param(5, id="at the start of stage 2"),
+        pytest.param(8, id="at the end of an epoch"),
+        pytest.param(10, id="in the middle of an epoch"),
+        pytest.param(12, id="in the last step"),
+    ],
+)
+def test_resumed_run_equals_an_uninterrupted_one(
+    tune: Run, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, step)
+        with pytest.raises(StoppedError, match="--resume"):
+            tune(tmp_path)
+    assert not (tmp_path / "edgeface.safetensors").exists()
+    assert_same_result(whole, tune(tmp_path))
+
+
+@pytest.mark.parametrize("step", [3, 5, 12])
+def test_run_that_crashed_goes_on_from_its_last_checkpoint(
+    tune: Run, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    taken = 0
+
+    def cut(
+        fabric: Fabric, module: nn.Module, optimizer: Optimizer, batch: Batch, max_norm: float
+    ) -> Losses:
+        nonlocal taken
+        taken += 1
+        if taken == step:
+            raise PowerCutError
+        return take_step(fabric, module, optimizer, batch, max_norm)
+
+    monkeypatch.setattr(trainer.loop, "LOG_STEPS", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.loop, "take_step", cut)
+        with pytest.raises(PowerCutError):
+            tune(tmp_path)
+    # There are records of steps that no checkpoint knows, and now a torn line.
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"stage": "sta')
+    tune(tmp_path)
+    for name in ("dsr.safetensors", "edgeface.safetensors"):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
+    by_step = [(of["stage"], of["step"]) for of in records(tmp_path) if "val_loss" not in of]
+    expected = [("stage1", step) for step in range(1, 5)]
+    assert by_step == [*expected, *(("stage2", step) for step in range(1, 9))]
+
+
+def test_stage_1_moves_the_head_alone(
+    tmp_path: Path,
+    fabric: Fabric,
+    finetune_config: FinetuneConfig,
+    networks: Path,
+    train: CropSet,
+    val: CropSet,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start, dsr = read_edgeface(networks), read_dsr(networks)
+    interrupt_after(monkeypatch, 4)
+    with pytest.raises(StoppedError):
+        finetune(fabric, tmp_path, finetune_config, start, dsr, train, val)
+    trained = torch.load(tmp_path / CHECKPOINT_NAME, weights_only=True)["module"]
+    for name, tensor in read_edgeface(networks).state_dict().items():
+        torch.testing.assert_close(trained[f"edgeface.{name}"], tensor, rtol=0, atol=0)
+    for name, tensor in read_dsr(networks).state_dict().items():
+        torch.testing.assert_close(trained[f"dsr.{name}"], tensor, rtol=0, atol=0)
+
+
+def test_stage_2_moves_everything_but_a_frozen_dsr(
+    tmp_path: Path,
+    fabric: Fabric,
+    finetune_config: FinetuneConfig,
+    networks: Path,
+    train: CropSet,
+    val: CropSet,
+) -> None:
+    config = replace(finetune_config, stage1_epochs=0, stage2_epochs=1, dsr_learning_rate=0.0)
+    start, dsr = read_edgeface(networks), read_dsr(networks)
+    finetune(fabric, tmp_path, config, start, dsr, train, val)
+    for name, tensor in read_dsr(networks).state_dict().items():
+        torch.testing.assert_close(read_dsr(tmp_path).state_dict()[name], tensor, rtol=0, atol=0)
+    tuned = read_edgeface(tmp_path).state_dict()
+    moved = [
+        name
+        for name, tensor in read_edgeface(networks).state_dict().items()
+        if not torch.equal(tuned[name], tensor)
+    ]
+    assert len(moved) == len(tuned)
+
+
+def test_lines_are_those_that_the_issue_shows(
+    tune: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tune(tmp_path)
+    number = r"\d+\.\d{4}"
+    losses = rf"\| Train Loss: {number} Acc: {number} \| Val Loss: {number} Acc: {number}"
+    expected = [
+        r"STAGE 1: Training ArcFace head \(backbone frozen\)",
+        rf"Epoch 01/01 {losses}",
+        r"\[Val\] .*",
+        r"STAGE 2: Fine-tuning entire model \(backbone unfrozen\)",
+    ]
+    for epoch in (1, 2):
+        expected += [
+            rf"Epoch 0{epoch}/02 {losses}",
+            rf"\[Losses\] Total: {number} \| Cls: {number} \| Cont: {number} \|.*",
+            r"\[Val\] .*",
+        ]
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == len(expected) == 10
+    for line, pattern in zip(said, expected, strict=True):
+        assert re.fullmatch(pattern, line), line
+
+
+def test_non_finite_loss_stops_before_the_step_and_names_the_batch(
+    tmp_path: Path,
+    fabric: Fabric,
+    dsr_config: DsrConfig,
+    networks: Path,
+    train: CropSet,
+    val: CropSet,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[tuple[list[str], dict[str, Tensor]]] = []
+
+    def spoilt(
+        fabric: Fabric, module: nn.Module, optimizer: Optimizer, batch: Batch, max_norm: float
+    ) -> Losses:
+        weights = {name: value.clone() for name, value in module.state_dict().items()}
+        seen.append((batch.files, weights))
+        if len(seen) == 3:
+            batch.target[0, 0] = float("nan")
+        try:
+            return take_step(fabric, module, optimizer, batch, max_norm)
+        except NonFiniteLossError:
+            for name, value in module.state_dict().items():
+                assert torch.equal(value, weights[name]), name
+            raise
+
+    monkeypatch.setattr(trainer.loop, "take_step", spoilt)
+    with pytest.raises(NonFiniteLossError) as stopped:
+        train_dsr(fabric, tmp_path, dsr_config, read_edgeface(networks), train, val)
+    assert len(seen) == 3
+    for file in seen[-1][0]:
+        assert file in stopped.value.detail
+
+
+def test_collapse_stops_the_run(
+    tmp_path: Path,
+    fabric: Fabric,
+    dsr_config: DsrConfig,
+    networks: Path,
+    train: CropSet,
+    val: CropSet,
+) -> None:
+    config = replace(dsr_config, max_impostor_mean=-0.99)
+    with pytest.raises(CollapseError, match=r"after epoch 1 is above -0\.99"):
+        train_dsr(fabric, tmp_path, config, read_edgeface(networks), train, val)
+    assert not (tmp_path / "dsr.safetensors").exists()
+
+
+def test_best_epoch_is_kept(
+    tmp_path: Path,
+    fabric: Fabric,
+    dsr_config: DsrConfig,
+    networks: Path,
+    train: CropSet,
+    val: CropSet,
+) -> None:
+    # After the first epoch the rate is so high that the network is spoilt.
+    config = replace(dsr_config, epochs=4, learning_rate=1.0)
+    train_dsr(fabric, tmp_path, config, read_edgeface(networks), train, val)
+    place = torch.load(tmp_path / CHECKPOINT_NAME, weights_only=True)["place"]
+    selection = [
+        sum(float(value) for name, value in of.items() if name.startswith("val_tar")) / 5
+        for of in records(tmp_path)
+        if "val_loss" in of
+    ]
+    assert len(selection) == 4
+    assert place["best_score"] == pytest.approx(max(selection))
+    for name, tensor in read_dsr(tmp_path).state_dict().items():
+        assert torch.equal(tensor, place["best"][f"dsr.{name}"])
+
+
+def test_learning_rate_rises_and_falls_to_zero() -> None:
+    rates = [learning_rate(step, 1000, 50) for step in range(1000)]
+    assert rates[0] == pytest.approx(1 / 50)
+    assert max(rates) == rates[50] == 1.0
+    assert rates[50:] == sorted(rates[50:], reverse=True)
+    assert rates[-1] < 1e-5
+
+
+def test_short_run_does_not_spend_itself_warming_up() -> None:
+    assert [learning_rate(step, 20, 100) for step in range(2)] == [0.5, 1.0]

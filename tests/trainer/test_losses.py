@@ -1,0 +1,75 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from pytorch_metric_learning.losses import ArcFaceLoss
+
+from trainer.losses import ArcFaceHead, cosine_distance
+
+
+@pytest.mark.parametrize(("scale", "margin"), [(64.0, 0.5), (16.0, 0.2), (30.0, 1.2)])
+def test_arcface_equals_an_independent_implementation(scale: float, margin: float) -> None:
+    torch.manual_seed(0)
+    head = ArcFaceHead(11, embedding_size=32, scale=scale, margin=margin)
+    independent = ArcFaceLoss(11, 32, margin=math.degrees(margin), scale=scale)
+    with torch.no_grad():
+        # It keeps the centres as columns.
+        independent.W.copy_(head.weight.T)
+    embeddings, labels = torch.randn(40, 32), torch.randint(11, (40,))
+    ours, theirs = embeddings.clone().requires_grad_(), embeddings.clone().requires_grad_()
+    loss, expected = head(ours, labels)[0], independent(theirs, labels)
+    loss.backward()
+    expected.backward()
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_arcface_keeps_rising_when_the_angle_with_its_margin_passes_pi() -> None:
+    head = ArcFaceHead(2, embedding_size=3, margin=0.5).requires_grad_(requires_grad=False)
+    # The embeddings turn away from the first centre and stay at right angles to the other.
+    head.weight.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
+    angles = torch.linspace(0.1, math.pi - 0.01, 60)
+    embeddings = torch.stack((angles.cos(), angles.sin(), torch.zeros(60)), dim=1)
+    losses = [float(head(embedding[None], torch.tensor([0]))[0]) for embedding in embeddings]
+    assert losses == sorted(losses)
+
+
+def test_gradient_is_finite_when_an_embedding_lies_on_its_centre() -> None:
+    head = ArcFaceHead(3, embedding_size=8)
+    embeddings = head.weight.detach().clone().requires_grad_()
+    head(embeddings, torch.arange(3))[0].backward()
+    assert embeddings.grad is not None
+    assert torch.isfinite(embeddings.grad).all()
+
+
+def test_nameless_faces_do_not_count() -> None:
+    torch.manual_seed(0)
+    head = ArcFaceHead(5, embedding_size=16)
+    embeddings = torch.randn(6, 16)
+    labels = torch.tensor([0, 1, -1, 3, -1, 2])
+    named = labels >= 0
+    loss, right = head(embeddings, labels)
+    loss_of_named, right_of_named = head(embeddings[named], labels[named])
+    torch.testing.assert_close(loss * 6, loss_of_named * 4)
+    torch.testing.assert_close(right * 6, right_of_named * 4)
+
+
+def test_loss_is_zero_with_a_gradient_when_nobody_has_a_name() -> None:
+    head = ArcFaceHead(5, embedding_size=16)
+    loss, right = head(torch.randn(3, 16), torch.full((3,), -1))
+    loss.backward()
+    assert loss.item() == 0
+    assert float(right) == 0
+    assert head.weight.grad is not None
+    assert not head.weight.grad.any()
+
+
+@pytest.mark.parametrize(("cosine", "distance"), [(1.0, 0.0), (0.0, 1.0), (-1.0, 2.0)])
+def test_contrastive_loss_has_the_guides_numbers(cosine: float, distance: float) -> None:
+    target = F.normalize(torch.randn(4, 512))
+    other = F.normalize(torch.randn(4, 512))
+    orthogonal = F.normalize(other - (other * target).sum(1, keepdim=True) * target)
+    embeddings = cosine * target + math.sqrt(1 - cosine**2) * orthogonal
+    # Only directions count.
+    assert float(cosine_distance(7 * embeddings, target)) == pytest.approx(distance, abs=1e-6)
