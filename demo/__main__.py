@@ -154,7 +154,7 @@ def _facts(probe: Probe) -> tuple[str, str, str, str, str]:
     answer = ", ".join(sorted({face.user_id or "unknown" for face in probe.faces}))
     if len(sizes) > 1:
         answer = f"{len(sizes)} x {answer}"
-    if probe.strangers_named:
+    if probe.wrong_names:
         answer = f"[bold red]{answer}, wrong[/bold red]"
     elif probe.subject.person and not probe.person_found:
         answer = "[yellow]missed[/yellow]"
@@ -175,7 +175,7 @@ def _judge(probes: list[Probe]) -> bool:
     of_people = [probe for probe in probes if probe.subject.person]
     large = [probe for probe in of_people if probe.must_be_named]
     small = [probe for probe in of_people if not probe.must_be_named]
-    misnamed = sum(probe.strangers_named for probe in probes)
+    misnamed = sum(probe.wrong_names for probe in probes)
     strangers = sum(len(probe.faces) for probe in probes if not probe.subject.person)
     named_large = sum(probe.person_found for probe in large)
     named_small = sum(probe.person_found for probe in small)

@@ -54,7 +54,7 @@ class Probe:
         return align(self.image, np.array(face.landmarks, dtype=np.float32))
 
     @property
-    def strangers_named(self) -> int:
+    def wrong_names(self) -> int:
         """Faces that were given a name that is not theirs."""
         names = [face.user_id for face in self.faces if face.user_id is not None]
         right = min(names.count(self.subject.person), 1) if self.subject.person else 0
