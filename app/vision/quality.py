@@ -19,10 +19,13 @@ from app.vision.edgeface import CROP_SIZE_PX
 # The crop without the outer eighth, where hair, background and the photo's border are.
 _FACE_REGION = slice(CROP_SIZE_PX // 8, CROP_SIZE_PX - CROP_SIZE_PX // 8)
 
-# Sharp faces of 12 to 64 px, enlarged to a crop, lose this many px's share of their gradient when
-# blurred once more: loss ~ face_px / 365 (docs/measure/quality.py, table "detail").
-_DETAIL_PX_PER_LOSS = 365.0
-_REBLUR_SIGMA_PX = 0.85
+# Detail is looked for from this wavelength up: finer, sensor noise and rounding pass for detail.
+_SMOOTHING_SIGMA_PX = 1.2
+# Smoothed once more, crops of sharp faces of 12 to 40 px lose face_px / 322 of their gradient. From
+# larger faces no more can be told, nor needs to be: at 48 px recognition lacks almost nothing
+# (docs/decisions/0004-quality-thresholds.md, "Detail").
+_DETAIL_PX_PER_LOSS = 322.0
+_MAX_DETAIL_PX = 40.0
 
 # The median face of faces/val as YuNet marks it: where the nose lies between the line of the eyes
 # (0) and that of the mouth (1). The depths of the nose are assumed, which makes the angles
@@ -53,9 +56,8 @@ class Quality:
     """What can be told of a face without recognising it.
 
     Attributes:
-        sharpness: 0..1, the share of the face's pixels that carry detail: at 0.5, a sharp face of
-            half as many px would show as much. Relative to `face_px`, so that a small face is not
-            blurry for being small.
+        sharpness: 0..1; at 0.5, a sharp face of half as many px would show as much detail.
+            Relative to `face_px` (40 at most), so that no face is blurry for being small.
         brightness: 0..1, mean luma of the face.
         yaw_deg: Turned to the image's left (negative) or right; an estimate from five points.
         pitch_deg: Looking up (positive) or down; an estimate from five points.
@@ -74,8 +76,8 @@ class Quality:
 
     @property
     def detail_px(self) -> float:
-        """The size of a sharp face that would show as much detail, in px, at most 112."""
-        return self.sharpness * min(self.face_px, CROP_SIZE_PX)
+        """The size of a sharp face that would show as much detail, in px, at most 40."""
+        return self.sharpness * min(self.face_px, _MAX_DETAIL_PX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class QualityLimits:
     """
 
     min_face_px: float = 32.0
-    min_detail_px: float = 14.0
+    min_detail_px: float = 15.0
     min_brightness: float = 0.06
     max_brightness: float = 0.85
     max_yaw_deg: float = 50.0
@@ -124,7 +126,7 @@ def assess(crop: Crop, face: Face) -> Quality:
     grey = luma.astype(np.float32)
     yaw, pitch, roll = _pose_deg(face.landmarks)
     return Quality(
-        sharpness=min(1.0, _detail_px(grey) / min(crop.face_px, CROP_SIZE_PX)),
+        sharpness=min(1.0, _detail_px(grey) / min(crop.face_px, _MAX_DETAIL_PX)),
         brightness=float(grey.mean()) / 255,
         yaw_deg=yaw,
         pitch_deg=pitch,
@@ -150,16 +152,19 @@ def rejection(quality: Quality, limits: QualityLimits = REGISTRATION_LIMITS) -> 
 def _detail_px(grey: NDArray[np.float32]) -> float:
     """How large a sharp face would show as much detail as this crop.
 
-    Blurring once more takes much from a sharp picture's gradients and little from those of a soft
+    Smoothing once more takes much from a sharp picture's gradients and little from those of a soft
     one (the idea of Crete et al., "The blur effect", SPIE 2007). Contrast and brightness cancel.
     """
-    before = _total_gradient(grey)
+    smooth = _smoothed(grey)
+    before = _total_gradient(smooth)
     if before == 0:
         return 0.0
-    after = _total_gradient(
-        np.asarray(cv2.GaussianBlur(grey, (0, 0), _REBLUR_SIGMA_PX), dtype=np.float32)
-    )
-    return max(0.0, 1 - after / before) * _DETAIL_PX_PER_LOSS
+    loss = 1 - _total_gradient(_smoothed(smooth)) / before
+    return max(0.0, loss) * _DETAIL_PX_PER_LOSS
+
+
+def _smoothed(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), _SMOOTHING_SIGMA_PX), dtype=np.float32)
 
 
 def _total_gradient(grey: NDArray[np.float32]) -> float:
