@@ -25,11 +25,14 @@ Threshold = Annotated[
 ]
 
 _Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
-_Integer = Annotated[int, Field(ge=-(2**53), le=2**53)]
+# Beyond, not every JSON reader keeps an integer whole.
+_LARGEST = 2**53
+_Integer = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
+_Number = Annotated[FiniteFloat, Field(ge=-_LARGEST, le=_LARGEST)]
 Metadata = Annotated[
     dict[
         Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]+$")],
-        bool | _Integer | FiniteFloat | _Text | None,
+        bool | _Integer | _Number | _Text | None,
     ],
     Field(max_length=32, description="The client's own notes, one level deep"),
 ]

@@ -1,7 +1,7 @@
 """Registered users as callers see them: one, a page of them, changed, erased."""
 
 import base64
-import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,8 @@ from app.db.session import ReadSession, Sessions, WriteSession
 from app.db.tables import JsonObject, Photo, User
 from app.errors import InvalidRequestError
 from app.runtime.serving import Serving
+
+_ROW_ID = re.compile(rb"[0-9]{1,18}")  # what fits a 64-bit column
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,9 @@ def _read_cursor(cursor: str | None) -> int:
         return 0
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        return int(base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii"))
-    except (binascii.Error, ValueError) as error:
-        raise InvalidRequestError("The cursor is not one of this service.") from error
+        row_id = base64.b64decode(padded, altchars=b"-_", validate=True)
+    except ValueError:
+        row_id = b""
+    if not _ROW_ID.fullmatch(row_id):
+        raise InvalidRequestError("The cursor is not one of this service.")
+    return int(row_id)

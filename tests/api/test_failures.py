@@ -7,17 +7,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 
 from app.runtime.inference import Inference
-from app.runtime.recognizer import Recognizer
+from app.runtime.recognizer import Recognition, Recognizer
 from app.services.identification import Identifier
-from app.settings import LimitSettings
+from app.settings import LimitSettings, Settings
 from app.vision.embedder import Embedder
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Service
+    import httpx2
+
+    from tests.api.conftest import RunService, Service
 
 ANNA, BERT = "07263", "07359"
 People = dict[str, list[bytes]]
@@ -27,7 +29,7 @@ People = dict[str, list[bytes]]
 def _failing_commits() -> Iterator[None]:
     """The write-ahead log can not be written: commits of transactions that wrote fail."""
 
-    def disk_full(connection) -> None:  # type: ignore[no-untyped-def]
+    def disk_full(connection: Connection) -> None:
         if connection.exec_driver_sql("SELECT total_changes()").scalar_one():
             raise OSError("disk full")
 
@@ -113,7 +115,7 @@ def test_one_of_two_is_registered_when_both_want_the_same_name(
 def test_one_of_two_is_registered_when_both_are_the_same_person(
     service: "Service", people: People
 ) -> None:
-    def register(index: int):  # type: ignore[no-untyped-def]
+    def register(index: int) -> "httpx2.Response":
         return service.register(f"anna-{index}", people[ANNA][4 * index : 4 * index + 4])
 
     with ThreadPoolExecutor(2) as pool:
@@ -141,16 +143,21 @@ class _Gate:
         self.opened, self.reached = threading.Event(), threading.Event()
         recognize = Recognizer.recognize
 
-        def wait_and_recognize(*arguments, **options):  # type: ignore[no-untyped-def]
+        def wait_and_recognize(
+            recognizer: Recognizer, photo: bytes, embedder: Embedder, **options: int
+        ) -> Recognition:
             self.reached.set()
             assert self.opened.wait(timeout=60)
-            return recognize(*arguments, **options)
+            return recognize(recognizer, photo, embedder, **options)
 
         monkeypatch.setattr(Recognizer, "recognize", wait_and_recognize)
 
 
 def test_request_is_refused_for_now_when_too_many_wait(
-    settings, run_service, people: People, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    run_service: "RunService",
+    people: People,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     limits = LimitSettings(max_requests=1)
     with (
@@ -181,7 +188,10 @@ def test_request_ends_in_504_when_its_time_is_up(
 
 
 def test_database_answers_when_its_only_connection_is_wanted_during_inference(
-    settings, run_service, people: People, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    run_service: "RunService",
+    people: People,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     database = settings.database.model_copy(update={"pool_size": 1})
     with (

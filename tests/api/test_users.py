@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Service
+    from tests.api.conftest import RunService, Service
 
 # Three people whose photos are all good.
 ANNA, BERT, CARL = "07263", "07359", "07252"
@@ -214,7 +214,7 @@ def test_every_user_is_listed_once_when_pages_are_followed(
 
 
 def test_everybody_is_known_again_when_the_service_restarts(
-    service: "Service", people: People, run_service
+    service: "Service", people: People, run_service: "RunService"
 ) -> None:
     service.register("anna", people[ANNA][:3])
     revision = service.graph.serving.gallery.revision

@@ -1,9 +1,12 @@
 """The rule that tells outliers, on vectors made to measure."""
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from app.services.photo_review import outliers
 
@@ -11,18 +14,21 @@ _LIMIT = 0.2
 _GENUINE = 0.6
 
 
-def _photos(persons: list[int], seed: int = 0) -> np.ndarray:
+def _photos(persons: list[int], seed: int = 0) -> NDArray[np.float32]:
     """Embeddings: of one person about 0.6 similar, of two persons about 0, as in real photos."""
     random = np.random.default_rng(seed)
 
-    def directions(count: int) -> np.ndarray:
-        drawn = random.standard_normal((count, 512))
-        return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    def directions(count: int) -> NDArray[np.float32]:
+        return _of_unit_length(random.standard_normal((count, 512)))
 
     persons_own = directions(max(persons) + 1)[persons]
     photos_own = directions(len(persons))
     mixed = np.sqrt(_GENUINE) * persons_own + np.sqrt(1 - _GENUINE) * photos_own
-    return (mixed / np.linalg.norm(mixed, axis=1, keepdims=True)).astype(np.float32)
+    return _of_unit_length(mixed)
+
+
+def _of_unit_length(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +66,7 @@ def test_one_person_alone_is_kept_when_photos_are_of_any_persons(
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=8), st.randoms())
-def test_order_of_photos_does_not_matter(persons: list[int], random: "np.random.Generator") -> None:
+def test_order_of_photos_does_not_matter(persons: list[int], random: Random) -> None:
     embeddings = _photos(persons)
     order = list(range(len(persons)))
     random.shuffle(order)
