@@ -10,15 +10,18 @@ import typer
 
 from app.errors import FarsightError
 from trainer.commands import dsr, finetune
+from trainer.compare import compare
 from trainer.errors import StoppedError
 from trainer.evaluate import evaluate
+from trainer.prepare import prepare
+from trainer.publish import publish
 
 _EXIT_REFUSED = 2
 # What a shell reports for a program that Ctrl-C ended.
 _EXIT_STOPPED = 130
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-for command in (dsr, finetune, evaluate):
+for command in (prepare, dsr, finetune, evaluate, publish, compare):
     app.command()(command)
 
 

@@ -36,3 +36,17 @@ class RunError(FarsightError):
 
     code = "run_invalid"
     title = "The run cannot be used"
+
+
+class WorseError(FarsightError):
+    """Weights that must not be published."""
+
+    code = "worse"
+    title = "The weights are not published"
+
+
+class ParityError(FarsightError):
+    """The same crops got different embeddings from the exported networks."""
+
+    code = "parity"
+    title = "The export changes the networks"

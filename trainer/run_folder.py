@@ -20,6 +20,7 @@ from lightning_fabric import Fabric
 
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
+from app.vision.manifest import MANIFEST_NAME
 from trainer.config import Config, to_json
 from trainer.crops import CropSet
 from trainer.errors import RunError
@@ -29,7 +30,6 @@ CONFIG_NAME = "config.json"
 DATA_LIST_NAME = "data_list.txt"
 PROVENANCE_NAME = "provenance.json"
 
-# Without the first, a run says nothing about the code; a fresh clone of the commit has it.
 _REPOSITORY = Path(__file__).parents[1]
 
 
@@ -42,6 +42,7 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         config_sha256: Of config.json.
         data_list_sha256: Of data_list.txt.
         start_sha256: By network, the weights that it started from.
+        parent: The bundle among them, by its name.
         earlier: The runs that made those, oldest first.
     """
 
@@ -50,6 +51,7 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     config_sha256: str
     data_list_sha256: str
     start_sha256: dict[str, str]
+    parent: str | None = None
     earlier: tuple["Provenance", ...] = ()
 
 
@@ -83,6 +85,7 @@ def open_run(
         config_sha256=hashlib.sha256(to_json(config).encode()).hexdigest(),
         data_list_sha256=train.data_list_sha256,
         start_sha256={type(of).__name__.lower(): weights_sha256(of) for of in start.values()},
+        parent=next((path.name for path in start if (path / MANIFEST_NAME).is_file()), None),
         earlier=_earlier(start),
     )
     if resume:

@@ -1,0 +1,160 @@
+"""`python -m trainer prepare`: from photos of people to aligned crops that can be trained on."""
+
+import hashlib
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from app.errors import ImageTooLargeError, LandmarksError, UnreadableImageError
+from app.vision.alignment import Crop, align
+from app.vision.detection import find_faces
+from app.vision.detector import Detector, DetectorName, load_detector
+from app.vision.image import decode_image
+from app.vision.photo_sets import Photo, read_people
+from app.vision.quality import QualityLimits, Rejection, assess, rejection
+from trainer.errors import DataError
+
+REPORT_NAME = "report.json"
+LIST_NAME = "data_list.txt"
+PEOPLE_NAME = "people"
+_MIN_PHOTOS_PER_PERSON = 2
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What became of the photos.
+
+    Attributes:
+        accepted: Crops written.
+        people: People with two crops or more.
+        rejected: By reason, the photos.
+        left_out: People with fewer than two crops, whose crops were not written.
+    """
+
+    accepted: int
+    people: int
+    rejected: dict[str, list[str]]
+    left_out: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    photo: Photo
+    crop: Crop | None
+    reason: Rejection | None
+
+
+def prepare(
+    photos: Annotated[Path, typer.Option(help="Photos, one folder per person.")],
+    out: Annotated[Path, typer.Option(help="Folder to be made; must not exist yet.")],
+    min_face_px: Annotated[
+        float, typer.Option(min=16, help="Smaller faces are no sharp side to learn from.")
+    ] = 76.0,
+    detector: Annotated[DetectorName, typer.Option(help="What finds the faces.")] = "auto",
+    detectors: Annotated[Path, typer.Option(help="Folder of the detectors' files.")] = Path(
+        "data/detectors"
+    ),
+) -> None:
+    """Detect, align and filter: photos of people become 112x112 crops for --train-dir.
+
+    Writes --out/people/PERSON/PHOTO.png (lossless: JPEG would be learnt), data_list.txt with a
+    SHA-256 per crop, and report.json with every photo that was rejected and why. A photo must show
+    one face; people of whom fewer than two crops are left, are left out.
+    """
+    if out.exists():
+        raise DataError(f"{out} exists; --out names a folder to be made.")
+    listed = read_people(photos)
+    found = load_detector(detector, detectors)
+    limits = QualityLimits(min_face_px=min_face_px)
+    console = Console(stderr=True)
+    outcomes = [
+        _crop_of(photo, found, limits)
+        for photo in track(listed, "Photos", console=console, transient=True)
+    ]
+    report = _write(out, outcomes)
+    typer.echo(
+        f"{report.accepted} crops of {report.people} people in {out / PEOPLE_NAME}; "
+        f"{len(listed) - report.accepted} photos left out:"
+    )
+    for reason, rejected in report.rejected.items():
+        typer.echo(f"  {len(rejected):6d}  {reason}")
+    if report.left_out:
+        typer.echo(f"  people with fewer than two crops: {', '.join(report.left_out)}")
+
+
+def _crop_of(photo: Photo, detector: Detector, limits: QualityLimits) -> _Outcome:
+    try:
+        image = decode_image(photo.path.read_bytes())
+    except UnreadableImageError:
+        return _Outcome(photo, None, Rejection.UNREADABLE_IMAGE)
+    except ImageTooLargeError:
+        return _Outcome(photo, None, Rejection.IMAGE_TOO_LARGE)
+    faces = find_faces(detector, image)
+    if len(faces) != 1:
+        # Whose name it is, nobody can tell when there are several.
+        return _Outcome(photo, None, Rejection.MULTIPLE_FACES if faces else Rejection.NO_FACE)
+    try:
+        crop = align(image, faces[0].landmarks)
+    except LandmarksError:
+        return _Outcome(photo, None, Rejection.NO_FACE)
+    return _Outcome(photo, crop, rejection(assess(crop, faces[0]), limits))
+
+
+def _write(out: Path, outcomes: list[_Outcome]) -> Report:
+    """Writes all of it or nothing.
+
+    Raises:
+        DataError: Nobody is left with two crops.
+    """
+    good = [outcome for outcome in outcomes if outcome.reason is None]
+    photos = Counter(outcome.photo.person for outcome in good)
+    alone = {person for person, count in photos.items() if count < _MIN_PHOTOS_PER_PERSON}
+    kept = [outcome for outcome in good if outcome.photo.person not in alone]
+    report = Report(
+        accepted=len(kept),
+        people=len(photos) - len(alone),
+        rejected=_by_reason(outcomes),
+        left_out=sorted({outcome.photo.person for outcome in outcomes} - photos.keys() | alone),
+    )
+    if not kept:
+        counts = {reason: len(files) for reason, files in report.rejected.items()}
+        raise DataError(f"Nobody is left with two crops. Rejected photos by reason: {counts}.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=out.parent) as folder:
+        incoming = Path(folder) / out.name
+        lines = [_write_crop(incoming / PEOPLE_NAME, outcome) for outcome in kept]
+        (incoming / LIST_NAME).write_text("".join(sorted(lines)), encoding="utf-8")
+        document = msgspec.json.format(msgspec.json.encode(report), indent=2)
+        (incoming / REPORT_NAME).write_bytes(document)
+        shutil.move(incoming, out)
+    return report
+
+
+def _write_crop(people: Path, outcome: _Outcome) -> str:
+    """Writes one crop; returns its line of the data list."""
+    assert outcome.crop is not None
+    # The suffix stays in the name: a.jpg and a.png are two photos.
+    path = people / outcome.photo.person / f"{outcome.photo.path.name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _, content = cv2.imencode(".png", cv2.cvtColor(outcome.crop.pixels, cv2.COLOR_RGB2BGR))
+    path.write_bytes(content.tobytes())
+    digest = hashlib.sha256(content.tobytes()).hexdigest()
+    return f"{digest}  {path.relative_to(people.parent).as_posix()}\n"
+
+
+def _by_reason(outcomes: Iterable[_Outcome]) -> dict[str, list[str]]:
+    rejected: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.reason is not None:
+            name = f"{outcome.photo.person}/{outcome.photo.path.name}"
+            rejected.setdefault(outcome.reason.value, []).append(name)
+    return dict(sorted(rejected.items()))

@@ -1,0 +1,219 @@
+"""`python -m trainer publish`: from a run to a bundle, measured, checked, and in one step."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.errors import BundleError
+from app.vision.bundle import Bundle, load_bundle, pack_weights, weight_file, write_bundle
+from app.vision.dsr import DSR
+from app.vision.edgeface import CROP_SIZE_PX, EdgeFace
+from app.vision.embedder import Embedder
+from app.vision.manifest import (
+    DsrEntry,
+    EdgeFaceEntry,
+    Manifest,
+    Networks,
+    Routing,
+    SizeMetrics,
+    Training,
+)
+from app.vision.probes import Size, shrink_crop
+from trainer.crops import load_crops
+from trainer.gate import refuse_worse
+from trainer.held_out import (
+    REPORTED_SIZES,
+    SIZES,
+    HeldOut,
+    Scores,
+    choose_routing,
+    choose_thresholds,
+)
+from trainer.model_card import model_card
+from trainer.networks import read_dsr, read_edgeface
+from trainer.onnx_export import (
+    embed_by_onnx,
+    embed_by_torch,
+    export_dsr,
+    export_edgeface,
+    refuse_difference,
+)
+from trainer.run_folder import Provenance, read_provenance
+
+_LICENCE = "BSD-3-Clause"
+_ATTRIBUTION = (
+    "Fine-tuned from EdgeFace (George, Ecabert, Shahreza, Kotwal, Marcel, T-BIOM 2024), copyright "
+    "Idiap Research Institute, BSD-3-Clause."
+)
+_CARD_NAME = "MODEL_CARD.md"
+# Each size twice.
+_PARITY_ROUNDS = 2
+
+
+def publish(
+    run: Annotated[Path, typer.Option(help="The folder that `finetune` left.")],
+    store: Annotated[Path, typer.Option(help="The folder of bundles that the service reads.")],
+    val_dir: Annotated[
+        Path, typer.Option(help="Aligned crops of people who were not trained on, a folder each.")
+    ],
+    baseline: Annotated[
+        Path, typer.Option(help="What must not be fallen behind: the published .pt, or a bundle.")
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="Of the bundle; the run's name if left out.")
+    ] = None,
+    dsr_below_px: Annotated[
+        float | None, typer.Option(min=0, help="Faces below go through DSR; measured if left out.")
+    ] = None,
+    onnx: Annotated[
+        bool, typer.Option(help="Put ONNX files beside the weights; doubles the bundle's size.")
+    ] = True,
+    notes: Annotated[
+        Path | None, typer.Option(help="Markdown about the data, for the model card.")
+    ] = None,
+    replace_old: Annotated[
+        bool, typer.Option("--replace", help="Take the place of a bundle with this name.")
+    ] = False,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave out bad files.")
+    ] = False,
+) -> None:
+    """Publish a run as a bundle: measured on held-out people, thresholds chosen, exports checked.
+
+    Refused, with the figures, if strangers became alike, if accuracy fell at any size, or if small
+    faces are not recognised better than by the stock network on bicubic crops.
+    """
+    name = name or run.resolve().name.lower()
+    if (store / name).exists() and not replace_old:
+        raise BundleError(f"There is already a bundle named {name!r}; --replace takes its place.")
+    provenance = read_provenance(run)
+    edgeface, dsr = read_edgeface(run), read_dsr(run)
+    stock = read_edgeface(baseline)
+    held_out = HeldOut(load_crops([val_dir], skip_unreadable=skip_unreadable))
+
+    typer.echo(f"Measuring on {len(held_out.crops)} photos.")
+    manifest = _manifest(name, edgeface, dsr, provenance)
+    scores, below_px = _measure(held_out, Bundle(manifest, edgeface, dsr), dsr_below_px)
+    plain = _embedder(Bundle(manifest, stock, None), below_px=0)
+    before = held_out.scores(plain, REPORTED_SIZES)
+    metrics = tuple(scores[size].metrics(size) for size in REPORTED_SIZES)
+    baseline_metrics = tuple(before[size].metrics(size) for size in REPORTED_SIZES)
+    _tell(metrics, baseline_metrics)
+    refuse_worse(metrics, baseline_metrics)
+
+    manifest = msgspec.structs.replace(
+        manifest,
+        routing=Routing(dsr_below_px=below_px),
+        thresholds=choose_thresholds(scores),
+        metrics=metrics,
+    )
+    manifest, files = _checked_files(manifest, edgeface, dsr, held_out, onnx)
+    note = notes.read_text(encoding="utf-8") if notes else ""
+    card = model_card(manifest, baseline_metrics, run, provenance, note)
+    folder = write_bundle(store, manifest, {**files, _CARD_NAME: card.encode()}, replace_old)
+    typer.echo(f"Published {folder}, space {manifest.space_id}.")
+
+
+def _manifest(name: str, edgeface: EdgeFace, dsr: DSR, provenance: Provenance) -> Manifest:
+    return Manifest(
+        name=name,
+        created_at=datetime.now(UTC),
+        networks=Networks(
+            edgeface=EdgeFaceEntry(
+                variant=edgeface.variant,
+                weights=weight_file("edgeface.safetensors", pack_weights(edgeface)),
+            ),
+            dsr=DsrEntry(
+                channels=dsr.architecture["channels"],
+                blocks=dsr.architecture["blocks"],
+                heads=dsr.architecture["heads"],
+                weights=weight_file("dsr.safetensors", pack_weights(dsr)),
+            ),
+        ),
+        parent=provenance.parent,
+        training=Training(
+            command=provenance.command,
+            config_sha256=provenance.config_sha256,
+            data_list_sha256=provenance.data_list_sha256,
+            commit=provenance.commit,
+        ),
+        licence=_LICENCE,
+        attribution=_ATTRIBUTION,
+    )
+
+
+def _measure(
+    held_out: HeldOut, bundle: Bundle, dsr_below_px: float | None
+) -> tuple[dict[Size, Scores], float]:
+    """Scores of each size on its route, and the size below which faces go through DSR."""
+    direct = held_out.scores(_embedder(bundle, below_px=0), SIZES)
+    # The gallery side is 112 px wide and stays out of DSR.
+    small = [size for size in SIZES if size is not None]
+    restored = held_out.scores(_embedder(bundle, below_px=CROP_SIZE_PX), small)
+    below_px = choose_routing(direct, restored) if dsr_below_px is None else dsr_below_px
+    return {
+        size: restored[size] if size is not None and size < below_px else direct[size]
+        for size in SIZES
+    }, below_px
+
+
+def _embedder(bundle: Bundle, below_px: float) -> Embedder:
+    routing = Routing(dsr_below_px=below_px)
+    manifest = msgspec.structs.replace(bundle.manifest, routing=routing)
+    return Embedder(replace(bundle, manifest=manifest), torch.device("cpu"))
+
+
+def _checked_files(
+    manifest: Manifest, edgeface: EdgeFace, dsr: DSR, held_out: HeldOut, onnx: bool
+) -> tuple[Manifest, dict[str, bytes]]:
+    """The bundle's files, after torch, ONNX and the service's own code agreed on real crops."""
+    onnx_files = {"edgeface.onnx": export_edgeface(edgeface), "dsr.onnx": export_dsr(dsr)}
+    files = {"edgeface.safetensors": pack_weights(edgeface), "dsr.safetensors": pack_weights(dsr)}
+    if onnx:
+        files |= onnx_files
+        manifest = _with_onnx(manifest, onnx_files)
+    every_size = list(zip(held_out.crops, SIZES * _PARITY_ROUNDS, strict=False))
+    crops = [shrink_crop(crop, size) for crop, size in every_size]
+    below_px = manifest.routing.dsr_below_px
+    expected = embed_by_torch(edgeface, dsr, crops, below_px)
+    with tempfile.TemporaryDirectory() as folder:
+        served = Embedder(
+            load_bundle(write_bundle(Path(folder), manifest, files)), torch.device("cpu")
+        )
+        of_service = refuse_difference("The bundle", expected, served.embed(crops)[0])
+    exported = embed_by_onnx(onnx_files["edgeface.onnx"], onnx_files["dsr.onnx"], crops, below_px)
+    of_onnx = refuse_difference("ONNX", expected, exported)
+    typer.echo(
+        f"Largest difference to torch on {len(crops)} crops: app.vision {of_service:.1e}, "
+        f"ONNX {of_onnx:.1e}."
+    )
+    return manifest, files
+
+
+def _with_onnx(manifest: Manifest, files: Mapping[str, bytes]) -> Manifest:
+    networks = manifest.networks
+    assert networks.dsr is not None
+    change = msgspec.structs.replace
+    entries = {name: weight_file(name, content) for name, content in files.items()}
+    networks = Networks(
+        edgeface=change(networks.edgeface, onnx=entries["edgeface.onnx"]),
+        dsr=change(networks.dsr, onnx=entries["dsr.onnx"]),
+    )
+    return change(manifest, networks=networks)
+
+
+def _tell(metrics: tuple[SizeMetrics, ...], baseline: tuple[SizeMetrics, ...]) -> None:
+    table = Table("face px", "TAR at FAR 1e-3", "stock + bicubic", "impostor mean")
+    for of, before in zip(metrics, baseline, strict=True):
+        rates = of.tar_at_far["1e-3"], before.tar_at_far["1e-3"]
+        table.add_row(of.size, *(f"{rate:.4f}" for rate in rates), f"{of.impostor_mean:+.3f}")
+    Console().print(table)
