@@ -14,6 +14,7 @@ help: ## what there is
 install: $(INSTALLED) ## make .venv and install into it, once
 
 $(INSTALLED): pyproject.toml constraints.txt
+	@echo "Installing into .venv; the first time takes some minutes."
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint constraints.txt --editable '.[train,dev]'
