@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import TypedDict
 
@@ -37,12 +37,9 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[_State]:
-        graph = await _open(settings)
-        try:
-            yield {"graph": graph}
-        finally:
-            graph.inference.close()
-            await graph.sessions.close()
+        # Closes what was opened in the opposite order, also when something in between fails.
+        async with AsyncExitStack() as opened:
+            yield {"graph": await _open(settings, opened)}
 
     app = FastAPI(
         title="Farsight",
@@ -63,11 +60,11 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-async def _open(settings: Settings) -> Graph:
+async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     """Opens everything in the order of dependence."""
     limits = settings.limits
     set_library_threads(settings.threads.torch, settings.threads.opencv)
-    sessions = await open_sessions(settings.database)
+    sessions = await opened.enter_async_context(open_sessions(settings.database))
     serving = await start_serving(sessions, settings)
     recognizer = Recognizer(
         load_detector(settings.detector, settings.detectors, settings.threads.onnxruntime),
@@ -75,6 +72,7 @@ async def _open(settings: Settings) -> Graph:
         ImageLimits(limits.max_photo_bytes, limits.max_photo_pixels),
     )
     inference = Inference(recognizer, limits.max_requests, limits.deadline_s)
+    opened.callback(inference.close)
     await inference.probe(serving)
     quality_limits = overridden(REGISTRATION_LIMITS, "quality", settings.quality)
     keys = Keys(sessions)

@@ -26,12 +26,14 @@ def configure_logging(level: str) -> None:
     """Sends every log line to stderr, once for the process.
 
     Args:
-        level: Least severe level shown.
+        level: Least severe level shown. Libraries stay at INFO or above: their DEBUG lines hold
+            the parameters of SQL, which are names and embeddings.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(_FORMAT))
     handler.addFilter(_add_request_id)
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level="INFO" if level == "DEBUG" else level, handlers=[handler], force=True)
+    logging.getLogger("app").setLevel(level)
 
 
 def _add_request_id(record: logging.LogRecord) -> bool:

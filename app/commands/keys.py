@@ -48,8 +48,5 @@ def revoke(key_id: Annotated[str, typer.Argument(help="The id, as `list` shows i
 
 
 async def _with_keys(work: Callable[[Keys], Awaitable[T]]) -> T:
-    sessions = await open_sessions(Settings.read().database)
-    try:
+    async with open_sessions(Settings.read().database) as sessions:
         return await work(Keys(sessions))
-    finally:
-        await sessions.close()

@@ -1,5 +1,7 @@
 """Brings a database to the tables of this version."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from alembic.config import Config
@@ -25,8 +27,12 @@ def upgrade(connection: Connection) -> None:
     command.upgrade(alembic_config(connection), "head")
 
 
-async def open_sessions(settings: DatabaseSettings) -> Sessions:
-    """Opens the database, made or brought up to date where that is needed."""
+@asynccontextmanager
+async def open_sessions(settings: DatabaseSettings) -> AsyncIterator[Sessions]:
+    """The database, made or brought up to date where that is needed; closed in the end."""
     sessions = Sessions(settings.url, settings.pool_size, settings.timeout_s)
-    await sessions.migrate(upgrade)
-    return sessions
+    try:
+        await sessions.migrate(upgrade)
+        yield sessions
+    finally:
+        await sessions.close()

@@ -27,10 +27,8 @@ RunService = Callable[[Settings], AbstractContextManager["Service"]]
 
 async def create_key(settings: Settings, *scopes: Scope) -> str:
     """Makes a key as the command line does."""
-    sessions = await open_sessions(settings.database)
-    key = await Keys(sessions).create(scopes, label="test")
-    await sessions.close()
-    return key
+    async with open_sessions(settings.database) as sessions:
+        return await Keys(sessions).create(scopes, label="test")
 
 
 @dataclass

@@ -144,11 +144,16 @@ class _Gate:
         recognize = Recognizer.recognize
 
         def wait_and_recognize(
-            recognizer: Recognizer, photo: bytes, embedder: Embedder, **options: int
+            recognizer: Recognizer,
+            photo: bytes,
+            embedder: Embedder,
+            *,
+            max_faces: int,
+            detect: bool,
         ) -> Recognition:
             self.reached.set()
             assert self.opened.wait(timeout=60)
-            return recognize(recognizer, photo, embedder, **options)
+            return recognize(recognizer, photo, embedder, max_faces=max_faces, detect=detect)
 
         monkeypatch.setattr(Recognizer, "recognize", wait_and_recognize)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from alembic import command
 from app.db.migration import alembic_config, open_sessions
-from app.db.session import Sessions
+from app.db.repositories import users
 from app.db.tables import Table
 from app.settings import DatabaseSettings
 
@@ -29,32 +29,31 @@ def _tables(tmp_path: Path) -> set[str]:
 async def test_migrated_database_has_the_tables_of_the_code_when_all_migrations_ran(
     tmp_path: Path,
 ) -> None:
-    sessions = await open_sessions(_settings(tmp_path))
     differences: list[object] = []
 
     def compare(connection: Connection) -> None:
         differences.extend(compare_metadata(MigrationContext.configure(connection), Table.metadata))
 
-    await sessions.migrate(compare)
-    await sessions.close()
+    async with open_sessions(_settings(tmp_path)) as sessions:
+        await sessions.migrate(compare)
     assert differences == []
     assert len(Table.metadata.tables) == 9
     assert _tables(tmp_path) == {*Table.metadata.tables, "alembic_version"}
 
 
 async def test_no_table_is_left_when_all_migrations_are_taken_back(tmp_path: Path) -> None:
-    sessions = await open_sessions(_settings(tmp_path))
-    await sessions.migrate(lambda connection: command.downgrade(alembic_config(connection), "base"))
-    assert _tables(tmp_path) == {"alembic_version"}
-    await sessions.migrate(lambda connection: command.upgrade(alembic_config(connection), "head"))
-    await sessions.close()
+    async with open_sessions(_settings(tmp_path)) as sessions:
+        await sessions.migrate(lambda found: command.downgrade(alembic_config(found), "base"))
+        assert _tables(tmp_path) == {"alembic_version"}
+        await sessions.migrate(lambda found: command.upgrade(alembic_config(found), "head"))
     assert _tables(tmp_path) == {*Table.metadata.tables, "alembic_version"}
 
 
 async def test_every_opener_succeeds_when_several_open_a_new_database_at_once(
     tmp_path: Path,
 ) -> None:
-    opened = await asyncio.gather(*(open_sessions(_settings(tmp_path)) for _ in range(4)))
-    assert [type(sessions) for sessions in opened] == [Sessions] * 4
-    for sessions in opened:
-        await sessions.close()
+    async def open_and_read() -> int:
+        async with open_sessions(_settings(tmp_path)) as sessions, sessions.read() as session:
+            return await users.count(session)
+
+    assert await asyncio.gather(*(open_and_read() for _ in range(4))) == [0] * 4

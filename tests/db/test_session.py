@@ -24,9 +24,8 @@ def database(tmp_path: Path) -> Path:
 @pytest.fixture
 async def sessions(database: Path) -> AsyncIterator[Sessions]:
     url = f"sqlite+aiosqlite:///{database}"
-    opened = await open_sessions(DatabaseSettings(url=url, pool_size=2, timeout_s=0.3))
-    yield opened
-    await opened.close()
+    async with open_sessions(DatabaseSettings(url=url, pool_size=2, timeout_s=0.3)) as opened:
+        yield opened
 
 
 async def _user_ids(sessions: Sessions) -> list[str]:
@@ -103,7 +102,6 @@ async def test_a_write_runs_to_its_end_when_its_caller_is_cancelled(sessions: Se
 
 
 async def test_running_writes_end_when_the_sessions_close(database: Path) -> None:
-    sessions = await open_sessions(DatabaseSettings(url=f"sqlite+aiosqlite:///{database}"))
     inside = asyncio.Event()
 
     async def work(session: WriteSession) -> None:
@@ -111,10 +109,10 @@ async def test_running_writes_end_when_the_sessions_close(database: Path) -> Non
         await asyncio.sleep(0.05)
         await users.add(session, "anna", None, {})
 
-    caller = asyncio.create_task(sessions.write(work))
-    await inside.wait()
-    caller.cancel()
-    await sessions.close()
+    async with open_sessions(DatabaseSettings(url=f"sqlite+aiosqlite:///{database}")) as sessions:
+        caller = asyncio.create_task(sessions.write(work))
+        await inside.wait()
+        caller.cancel()
     with sqlite3.connect(database) as connection:
         assert connection.execute("SELECT user_id FROM users").fetchall() == [("anna",)]
     connection.close()

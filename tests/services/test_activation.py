@@ -1,0 +1,101 @@
+"""Which bundle serves after a start, and when the service refuses to."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from app.db.migration import open_sessions
+from app.db.repositories import pointer, users
+from app.db.session import Sessions, WriteSession
+from app.errors import DeviceError, SpaceMismatchError
+from app.services.activation import choose_device, start_serving
+from app.settings import Settings
+from app.vision.bundle import load_bundle, pack_weights, weight_file, write_bundle
+
+
+@pytest.fixture
+async def sessions(settings: Settings) -> AsyncIterator[Sessions]:
+    async with open_sessions(settings.database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(settings: Settings, tmp_path: Path) -> Settings:
+    """Settings with a store of its own: `stock`, `same` (same weights), `other` (another space)."""
+    folder = tmp_path / "bundles"
+    shutil.copytree(settings.bundles / "stock", folder / "stock")
+    bundle = load_bundle(folder / "stock")
+    weights = (folder / "stock" / "edgeface.safetensors").read_bytes()
+    same = msgspec.structs.replace(bundle.manifest, name="same")
+    write_bundle(folder, same, {"edgeface.safetensors": weights})
+    next(bundle.edgeface.parameters()).mul_(1.01)
+    moved = pack_weights(bundle.edgeface)
+    entry = msgspec.structs.replace(
+        bundle.manifest.networks.edgeface, weights=weight_file("edgeface.safetensors", moved)
+    )
+    networks = msgspec.structs.replace(bundle.manifest.networks, edgeface=entry)
+    other = msgspec.structs.replace(bundle.manifest, name="other", networks=networks)
+    write_bundle(folder, other, {"edgeface.safetensors": moved})
+    return settings.model_copy(update={"bundles": folder})
+
+
+async def _enrol(sessions: Sessions, space_id: str) -> None:
+    async def work(session: WriteSession) -> None:
+        user = await users.add(session, "anna", None, {})
+        template = np.full(512, 512**-0.5, dtype=np.float32)
+        await users.put_template(session, user, space_id, template, photo_count=3)
+        await pointer.count_gallery_change(session)
+
+    await sessions.write(work)
+
+
+async def test_setting_decides_when_nobody_is_enrolled(sessions: Sessions, store: Settings) -> None:
+    for name in ("stock", "other", "stock"):
+        serving = await start_serving(sessions, store.model_copy(update={"bundle": name}))
+        assert serving.manifest.name == name
+        async with sessions.read() as session:
+            active = await pointer.active_bundle(session)
+        assert active is not None
+        assert (active.name, active.space_id) == (name, serving.space_id)
+
+
+async def test_database_decides_when_somebody_is_enrolled(
+    sessions: Sessions, store: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    stock = await start_serving(sessions, store)
+    await _enrol(sessions, stock.space_id)
+    serving = await start_serving(sessions, store.model_copy(update={"bundle": "other"}))
+    assert serving.manifest.name == "stock"
+    assert "bundle other is set" in caplog.text
+    assert len(serving.gallery) == 1
+    assert serving.gallery.revision == 1
+
+
+async def test_start_is_refused_when_the_weights_have_another_space_than_the_people(
+    sessions: Sessions, store: Settings
+) -> None:
+    stock = await start_serving(sessions, store)
+    await _enrol(sessions, stock.space_id)
+    shutil.rmtree(store.bundles / "stock")
+    other = load_bundle(store.bundles / "other")
+    weights = (store.bundles / "other" / "edgeface.safetensors").read_bytes()
+    renamed = msgspec.structs.replace(other.manifest, name="stock")
+    write_bundle(store.bundles, renamed, {"edgeface.safetensors": weights})
+    with pytest.raises(SpaceMismatchError, match="1 users have no template"):
+        await start_serving(sessions, store)
+
+
+def test_gpu_is_taken_when_there_is_one_and_refused_when_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == choose_device("cpu") == torch.device("cpu")
+    with pytest.raises(DeviceError, match="finds no GPU"):
+        choose_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")

@@ -1,0 +1,62 @@
+"""What may be logged, and the stopwatch."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from app.observability import Stopwatch, configure_logging, request_id
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    """The root logger, put back afterwards."""
+    root, app = logging.getLogger(), logging.getLogger("app")
+    handlers, levels = root.handlers[:], (root.level, app.level)
+    yield root
+    root.handlers = handlers
+    root.setLevel(levels[0])
+    app.setLevel(levels[1])
+
+
+def test_libraries_stay_silent_when_the_level_is_debug(
+    root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("DEBUG")
+    logging.getLogger("aiosqlite").debug("INSERT of a name")
+    logging.getLogger("app.any").debug("ours")
+    token = request_id.set("request-7")
+    logging.getLogger("app.any").info("of a request")
+    request_id.reset(token)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(maxsplit=2)[2] for line in lines] == [
+        "DEBUG app.any [-] ours",
+        "INFO app.any [request-7] of a request",
+    ]
+
+
+def test_less_is_logged_when_the_level_is_higher(
+    root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("WARNING")
+    for name in ("app.any", "uvicorn.error"):
+        logging.getLogger(name).info("not shown")
+        logging.getLogger(name).warning("shown")
+    assert capsys.readouterr().err.count("shown") == 2
+
+
+def test_stages_are_summed_when_they_run_again() -> None:
+    watch = Stopwatch()
+    for _ in range(2):
+        with watch.stage("a"):
+            pass
+    once = watch.timings_ms["a"]
+    watch.add({"a": 1000.0, "b": 1.0})
+    assert watch.timings_ms == {"a": once + 1000.0, "b": 1.0}
+
+
+def test_stage_is_timed_when_it_fails() -> None:
+    watch = Stopwatch()
+    with pytest.raises(ValueError, match="no"), watch.stage("a"):
+        raise ValueError("no")
+    assert set(watch.timings_ms) == {"a"}
