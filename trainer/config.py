@@ -28,6 +28,7 @@ class Engine:
         max_gradient_norm: Gradients are clipped to it.
         checkpoint_steps: Steps between checkpoints; one is written after each epoch too.
         validation_photos: Photos per validation person, at most.
+        label_similarity: A photo less similar to its person's other photos loses its name.
     """
 
     device: Device = "auto"
@@ -39,6 +40,7 @@ class Engine:
     max_gradient_norm: float = 1.0
     checkpoint_steps: int = 200
     validation_photos: int = 12
+    label_similarity: float = 0.25
     degradation: Degradation = field(default_factory=Degradation)
 
 
@@ -84,7 +86,6 @@ class FinetuneConfig:
         pixel_weight: As for DSR; keeps its output a picture.
         arcface_scale: s.
         arcface_margin: m, radians.
-        label_similarity: A photo less similar to its person's other photos loses its name.
         max_impostor_mean: Training stops when strangers become more similar than this.
     """
 
@@ -98,7 +99,6 @@ class FinetuneConfig:
     pixel_weight: float = 30.0
     arcface_scale: float = 64.0
     arcface_margin: float = 0.5
-    label_similarity: float = 0.25
     max_impostor_mean: float = 0.1
     engine: Engine = field(default_factory=Engine)
 

@@ -26,7 +26,7 @@ from trainer.crops import CropSet, clean_labels
 from trainer.data import Batch, Batches
 from trainer.errors import CollapseError, NonFiniteLossError, StoppedError
 from trainer.losses import ArcFaceHead
-from trainer.metrics import Validation, stock_targets
+from trainer.metrics import Validation, embed, stock_targets
 from trainer.networks import write_run_networks
 from trainer.runlog import RunLog, epoch_lines, progress_bar
 from trainer.stages import DsrStage, FullStage, HeadStage, Losses, Stage
@@ -84,10 +84,11 @@ def plan_course(
     fabric: Fabric, run: Path, config: Config, edgeface: EdgeFace, train: CropSet, val: CropSet
 ) -> Course:
     """Embeds the sharp crops with the stock network, drops doubtful names, sets up the batches."""
-    targets = stock_targets(edgeface.to(fabric.device), train)
-    if isinstance(config, FinetuneConfig):
-        train = clean_labels(train, targets[0], config.label_similarity)
     engine = config.engine
+    targets = stock_targets(edgeface.to(fabric.device), train)
+    train = clean_labels(train, targets[0], engine.label_similarity)
+    known = clean_labels(val, embed(edgeface, val.pixels), engine.label_similarity).named()
+    fabric.print(f"{len(val) - len(known)} of {len(val)} validation photos have doubtful names.")
     batches = Batches(
         train,
         targets,
@@ -97,7 +98,7 @@ def plan_course(
         fabric.global_rank,
         fabric.world_size,
     )
-    validation = Validation(val, engine.validation_photos)
+    validation = Validation(known, engine.validation_photos)
     return Course(fabric, run, config, batches, validation, Checkpoint(run))
 
 

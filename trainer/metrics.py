@@ -12,7 +12,7 @@ from app.vision.edgeface import EdgeFace
 from app.vision.verification import roc_from_scores, tar_at_far
 from trainer.crops import CropSet
 from trainer.data import to_input
-from trainer.degradation import Pixels, shrink_and_enlarge
+from trainer.degradation import SIZE_PX, Pixels, shrink_and_enlarge
 
 SIZES_PX = (12, 16, 24, 32)
 _FALSE_ACCEPT_RATE = 1e-3
@@ -56,7 +56,7 @@ class Scores:
 
 @torch.inference_mode()
 def embed(
-    edgeface: EdgeFace, pixels: Pixels, dsr: DSR | None, face_px: float
+    edgeface: EdgeFace, pixels: Pixels, dsr: DSR | None = None, face_px: float = SIZE_PX
 ) -> NDArray[np.float32]:
     """Embeds crops of one size, (n, 512) of unit length; through DSR if there is one."""
     device = next(edgeface.parameters()).device
@@ -71,8 +71,8 @@ def embed(
 
 def stock_targets(edgeface: EdgeFace, crops: CropSet) -> NDArray[np.float32]:
     """(2, n, 512) embeddings of every crop, plain and mirrored: what both networks aim at."""
-    plain = embed(edgeface, crops.pixels, None, 0)
-    mirrored = embed(edgeface, np.ascontiguousarray(crops.pixels[:, :, ::-1]), None, 0)
+    plain = embed(edgeface, crops.pixels)
+    mirrored = embed(edgeface, np.ascontiguousarray(crops.pixels[:, :, ::-1]))
     return np.stack((plain, mirrored))
 
 
@@ -80,7 +80,7 @@ class Validation:
     """Every photo (sharp) against every other (shrunk), as in the evaluation protocol.
 
     Args:
-        crops: People who are not trained on.
+        crops: People who are not trained on, all with names.
         photos_per_person: At most so many of each.
     """
 
@@ -107,7 +107,7 @@ class Validation:
 
     def scores(self, edgeface: EdgeFace, dsr: DSR) -> Scores:
         """Measures both networks as they are."""
-        gallery = embed(edgeface, self._sharp, None, 0)
+        gallery = embed(edgeface, self._sharp)
         probes = {str(size): embed(edgeface, self._small[size], dsr, size) for size in SIZES_PX}
         tar = {"hr": self._tar(gallery @ gallery.T)}
         distances, nearest, impostors = [], [], []

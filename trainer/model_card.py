@@ -43,7 +43,8 @@ def model_card(
         f"{manifest.routing.dsr_below_px:g} px go through DSR, the others straight to EdgeFace.",
         "## Figures",
         "Held-out people, every photo against every other: gallery photo sharp, probe crop shrunk "
-        "to a size (area) and enlarged (bicubic). Per cent; in brackets stock EdgeFace on the "
+        "to a size (area) and enlarged (bicubic); photos that the stock network finds unlike their "
+        "person are left out. Per cent; in brackets stock EdgeFace on the "
         "bicubic crop.",
         _figures(manifest.metrics, baseline),
         "## Thresholds",

@@ -28,7 +28,8 @@ from app.vision.manifest import (
     Training,
 )
 from app.vision.probes import Size, shrink_crop
-from trainer.crops import load_crops
+from trainer.config import Engine
+from trainer.crops import clean_labels, load_crops
 from trainer.gate import refuse_worse
 from trainer.held_out import (
     REPORTED_SIZES,
@@ -38,6 +39,7 @@ from trainer.held_out import (
     choose_routing,
     choose_thresholds,
 )
+from trainer.metrics import embed
 from trainer.model_card import model_card
 from trainer.networks import read_dsr, read_edgeface
 from trainer.onnx_export import (
@@ -98,9 +100,14 @@ def publish(
     provenance = read_provenance(run)
     edgeface, dsr = read_edgeface(run), read_dsr(run)
     stock = read_edgeface(baseline)
-    held_out = HeldOut(load_crops([val_dir], skip_unreadable=skip_unreadable))
+    crops = load_crops([val_dir], skip_unreadable=skip_unreadable)
+    known = clean_labels(crops, embed(stock, crops.pixels), Engine().label_similarity).named()
+    typer.echo(
+        f"Measuring on {len(known)} photos of {len(known.people)} people; "
+        f"{len(crops) - len(known)} do not look like their person and are left out."
+    )
+    held_out = HeldOut(known)
 
-    typer.echo(f"Measuring on {len(held_out.crops)} photos.")
     manifest = _manifest(name, edgeface, dsr, provenance)
     scores, below_px = _measure(held_out, Bundle(manifest, edgeface, dsr), dsr_below_px)
     plain = _embedder(Bundle(manifest, stock, None), below_px=0)

@@ -98,3 +98,20 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return capsys.readouterr().err
 
     return run
+
+
+@pytest.fixture
+def commanded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Runs a command that must succeed; returns what it said on stdout."""
+
+    def run(*words: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["trainer", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        said = capsys.readouterr()
+        assert stopped.value.code == 0, said.err
+        return said.out
+
+    return run

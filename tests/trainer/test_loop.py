@@ -199,6 +199,7 @@ def test_lines_are_those_that_the_issue_shows(
     number = r"\d+\.\d{4}"
     losses = rf"\| Train Loss: {number} Acc: {number} \| Val Loss: {number} Acc: {number}"
     expected = [
+        "0 of 9 validation photos have doubtful names.",
         r"STAGE 1: Training ArcFace head \(backbone frozen\)",
         rf"Epoch 01/01 {losses}",
         r"\[Val\] .*",
@@ -211,7 +212,7 @@ def test_lines_are_those_that_the_issue_shows(
             r"\[Val\] .*",
         ]
     said = capsys.readouterr().out.splitlines()
-    assert len(said) == len(expected) == 10
+    assert len(said) == len(expected) == 11
     for line, pattern in zip(said, expected, strict=True):
         assert re.fullmatch(pattern, line), line
 

@@ -1,0 +1,240 @@
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from app.vision.alignment import Crop
+from app.vision.bundle import load_bundle
+from app.vision.dsr import DSR
+from app.vision.edgeface import EdgeFace
+from app.vision.manifest import SizeMetrics
+from app.vision.probes import Size
+from trainer.config import FinetuneConfig
+from trainer.crops import load_crops
+from trainer.errors import ParityError, WorseError
+from trainer.gate import refuse_worse
+from trainer.held_out import ROUTING_SIZES, Scores, choose_routing, choose_thresholds
+from trainer.networks import read_dsr, read_edgeface, write_run_networks
+from trainer.onnx_export import (
+    embed_by_onnx,
+    embed_by_torch,
+    export_dsr,
+    export_edgeface,
+    refuse_difference,
+)
+from trainer.run_folder import open_run, read_provenance
+
+Refused = Callable[..., str]
+Commanded = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def run(
+    tmp_path_factory: pytest.TempPathFactory,
+    fabric: Fabric,
+    people: Path,
+    networks: Path,
+    finetune_config: FinetuneConfig,
+) -> Path:
+    """A run's folder as `finetune` leaves it. EdgeFace is untrained but tells blobs apart."""
+    folder = tmp_path_factory.mktemp("runs") / "tuned"
+    train = load_crops([people / "train"])
+    start = read_edgeface(networks), read_dsr(networks)
+    open_run(fabric, folder, finetune_config, train, {networks: start[0]}, resume=False)
+    write_run_networks(folder, start[1], start[0])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def collapsed(tmp_path_factory: pytest.TempPathFactory, run: Path) -> Path:
+    """The same run, but everybody has the same embedding."""
+    folder = tmp_path_factory.mktemp("collapsed") / "tuned"
+    shutil.copytree(run, folder)
+    edgeface = read_edgeface(run)
+    with torch.no_grad():
+        for name, parameter in edgeface.model.head.named_parameters():
+            parameter.fill_(1.0 if name == "fc.bias" else 0.0)
+    write_run_networks(folder, read_dsr(run), edgeface)
+    return folder
+
+
+def publish(run: Path, store: Path, people: Path, baseline: Path) -> list[object]:
+    folders = ["--run", run, "--store", store, "--val-dir", people / "val"]
+    return ["publish", *folders, "--baseline", baseline, "--name", "ours"]
+
+
+def figures(size: str, tar: float, impostor_mean: float = 0.02) -> SizeMetrics:
+    return SizeMetrics(
+        size=size,
+        n_genuine=10,
+        n_impostor=100,
+        eer=0.1,
+        tar_at_far={"1e-3": tar},
+        rank1=0.9,
+        impostor_mean=impostor_mean,
+        impostor_std=0.08,
+    )
+
+
+STOCK = [figures(*of) for of in (("hr", 0.99), ("24", 0.95), ("16", 0.75), ("12", 0.40))]
+
+
+def better(**change: float) -> list[SizeMetrics]:
+    tar = {"hr": 0.988, "24": 0.96, "16": 0.85, "12": 0.6} | change
+    return [figures(size, value) for size, value in tar.items()]
+
+
+def test_bundle_is_published_whole(
+    commanded: Commanded, run: Path, collapsed: Path, people: Path, tmp_path: Path
+) -> None:
+    said = commanded(*publish(run, tmp_path / "store", people, collapsed))
+    assert "Largest difference to torch" in said
+    folder = tmp_path / "store" / "ours"
+    files = {path.name for path in folder.iterdir()}
+    weights = {
+        f"{network}.{kind}" for network in ("dsr", "edgeface") for kind in ("onnx", "safetensors")
+    }
+    assert files == weights | {"manifest.json", "MODEL_CARD.md"}
+    bundle = load_bundle(folder)
+    manifest = bundle.manifest
+    assert [of.size for of in manifest.metrics] == ["hr", "32", "24", "16", "12"]
+    assert len(manifest.thresholds) == 5 * 3
+    for face_px in (0, 13.9, 14, 25, 39, 40, 500):
+        assert manifest.threshold(face_px, 1e-3) is not None
+    assert manifest.training is not None
+    assert manifest.networks.dsr is not None
+    assert manifest.networks.dsr.onnx is not None
+    card = (folder / "MODEL_CARD.md").read_text()
+    for part in (
+        manifest.space_id,
+        manifest.training.data_list_sha256,
+        manifest.training.commit,
+        "Idiap Research Institute, BSD-3-Clause",
+        "| 16 |",
+        "## Limits",
+    ):
+        assert part in card
+
+
+def test_onnx_files_stay_out_when_not_wanted(
+    commanded: Commanded, run: Path, collapsed: Path, people: Path, tmp_path: Path
+) -> None:
+    commanded(*publish(run, tmp_path, people, collapsed), "--no-onnx", "--dsr-below-px", 30)
+    assert not list((tmp_path / "ours").glob("*.onnx"))
+    manifest = load_bundle(tmp_path / "ours").manifest
+    assert manifest.networks.edgeface.onnx is None
+    assert manifest.routing.dsr_below_px == 30
+
+
+def test_collapsed_weights_are_refused_with_the_figures(
+    refused: Refused, run: Path, collapsed: Path, people: Path, tmp_path: Path
+) -> None:
+    said = refused(*publish(collapsed, tmp_path / "store", people, run))
+    assert "impostor mean 1.000 at 16 px is above 0.1 (collapsed)" in said
+    assert "TAR at FAR 1e-3 at hr px fell from 1.0000 to" in said
+    assert not (tmp_path / "store").exists()
+
+
+def test_weights_that_are_no_better_are_refused(
+    refused: Refused, run: Path, people: Path, tmp_path: Path
+) -> None:
+    said = refused(*publish(run, tmp_path / "store", people, run))
+    assert "not better than stock + bicubic" in said
+    assert not (tmp_path / "store").exists()
+
+
+def test_name_that_is_taken_is_refused_before_any_work(
+    refused: Refused, run: Path, people: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "ours").mkdir()
+    assert "already a bundle named 'ours'" in refused(*publish(run, tmp_path, people, run))
+
+
+def test_folder_that_is_no_run_is_refused(
+    refused: Refused, run: Path, people: Path, tmp_path: Path
+) -> None:
+    assert "provenance.json" in refused(*publish(people, tmp_path, people, run))
+
+
+def test_gate_lets_better_weights_pass() -> None:
+    refuse_worse(better(), STOCK)
+
+
+@pytest.mark.parametrize(
+    ("new", "reason"),
+    [
+        (better(hr=0.9869), "at hr px fell from 0.9900 to 0.9869"),
+        (better(**{"24": 0.946}), "at 24 px fell from 0.9500 to 0.9460"),
+        (better(**{"24": 0.95, "16": 0.75, "12": 0.4}), "is 0.7000, not better than stock"),
+        ([*better()[:3], figures("12", 0.6, 0.101)], "impostor mean 0.101 at 12 px is above 0.1"),
+    ],
+)
+def test_gate_tells_what_is_worse(new: list[SizeMetrics], reason: str) -> None:
+    with pytest.raises(WorseError) as refusal:
+        refuse_worse(new, STOCK)
+    assert reason in refusal.value.detail
+
+
+def scores(genuine: float, impostors: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Scores:
+    """One genuine pair and some impostor pairs."""
+    similarity = np.append(np.float32(genuine), impostors)[None]
+    is_genuine = np.arange(similarity.size)[None] == 0
+    return Scores(similarity, is_genuine, ~is_genuine)
+
+
+def test_routing_takes_the_sizes_at_which_dsr_pays_on_the_whole() -> None:
+    impostors = np.linspace(-0.5, 0.4, 50, dtype=np.float32)
+    known, unknown = scores(0.9, impostors), scores(0.1, impostors)
+    direct: dict[Size, Scores] = {size: known if size >= 28 else unknown for size in ROUTING_SIZES}
+    # One size where it does not pay is outweighed by the next ones.
+    restored: dict[Size, Scores] = {
+        size: known if size in (12, 20, 24) else unknown for size in ROUTING_SIZES
+    }
+    assert choose_routing(direct, restored) == 28
+    assert choose_routing(direct, direct) == ROUTING_SIZES[0]
+
+
+def test_thresholds_keep_their_rate() -> None:
+    rng = np.random.default_rng(0)
+    by_size = {
+        size: scores(0.9, rng.normal(0.01, 0.08, 200_000).astype(np.float32))
+        for size in (None, 10, 14, *ROUTING_SIZES)
+    }
+    thresholds = choose_thresholds(by_size)
+    assert len(thresholds) == 15
+    for threshold in thresholds:
+        accepted = (rng.normal(0.01, 0.08, 200_000) >= threshold.similarity).mean()
+        assert accepted == pytest.approx(threshold.false_accept_rate, rel=0.6)
+
+
+def test_onnx_equals_torch_on_both_routes(people: Path) -> None:
+    torch.manual_seed(0)
+    edgeface, dsr = EdgeFace("edgeface_xxs"), DSR(channels=8, blocks=2)
+    torch.nn.init.normal_(dsr.exit.weight, std=0.05)
+    pixels = load_crops([people / "val"]).pixels
+    crops = [Crop(crop, face_px) for crop, face_px in zip(pixels, range(8, 80, 8), strict=True)]
+    expected = embed_by_torch(edgeface, dsr, crops, 40)
+    found = embed_by_onnx(export_edgeface(edgeface), export_dsr(dsr), crops, 40)
+    assert refuse_difference("ONNX", expected, found) < 1e-5
+    other = embed_by_torch(edgeface, dsr, crops, 0)
+    with pytest.raises(ParityError, match="ONNX differs from torch by"):
+        refuse_difference("ONNX", other, found)
+    with pytest.raises(ParityError):
+        refuse_difference("ONNX", expected, np.full_like(found, np.nan))
+
+
+def test_provenance_names_the_runs_behind_the_weights(
+    tmp_path: Path, fabric: Fabric, run: Path, people: Path, finetune_config: FinetuneConfig
+) -> None:
+    train = load_crops([people / "train"])
+    config = replace(finetune_config, contrastive_weight=0.0)
+    open_run(fabric, tmp_path / "next", config, train, {run: read_edgeface(run)}, resume=False)
+    provenance = read_provenance(tmp_path / "next")
+    assert provenance.earlier == (msgspec.structs.replace(read_provenance(run), earlier=()),)
+    assert provenance.config_sha256 != provenance.earlier[0].config_sha256
