@@ -5,6 +5,7 @@ detail), or median cosine to the other crops of the same person (table pose).
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 
 import cv2
@@ -161,11 +162,26 @@ def measure_borders(detector: Detector, embed: Embedder) -> None:
                 )
 
 
+def count_refused(detectors: dict[str, Detector]) -> None:
+    """Whole photos of ordinary quality: how many would registration refuse?"""
+    show("\nrefused: detector, photos, reasons")
+    photos = read_images("photos")[0]
+    for name, detector in detectors.items():
+        reasons: Counter[str] = Counter()
+        for photo in photos:
+            faces = find_faces(detector, photo)
+            face = max(faces, key=lambda face: face.box[2] * face.box[3])
+            reason = rejection(assess(align(photo, face.landmarks), face))
+            reasons[reason or "accepted"] += 1
+        show(f"{name} {len(photos)} {dict(reasons)}")
+
+
 def main() -> None:
     """All tables."""
     limit_threads()
     embed = Embedder()
-    detector = load_detectors()["yunet"]
+    detectors = load_detectors()
+    detector = detectors["yunet"]
     crops, people = read_images("faces/val")
     sharp = embed(crops)
     measure_gallery(crops, people, embed)
@@ -173,6 +189,7 @@ def main() -> None:
     measure_light(crops, sharp, embed)
     measure_borders(detector, embed)
     measure_pose(detector, embed)
+    count_refused(detectors)
 
 
 if __name__ == "__main__":
