@@ -8,13 +8,14 @@ import sys
 import typer
 from rich.console import Console
 
-from app.commands import bundles, keys, serve
+from app.commands import bundles, keys, openapi, serve
 from app.errors import FarsightError
 
 cli = typer.Typer(
     name="farsight", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
 )
 cli.command()(serve.serve)
+cli.command()(openapi.openapi)
 cli.add_typer(keys.cli, name="keys")
 cli.add_typer(bundles.cli, name="bundles")
 

@@ -80,6 +80,17 @@ class UserDetailSchema(_Answer):
     photos: list[PhotoSchema]
 
 
+class PageParams(BaseModel):
+    """Which page of a list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: Annotated[str, Field(max_length=64)] | None = Field(
+        None, description="`next_cursor` of the page before; absent for the first page"
+    )
+    limit: int = Field(50, ge=1, le=200, description="Largest number of items")
+
+
 class UserPageSchema(_Answer):
     """One page of users."""
 

@@ -11,6 +11,7 @@ from app.api.problems import problems
 from app.api.schemas import (
     DisplayName,
     Metadata,
+    PageParams,
     RegistrationSchema,
     UserChangesSchema,
     UserDetailSchema,
@@ -70,11 +71,10 @@ async def register_user(
 async def list_users(
     graph: GraphDep,
     caller: EnrollCaller,  # noqa: ARG001 - asks for the scope
-    cursor: Annotated[str | None, Query(max_length=64)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    wanted: Annotated[PageParams, Query()],
 ) -> UserPageSchema:
     """Lists users in the order of registration, page by page."""
-    return UserPageSchema.model_validate(await graph.users.page(cursor, limit))
+    return UserPageSchema.model_validate(await graph.users.page(wanted.cursor, wanted.limit))
 
 
 @router.get("/{user_id}", responses=problems(401, 403, 404, 422, 503))

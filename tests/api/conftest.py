@@ -22,13 +22,18 @@ from app.services.keys import Keys, Scope
 from app.settings import Settings
 
 Photo = bytes | tuple[str, bytes]
+CreateKey = Callable[..., str]
 RunService = Callable[[Settings], AbstractContextManager["Service"]]
 
 
-async def create_key(settings: Settings, *scopes: Scope) -> str:
+def create_key(settings: Settings, *scopes: Scope) -> str:
     """Makes a key as the command line does."""
-    async with open_sessions(settings.database) as sessions:
-        return await Keys(sessions).create(scopes, label="test")
+
+    async def create() -> str:
+        async with open_sessions(settings.database) as sessions:
+            return await Keys(sessions).create(scopes, label="test")
+
+    return asyncio.run(create())
 
 
 @dataclass
@@ -59,7 +64,7 @@ class Service:
         return self.client.post("/v1/identify", data=fields, files=as_files("photos", photos))
 
     def key(self, *scopes: Scope) -> dict[str, str]:
-        key = asyncio.run(create_key(self.settings, *scopes))
+        key = create_key(self.settings, *scopes)
         return {"Authorization": f"Bearer {key}"}
 
     def rows(self) -> dict[str, int]:
@@ -81,7 +86,7 @@ def as_files(field: str, photos: Sequence[Photo]) -> list[tuple[str, tuple[str, 
 
 @contextmanager
 def running(settings: Settings) -> Iterator[Service]:
-    key = asyncio.run(create_key(settings, *Scope))
+    key = create_key(settings, *Scope)
     app = create_app(settings)
     with TestClient(app, headers={"Authorization": f"Bearer {key}"}) as client:
         yield Service(client, settings)
@@ -92,6 +97,12 @@ def service(settings: Settings) -> Iterator[Service]:
     """A service of its own for the test."""
     with running(settings) as service:
         yield service
+
+
+@pytest.fixture(scope="session", name="create_key")
+def create_key_fixture() -> CreateKey:
+    """For tests that run the service in their own way."""
+    return create_key
 
 
 @pytest.fixture

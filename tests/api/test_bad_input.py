@@ -346,9 +346,15 @@ def test_body_is_not_read_when_the_key_is_wrong(service: "Service") -> None:
 
 def test_nothing_is_at_unknown_addresses_and_methods(service: "Service") -> None:
     _assert_problem(service.client.get("/v1/nothing"), 404, "not_found")
-    answer = service.client.put("/v1/users")
-    _assert_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"]
+    for path, allowed in (
+        ("/v1/users", "GET, POST"),
+        ("/v1/users/anna", "DELETE, GET, PATCH"),
+        ("/v1/identify", "POST"),
+        ("/livez", "GET"),
+    ):
+        answer = service.client.put(path)
+        _assert_problem(answer, 405, "method_not_allowed")
+        assert answer.headers["allow"] == allowed
 
 
 def test_list_is_refused_when_the_cursor_is_not_one_of_ours(service: "Service") -> None:

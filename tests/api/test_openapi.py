@@ -1,0 +1,98 @@
+"""The API's description: as committed, and true."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from app.main import create_app
+from app.services.keys import Scope
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.api.conftest import CreateKey
+
+SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+
+def test_description_is_the_committed_one() -> None:
+    described = json.loads(json.dumps(create_app(Settings()).openapi()))
+    committed = json.loads(SNAPSHOT.read_text())
+    assert described == committed, "run: python -m app openapi > docs/openapi.json"
+
+
+def test_every_operation_tells_its_problems_in_their_media_type() -> None:
+    operations = [
+        (method, path, operation)
+        for path, methods in create_app(Settings()).openapi()["paths"].items()
+        for method, operation in methods.items()
+    ]
+    assert len(operations) == 12
+    for method, path, operation in operations:
+        for status, response in operation["responses"].items():
+            media_types = set(response.get("content", {}))
+            if int(status) >= 400:
+                assert media_types == {"application/problem+json"}, (method, path, status)
+            else:
+                assert media_types <= {"application/json"}, (method, path, status)
+        assert ("security" in operation) is path.startswith("/v1/")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a service listens, and a key for it."""
+
+    url: str
+    key: str
+
+
+@pytest.fixture(scope="module")
+def listening(
+    make_settings: Callable[[Path], Settings],
+    create_key: "CreateKey",
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Address]:
+    """A service that answers through a socket."""
+    settings = make_settings(tmp_path_factory.mktemp("service"))
+    key = create_key(settings, *Scope)
+    config = uvicorn.Config(create_app(settings), port=0, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.05)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield Address(f"http://127.0.0.1:{port}", key)
+    server.should_exit = True
+    thread.join()
+
+
+description = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
+
+
+@description.parametrize()
+@hypothesis_settings(
+    max_examples=20,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+def test_every_answer_is_a_documented_one(
+    case: "schemathesis.Case[Any]", listening: Address
+) -> None:
+    case.call_and_validate(
+        base_url=listening.url,
+        headers={"Authorization": f"Bearer {listening.key}"},
+        # Bytes that fit the description are hardly ever a photo, and are refused rightly.
+        excluded_checks=[positive_data_acceptance],
+    )
