@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from app.main import create_app
 from app.observability import configure_logging
@@ -18,14 +20,25 @@ def serve(
     """Serve the HTTP API. All other settings come from FARSIGHT_* variables."""
     settings = Settings.read()
     configure_logging(settings.log_level)
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        # Its own access log would show addresses, and they name users.
-        access_log=False,
-        log_config=None,
-        server_header=False,
-    )
-    asyncio.run(uvicorn.Server(config).serve())
+    asyncio.run(_serve(create_app(settings), host, port))
+
+
+async def _serve(app: FastAPI, host: str, port: int) -> None:
+    # Started here and not by uvicorn, which would turn what forbids a start into a stack trace.
+    async with app.router.lifespan_context(app) as state:
+
+        async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["state"] = dict(state or {})
+            await app(scope, receive, send)
+
+        config = uvicorn.Config(
+            with_state,
+            host=host,
+            port=port,
+            lifespan="off",
+            # Its own access log would show addresses, and they name users.
+            access_log=False,
+            log_config=None,
+            server_header=False,
+        )
+        await uvicorn.Server(config).serve()

@@ -98,6 +98,12 @@ def write_bundle(
     Raises:
         BundleError: The name is taken, or the manifest does not fit the files.
     """
+    document = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    try:
+        # Types are checked where they are read: above all that the name is no path.
+        msgspec.json.decode(document, type=Manifest)
+    except msgspec.ValidationError as error:
+        raise BundleError(f"The manifest is invalid: {error}") from error
     target = store / manifest.name
     if target.exists() and not replace:
         raise BundleError(f"There is already a bundle named {manifest.name!r}.")
@@ -105,7 +111,6 @@ def write_bundle(
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=store) as incoming:
         folder = Path(incoming) / manifest.name
         folder.mkdir()
-        document = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
         for name, content in {**files, MANIFEST_NAME: document}.items():
             with (folder / name).open("xb") as file:
                 file.write(content)

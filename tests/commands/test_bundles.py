@@ -1,0 +1,108 @@
+"""`bundles` from the shell, with the published checkpoint."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.__main__ import cli
+from app.commands import bundles
+from app.errors import BundleError, ModelFileError
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FARSIGHT_BUNDLES", str(tmp_path / "store"))
+    monkeypatch.setenv("FARSIGHT_DETECTORS", str(tmp_path / "detectors"))
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path / "store"
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["bundles", *arguments])
+
+
+def _import(shared: Path, name: str) -> Result:
+    checkpoint = shared / "weights" / "edgeface_xxs_q.pt"
+    return _run("import", "--edgeface", str(checkpoint), "--name", name)
+
+
+def test_checkpoint_becomes_a_bundle_when_imported(shared: Path, store: Path) -> None:
+    imported = _import(shared, "mine")
+    assert imported.exit_code == 0
+    assert "edgeface_xxs" in imported.stdout
+    assert sorted(file.name for file in (store / "mine").iterdir()) == [
+        "edgeface.safetensors",
+        "manifest.json",
+    ]
+    assert "as it was published" in _run("verify", "mine").stdout
+    listed = _run("list").stdout
+    assert "mine" in listed
+    assert "ok" in listed
+    assert isinstance(_import(shared, "mine").exception, BundleError)
+
+
+def test_bundle_is_listed_with_the_reason_when_it_is_broken(shared: Path, store: Path) -> None:
+    _import(shared, "mine")
+    weights = store / "mine" / "edgeface.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert "SHA-256" in _run("list").stdout
+    assert isinstance(_run("verify", "mine").exception, BundleError)
+
+
+def test_list_is_empty_when_there_is_no_store(store: Path) -> None:
+    assert _run("list").exit_code == 0
+    assert isinstance(_run("verify", "mine").exception, BundleError)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 no zip"])
+def test_nothing_is_imported_when_the_file_is_no_checkpoint(
+    tmp_path: Path, store: Path, content: bytes
+) -> None:
+    path = tmp_path / "file.pt"
+    path.write_bytes(content)
+    refused = _run("import", "--edgeface", str(path), "--name", "mine")
+    assert isinstance(refused.exception, BundleError)
+    assert not (store / "mine").exists()
+
+
+@pytest.mark.parametrize("name", ["../escaped", "Upper", "", "a/b", ".hidden"])
+def test_nothing_is_imported_when_the_name_is_bad(
+    shared: Path, store: Path, tmp_path: Path, name: str
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    assert isinstance(_import(shared, name).exception, BundleError)
+    assert [path for path in sorted(tmp_path.rglob("*")) if path != store] == before
+
+
+def test_pull_tells_the_next_command_when_a_checkpoint_came(
+    shared: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = (shared / "weights" / "edgeface_xxs_q.pt").read_bytes()
+
+    def download(url: str, target: Path) -> Path:
+        assert url.endswith("/checkpoints/edgeface_xxs.pt")
+        target.parent.mkdir(parents=True)
+        target.write_bytes(content)
+        return target
+
+    monkeypatch.setattr(bundles, "download", download)
+    pulled = _run("pull", "edgeface_xxs", "--folder", str(tmp_path / "checkpoints"))
+    assert pulled.exit_code == 0
+    assert "bundles import --edgeface" in pulled.stdout
+
+
+def test_pull_says_so_when_there_is_no_network(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A port where nobody listens.
+    monkeypatch.setattr(bundles, "_CHECKPOINTS", "http://127.0.0.1:9/{}.pt")
+    refused = _run("pull", "edgeface_base", "--folder", str(tmp_path))
+    assert isinstance(refused.exception, ModelFileError)
+    assert "Is there a network" in refused.exception.detail
+
+
+def test_usage_is_wrong_when_nobody_publishes_it(store: Path) -> None:
+    assert _run("pull", "edgeface_huge").exit_code == 2
