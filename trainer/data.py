@@ -97,6 +97,10 @@ class Batches:
         """Steps per epoch; what does not fill a batch waits for another epoch's order."""
         return len(self._crops) // self._batch_size
 
+    def targets_and_labels(self) -> tuple[Tensor, Tensor]:
+        """(n, size) the stock embedding of each crop, and (n,) its label."""
+        return torch.from_numpy(self._targets[0]), torch.from_numpy(self._crops.labels)
+
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, this process's share of each, from a step on."""
         order = np.random.default_rng((self._seed, epoch)).permutation(len(self._crops))

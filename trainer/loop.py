@@ -59,6 +59,7 @@ def finetune(
     torch.manual_seed(config.engine.seed)
     head = ArcFaceHead(len(train.people), scale=config.arcface_scale, margin=config.arcface_margin)
     course = plan_course(fabric, run, config, edgeface, train, val)
+    head.centre_on(*course.batches.targets_and_labels())
 
     if course.checkpoint.stage != FullStage.name:
         fit(course, HeadStage(dsr, edgeface, head, config))

@@ -65,6 +65,18 @@ def test_loss_is_zero_with_a_gradient_when_nobody_has_a_name() -> None:
     assert not head.weight.grad.any()
 
 
+def test_classes_start_at_the_mean_of_their_faces() -> None:
+    torch.manual_seed(0)
+    head = ArcFaceHead(4, embedding_size=16)
+    before = head.weight.detach().clone()
+    embeddings, labels = F.normalize(torch.randn(6, 16)), torch.tensor([0, 0, 1, -1, 3, 1])
+    head.centre_on(embeddings, labels)
+    for label, members in ((0, [0, 1]), (1, [2, 5]), (3, [4])):
+        expected = F.normalize(embeddings[members].sum(dim=0), dim=0)
+        torch.testing.assert_close(head.weight[label].detach(), expected)
+    assert torch.equal(head.weight[2], before[2])
+
+
 @pytest.mark.parametrize(("cosine", "distance"), [(1.0, 0.0), (0.0, 1.0), (-1.0, 2.0)])
 def test_contrastive_loss_has_the_guides_numbers(cosine: float, distance: float) -> None:
     target = F.normalize(torch.randn(4, 512))
