@@ -60,7 +60,7 @@ class RegistrationSettings(_Group):
             else. Of strangers 1 in 100 pairs are above 0.2.
         duplicate_similarity: A new template this similar to a user's is the same person. Means of
             photos are more alike than photos, of strangers too, so that the threshold for probes
-            would not do (docs/decisions/0006-registration-limits.md).
+            would not do (docs/decisions/0008-registration-limits.md).
     """
 
     min_photos: _Count = 3
@@ -83,7 +83,10 @@ class IdentificationSettings(_Group):
 class ThreadSettings(_Group):
     """Threads within one call of each library.
 
-    More in OpenCV or onnxruntime only fights with torch for the same cores.
+    Attributes:
+        torch: All cores.
+        opencv: More would only fight with torch for the same cores.
+        onnxruntime: As for OpenCV.
     """
 
     torch: _Count = os.cpu_count() or 1
@@ -95,12 +98,12 @@ class DatabaseSettings(_Group):
     """Where the rows are.
 
     Attributes:
-        url: SQLAlchemy's form; only SQLite until PostgreSQL arrives.
+        url: SQLAlchemy's form; only files of SQLite until PostgreSQL arrives.
         pool_size: Connections for reading. Writing has one of its own.
         timeout_s: Seconds to wait for a connection or a lock; then the answer is 503.
     """
 
-    url: Annotated[str, Field(pattern=r"^sqlite\+aiosqlite:///.+$")] = (
+    url: Annotated[str, Field(pattern=r"^sqlite\+aiosqlite:///[^:?].*$")] = (
         "sqlite+aiosqlite:///data/farsight.db"
     )
     pool_size: _Count = 5

@@ -1,0 +1,83 @@
+"""Settings: read from the environment, refused when unsafe, all documented."""
+
+import os
+import re
+
+import pytest
+from pydantic import BaseModel
+
+from app import settings as settings_module
+from app.errors import SettingsError
+from app.settings import Settings, overridden
+from app.vision.image import DEFAULT_LIMITS
+from app.vision.quality import REGISTRATION_LIMITS
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("FARSIGHT_")]:
+        monkeypatch.delenv(name)
+
+
+def test_environment_is_read_when_variables_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARSIGHT_RETAIN_CROPS", "false")
+    monkeypatch.setenv("FARSIGHT_REGISTRATION__MIN_PHOTOS", "5")
+    monkeypatch.setenv("FARSIGHT_QUALITY__MIN_FACE_PX", "40")
+    settings = Settings.read()
+    assert settings.retain_crops is False
+    assert settings.registration.min_photos == 5
+    assert overridden(REGISTRATION_LIMITS, "quality", settings.quality).min_face_px == 40
+    assert settings.limits == Settings().limits
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DEVICE", "tpu"),
+        ("DATABASE__URL", "postgresql://somewhere"),
+        ("DATABASE__URL", "sqlite+aiosqlite:///:memory:"),
+        ("IDENTIFICATION__THRESHOLD", "0"),
+        ("IDENTIFICATION__THRESHOLD", "7"),
+        ("REGISTRATION__MIN_PHOTOS", "0"),
+        ("REGISTRATION__MIN_FOTOS", "3"),
+        ("LIMITS__DEADLINE_S", "-1"),
+        ("THREADS__TORCH", "0"),
+    ],
+)
+def test_sentence_names_the_variable_when_a_value_is_unsafe(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"FARSIGHT_{name}", value)
+    with pytest.raises(SettingsError, match=f"FARSIGHT_{name}"):
+        Settings.read()
+
+
+def test_name_is_refused_when_the_limits_do_not_have_it() -> None:
+    with pytest.raises(SettingsError, match="FARSIGHT_QUALITY has no 'min_beauty'"):
+        overridden(REGISTRATION_LIMITS, "quality", {"min_beauty": 1.0})
+
+
+def test_image_limits_are_those_of_the_decoder_when_nothing_is_set() -> None:
+    limits = Settings().limits
+    assert limits.max_photo_bytes == DEFAULT_LIMITS.max_bytes
+    assert limits.max_photo_pixels == DEFAULT_LIMITS.max_pixels
+
+
+def test_every_setting_is_documented() -> None:
+    groups = [
+        group
+        for group in vars(settings_module).values()
+        if isinstance(group, type)
+        and issubclass(group, BaseModel)
+        and group.__module__ == settings_module.__name__
+        and group.model_fields
+    ]
+    assert len(groups) == 6
+    names = 0
+    for group in groups:
+        documented = set(re.findall(r"^ +(\w+): ", group.__doc__ or "", flags=re.MULTILINE))
+        for name, field in group.model_fields.items():
+            is_group = field.annotation in groups
+            assert (name in documented) is not is_group, f"{group.__name__}.{name}"
+            names += not is_group
+    assert names == 27
