@@ -6,10 +6,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check format lint types contracts containers lock clean
+.PHONY: help install demo train-demo serve test check format lint types contracts containers lock clean
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(INSTALLED) ## make .venv and install into it, once
 
@@ -22,6 +22,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED) ## register and identify real people through the real service
 	$(BIN)/python -m demo
+
+train-demo: $(INSTALLED) ## prepare, train, fine-tune and publish on a small folder
+	rm -rf runs/train-demo
+	$(BIN)/python -m demo.training
 
 serve: $(INSTALLED) ## start the service on http://127.0.0.1:8000
 	$(BIN)/python -m app serve
