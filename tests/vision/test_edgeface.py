@@ -1,5 +1,6 @@
 """EdgeFace against the reference implementation (golden/make_edgeface.py made the answers)."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,25 @@ from numpy.typing import NDArray
 from app.errors import BundleError
 from app.vision.edgeface import VARIANTS, EdgeFace
 from app.vision.published import read_published
-from tests.vision.golden.make_edgeface import HERE, made_up_weights, noise_crops
+from tests.vision.golden.make_edgeface import HERE, crops, made_up_weights
 
 GOLDEN = np.load(HERE / "edgeface.npz")
 PUBLISHED = {"edgeface_xxs_q": "edgeface_xxs", "edgeface_xs_q": "edgeface_xs"}
 
 
-@torch.inference_mode()
-def embed(network: EdgeFace) -> NDArray[np.float32]:
-    return F.normalize(network(noise_crops())).numpy()
+Embed = Callable[[EdgeFace], NDArray[np.float32]]
+
+
+@pytest.fixture(scope="module")
+def embed(sample_photos: dict[str, Path]) -> Embed:
+    """Embeds the crops of the golden file: four of noise, four of faces."""
+    pixels = crops(sample_photos["astronaut.png"].parent)
+
+    @torch.inference_mode()
+    def embed(network: EdgeFace) -> NDArray[np.float32]:
+        return F.normalize(network(pixels)).numpy()
+
+    return embed
 
 
 def test_golden_file_is_complete_when_listed() -> None:
@@ -28,7 +39,9 @@ def test_golden_file_is_complete_when_listed() -> None:
 
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
-def test_embeddings_equal_the_reference_when_weights_are_made_up(variant: str) -> None:
+def test_embeddings_equal_the_reference_when_weights_are_made_up(
+    variant: str, embed: Embed
+) -> None:
     network = EdgeFace(variant)
     shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
     network.load_state_dict(made_up_weights(shapes), strict=True)
@@ -37,7 +50,7 @@ def test_embeddings_equal_the_reference_when_weights_are_made_up(variant: str) -
 
 @pytest.mark.parametrize("checkpoint", sorted(PUBLISHED))
 def test_embeddings_equal_the_reference_when_checkpoint_is_published(
-    checkpoint: str, shared: Path
+    checkpoint: str, shared: Path, embed: Embed
 ) -> None:
     network = read_published(shared / "weights" / f"{checkpoint}.pt")
     assert network.variant == PUBLISHED[checkpoint]
@@ -52,7 +65,7 @@ def test_parameters_are_as_many_as_in_the_paper_when_counted() -> None:
     assert counts["edgeface_base"] == 18_225_812
 
 
-def test_memory_format_leaves_embeddings_alone_when_changed() -> None:
+def test_memory_format_leaves_embeddings_alone_when_changed(embed: Embed) -> None:
     network = EdgeFace("edgeface_xxs").eval()
     plain = embed(network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
