@@ -132,9 +132,7 @@ class Sessions:
 
 
 def _create_engine(url: str, pool_size: int, timeout_s: float, *, writes: bool) -> AsyncEngine:
-    engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=timeout_s, pool_pre_ping=True
-    )
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=timeout_s)
     pragmas = [
         "journal_mode=WAL",
         "synchronous=FULL",  # what was answered with 201 survives a power cut

@@ -63,6 +63,18 @@ class Service:
     def identify(self, *photos: Photo, **fields: str) -> httpx2.Response:
         return self.client.post("/v1/identify", data=fields, files=as_files("photos", photos))
 
+    @staticmethod
+    def assert_problem(answer: httpx2.Response, status: int, code: str) -> None:
+        """The answer is a whole problem document of this kind."""
+        problem = answer.json()
+        assert (answer.status_code, problem.get("code")) == (status, code), answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert problem["status"] == status
+        assert problem["type"] == f"urn:farsight:problem:{code}"
+        assert problem["title"]
+        assert problem["detail"]
+        assert problem["request_id"] == answer.headers["x-request-id"]
+
     def key(self, *scopes: Scope) -> dict[str, str]:
         key = create_key(self.settings, *scopes)
         return {"Authorization": f"Bearer {key}"}
@@ -118,6 +130,14 @@ def module_service(
     """A service that all tests of a file share; they must leave it as it was."""
     with running(make_settings(tmp_path_factory.mktemp("service"))) as service:
         yield service
+
+
+@pytest.fixture
+def unchanged_service(module_service: Service) -> Iterator[Service]:
+    """The file's service, which must have the same rows after the test as before."""
+    before = module_service.rows()
+    yield module_service
+    assert module_service.rows() == before
 
 
 @pytest.fixture(scope="session")

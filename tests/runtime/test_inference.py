@@ -137,9 +137,9 @@ async def test_close_returns_when_a_photo_is_being_read_and_another_waits(
     second = asyncio.create_task(_request(inference, b"second"))
     await asyncio.sleep(0)
     closing = asyncio.create_task(asyncio.to_thread(inference.close))
+    with pytest.raises(asyncio.CancelledError):
+        await second
     gated.gate.set()
     await closing
     assert await first == _NOBODY
-    with pytest.raises(asyncio.CancelledError):
-        await second
     assert gated.read == [b"first"]
