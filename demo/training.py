@@ -16,7 +16,7 @@ import typer
 _SHARED = Path(__file__).parents[2] / "shared"
 _VALIDATION_PHOTOS = 3
 # An epoch ends with a validation; so few photos are passed several times before it.
-_PASSES = 6
+_PASSES = 4
 
 
 def train(
@@ -42,9 +42,9 @@ def train(
     _copy_some(val_crops, out / "val")
     data = ["--val-dir", out / "val", *(["--train-dir", out / "train" / "people"] * _PASSES)]
     small = [*data, "--batch-size", 16, "--edgeface", edgeface]
-    _run("dsr", *small, "--channels", 32, "--epochs", 3, "--learning-rate", 2e-3, out=out / "dsr")
+    _run("dsr", *small, "--channels", 32, "--epochs", 5, "--learning-rate", 2e-3, out=out / "dsr")
     # A dozen people are too few to move EdgeFace far: it would learn them and forget the others.
-    gently = ["--backbone-learning-rate", 1e-5, "--dsr-learning-rate", 5e-4]
+    gently = ["--backbone-learning-rate", 1e-6, "--dsr-learning-rate", 5e-4]
     stages = ["--stage1-epochs", 1, "--stage2-epochs", 2]
     _run("finetune", *small, *gently, *stages, dsr=out / "dsr", out=out / "finetune")
     _run(
