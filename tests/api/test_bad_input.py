@@ -12,7 +12,6 @@ from PIL import Image as PillowImage
 from app.vision.image import decode_image
 
 if TYPE_CHECKING:
-
     from tests.api.conftest import Service
 
 ANNA, BERT = "07263", "07359"
