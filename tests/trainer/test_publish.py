@@ -69,10 +69,12 @@ def publish(run: Path, store: Path, people: Path, baseline: Path) -> list[object
     return ["publish", *folders, "--baseline", baseline, "--name", "ours"]
 
 
-def figures(size: str, tar: float, impostor_mean: float = 0.02) -> SizeMetrics:
+def figures(
+    size: str, tar: float, impostor_mean: float = 0.02, n_genuine: int = 20_000
+) -> SizeMetrics:
     return SizeMetrics(
         size=size,
-        n_genuine=10,
+        n_genuine=n_genuine,
         n_impostor=100,
         eer=0.1,
         tar_at_far={"1e-3": tar},
@@ -164,6 +166,13 @@ def test_folder_that_is_no_run_is_refused(
 
 def test_gate_lets_better_weights_pass() -> None:
     refuse_worse(better(), STOCK)
+
+
+def test_gate_does_not_take_two_pairs_of_photos_for_a_fall() -> None:
+    few = [figures(of.size, of.tar_at_far["1e-3"], n_genuine=200) for of in better(hr=0.971)]
+    refuse_worse(few, STOCK)
+    with pytest.raises(WorseError, match=r"by more than 0\.02"):
+        refuse_worse([few[0], *few[2:], figures("24", 0.929, n_genuine=200)], STOCK)
 
 
 @pytest.mark.parametrize(
