@@ -96,11 +96,11 @@ def code_of(document: Path) -> str:
 
 def test_every_make_target_in_the_documents_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     called = {
         name
         for document in documents()
-        for name in re.findall(r"^(?:\w+=\S+ )?make ([a-z]+)", code_of(document), re.MULTILINE)
+        for name in re.findall(r"^(?:\w+=\S+ )?make ([a-z-]+)", code_of(document), re.MULTILINE)
     }
     assert {"demo", "test", "serve", "check"} <= called
     assert called - targets == set()
