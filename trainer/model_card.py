@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from app.vision.manifest import Manifest, SizeMetrics
-from trainer.run_folder import DATA_LIST_NAME, Provenance, read_settings
+from trainer.run_folder import DATA_LIST_NAME, Provenance, read_settings, typed_command
 
 _LIMITS = """\
 - Thresholds and figures come from one set of validation people, whose photos were also used to
@@ -113,11 +113,12 @@ def _data(run: Path, provenance: Provenance) -> str:
 def _steps(provenance: Provenance) -> Iterator[str]:
     for step in (*provenance.earlier, provenance):
         yield f"At commit `{step.commit}`:\n\n```\n{step.command}\n```"
+    yield f"Published by:\n\n```\n{typed_command()}\n```"
 
 
 def _settings(run: Path) -> str:
     rows = [(f"`{name}`", str(value)) for name, value in read_settings(run).items()]
-    return "Settings of the last step:\n\n" + _table(("setting", "value"), rows)
+    return "Settings of the training:\n\n" + _table(("setting", "value"), rows)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

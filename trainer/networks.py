@@ -48,6 +48,29 @@ def read_dsr(path: Path) -> DSR:
     return _read(path / DSR_FILE, lambda architecture: DSR(**architecture))
 
 
+def blend(stock: EdgeFace, tuned: EdgeFace, share: float) -> EdgeFace:
+    """A network on the straight line between two, weight by weight.
+
+    Fine-tuning leaves the valley of the weights that it started from only slowly: on the way back
+    what was known before returns sooner than what was learned goes (WiSE-FT, Wortsman et al.,
+    arXiv:2109.01903, equation 1).
+
+    Args:
+        stock: Before fine-tuning.
+        tuned: After it.
+        share: Of the tuned weights, 0 to 1.
+
+    Raises:
+        BundleError: The two are not of one variant.
+    """
+    if stock.variant != tuned.variant:
+        raise BundleError(f"{stock.variant} and {tuned.variant} have no weights in common.")
+    before, after = stock.state_dict(), tuned.state_dict()
+    network = EdgeFace(tuned.variant)
+    network.load_state_dict({name: before[name].lerp(after[name], share) for name in after})
+    return network.eval()
+
+
 def write_run_networks(folder: Path, dsr: DSR, edgeface: EdgeFace | None = None) -> None:
     """Leaves a run's result in its folder, where the next command looks for it."""
     _write(folder / DSR_FILE, dsr, json.dumps(dsr.architecture))

@@ -41,7 +41,7 @@ from trainer.held_out import (
 )
 from trainer.metrics import embed
 from trainer.model_card import model_card
-from trainer.networks import read_dsr, read_edgeface
+from trainer.networks import blend, read_dsr, read_edgeface
 from trainer.onnx_export import (
     embed_by_onnx,
     embed_by_torch,
@@ -73,6 +73,10 @@ def publish(
     name: Annotated[
         str | None, typer.Option(help="Of the bundle; the run's name if left out.")
     ] = None,
+    share: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Of the run's weights; the rest are the baseline's."),
+    ] = 1.0,
     dsr_below_px: Annotated[
         float | None, typer.Option(min=0, help="Faces below go through DSR; measured if left out.")
     ] = None,
@@ -98,8 +102,8 @@ def publish(
     if (store / name).exists() and not replace_old:
         raise BundleError(f"There is already a bundle named {name!r}; --replace takes its place.")
     provenance = read_provenance(run)
-    edgeface, dsr = read_edgeface(run), read_dsr(run)
-    stock = read_edgeface(baseline)
+    stock, dsr = read_edgeface(baseline), read_dsr(run)
+    edgeface = read_edgeface(run) if share == 1 else blend(stock, read_edgeface(run), share)
     crops = load_crops([val_dir], skip_unreadable=skip_unreadable)
     known = clean_labels(crops, embed(stock, crops.pixels), Engine().label_similarity).named()
     typer.echo(

@@ -80,7 +80,7 @@ def open_run(
     if not resume and run.exists():
         raise RunError(f"{run} exists; --resume goes on with it.")
     provenance = Provenance(
-        command=shlex.join(["python", "-m", "trainer", *sys.argv[1:]]),
+        command=typed_command(),
         commit=_commit(),
         config_sha256=hashlib.sha256(to_json(config).encode()).hexdigest(),
         data_list_sha256=train.data_list_sha256,
@@ -99,6 +99,11 @@ def open_run(
         document = msgspec.json.format(msgspec.json.encode(provenance), indent=2)
         (run / PROVENANCE_NAME).write_bytes(document)
     fabric.barrier()
+
+
+def typed_command() -> str:
+    """The command that runs, as typed."""
+    return shlex.join(["python", "-m", "trainer", *sys.argv[1:]])
 
 
 def read_provenance(run: Path) -> Provenance:

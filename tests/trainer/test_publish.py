@@ -9,6 +9,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
+from app.errors import BundleError
 from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle
 from app.vision.dsr import DSR
@@ -20,7 +21,7 @@ from trainer.crops import load_crops
 from trainer.errors import ParityError, WorseError
 from trainer.gate import refuse_worse
 from trainer.held_out import ROUTING_SIZES, Scores, choose_routing, choose_thresholds
-from trainer.networks import read_dsr, read_edgeface, write_run_networks
+from trainer.networks import blend, read_dsr, read_edgeface, write_run_networks
 from trainer.onnx_export import (
     embed_by_onnx,
     embed_by_torch,
@@ -162,6 +163,22 @@ def test_folder_that_is_no_run_is_refused(
     refused: Refused, run: Path, people: Path, tmp_path: Path
 ) -> None:
     assert "provenance.json" in refused(*publish(people, tmp_path, people, run))
+
+
+def test_blend_is_either_network_at_the_ends_and_between_them_in_the_middle() -> None:
+    torch.manual_seed(4)
+    stock, tuned = EdgeFace("edgeface_xxs"), EdgeFace("edgeface_xxs")
+    name = "model.head.fc.weight"
+    ends = [blend(stock, tuned, share).state_dict()[name] for share in (0.0, 1.0)]
+    assert torch.equal(ends[0], stock.state_dict()[name])
+    assert torch.equal(ends[1], tuned.state_dict()[name])
+    middle = blend(stock, tuned, 0.5).state_dict()[name]
+    assert torch.allclose(middle, (ends[0] + ends[1]) / 2)
+
+
+def test_blend_is_refused_when_variants_differ() -> None:
+    with pytest.raises(BundleError, match="in common"):
+        blend(EdgeFace("edgeface_xxs"), EdgeFace("edgeface_xs"), 0.5)
 
 
 def test_gate_lets_better_weights_pass() -> None:
