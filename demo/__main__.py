@@ -24,10 +24,11 @@ from app.vision.image import Image
 from demo.probes import SMALL_PX, Probe, Subject, ask
 from demo.rows import Row, make_rows
 from demo.samples import SampleError, fetch_samples
-from demo.service import Client, ServiceError, run_command, running_service
+from demo.service import Client, ServiceError, running_service
 from demo.sheet import draw_sheet
 
 ROOT = Path(__file__).parents[1]
+BUNDLE = ROOT / "weights" / "farsight-xxs"
 REPORT = ROOT / "demo" / "report.png"
 
 OBAMA = ("obama.jpg", "obama2.jpg", "obama3.jpg")
@@ -46,40 +47,31 @@ def main(
     try:
         photos = {name: path.read_bytes() for name, path in fetch_samples().items()}
         with tempfile.TemporaryDirectory(prefix="farsight-demo-") as folder:
-            settings, bundle = _settings(Path(folder))
-            embedder = Embedder(load_bundle(bundle), torch.device("cpu"))
-            console.print(f"Starting the service with bundle [bold]{bundle.name}[/bold] ...")
-            with running_service(settings, Path(folder) / "service.log") as client:
+            embedder = Embedder(load_bundle(BUNDLE), torch.device("cpu"))
+            console.print(f"Starting the service with bundle [bold]{BUNDLE.name}[/bold] ...")
+            with running_service(_settings(Path(folder)), Path(folder) / "service.log") as client:
                 probes, rows = _tell(client, photos, embedder)
     except (SampleError, ServiceError) as error:
         console.print(str(error), style="red", markup=False)
         sys.exit(1)
     _print_table(probes)
-    draw_sheet(rows, bundle.name).save(REPORT)
+    draw_sheet(rows, BUNDLE.name).save(REPORT)
     console.print(f"Contact sheet: {REPORT.relative_to(ROOT)}")
     if excerpt is not None:
-        draw_sheet([rows[0], rows[2], rows[5], rows[8]], bundle.name).quantize(256).save(excerpt)
+        draw_sheet([rows[0], rows[2], rows[5], rows[8]], BUNDLE.name).quantize(256).save(excerpt)
     sys.exit(0 if _judge(probes) else 1)
 
 
-def _settings(folder: Path) -> tuple[dict[str, str], Path]:
-    """Settings for a service that starts empty in `folder`, and the folder of its bundle."""
-    settings = {
+def _settings(folder: Path) -> dict[str, str]:
+    """Settings for a service that starts empty in `folder`, with the bundle that is committed."""
+    return {
         "FARSIGHT_DATABASE__URL": f"sqlite+aiosqlite:///{folder / 'farsight.db'}",
         "FARSIGHT_DETECTORS": str(ROOT / "data" / "detectors"),
         # Of two people the packages have one photo only; for a real gallery three are the minimum.
         "FARSIGHT_REGISTRATION__MIN_PHOTOS": "1",
+        "FARSIGHT_BUNDLES": str(BUNDLE.parent),
+        "FARSIGHT_BUNDLE": BUNDLE.name,
     }
-    store, name = ROOT / "weights", "farsight-xxs"
-    if not (store / name).is_dir():  # until the trained bundle is committed
-        store, name = folder / "weights", "stock"
-        settings["FARSIGHT_BUNDLES"] = str(store)
-        checkpoint = ROOT.parent / "shared" / "weights" / "edgeface_xxs_q.pt"
-        run_command(
-            *("bundles", "import", "--edgeface", str(checkpoint), "--name", name),
-            settings=settings,
-        )
-    return settings | {"FARSIGHT_BUNDLES": str(store), "FARSIGHT_BUNDLE": name}, store / name
 
 
 def _tell(
