@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import cv2
-import torch
 import typer
 from lightning_fabric import Fabric
 
-from app.errors import DeviceError
-from trainer.config import Device, DsrConfig, Engine, FinetuneConfig, Precision
+from trainer.config import DsrConfig, Engine, FinetuneConfig, Precision
 from trainer.crops import CropSet, load_crops, refuse_overlap
 from trainer.data import refuse_batch_size
+from trainer.device import Device, choose_device
 from trainer.loop import finetune as run_finetune
 from trainer.loop import train_dsr
 from trainer.networks import read_dsr, read_edgeface
@@ -166,14 +165,12 @@ def launch(engine: Engine) -> Fabric:
     Raises:
         DeviceError: `cuda` was asked for and there is none.
     """
-    cuda = torch.cuda.is_available()
-    if engine.device == "cuda" and not cuda:
-        raise DeviceError("--device cuda: torch sees no GPU on this machine; take cpu or auto.")
+    device = choose_device(engine.device)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     # Pictures of 112x112 are too small to share out; torch has its own threads (OMP_NUM_THREADS).
     cv2.setNumThreads(1)
     fabric = Fabric(
-        accelerator="cuda" if cuda and engine.device != "cpu" else "cpu",
+        accelerator=device.type,
         devices=processes,
         strategy="ddp" if processes > 1 else "auto",
         precision=engine.precision,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.degradation import Degradation
+from trainer.device import Device
 
-Device = Literal["auto", "cpu", "cuda"]
 # Lightning Fabric's names. 16-mixed is left out: its loss scaling overflows now and then by design,
 # and here a value that is not finite stops the run.
 Precision = Literal["32-true", "bf16-mixed"]

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.errors import DeviceError, EvaluationError
+from app.errors import EvaluationError
 from app.vision.bundle import load_bundle
 from app.vision.detection import find_faces
 from app.vision.detector import DetectorName, load_detector
@@ -25,10 +25,10 @@ from app.vision.embedder import Embedder
 from app.vision.evaluation import Contestant, Progress, evaluate_pairs, evaluate_people
 from app.vision.photo_sets import read_pairs, read_people
 from app.vision.probes import Degrade, Viewer, detecting_viewer, parse_sizes, view_aligned
+from trainer.device import Device, choose_device
 from trainer.evaluation_report import COLUMNS, rows, write_report
 
 Baseline = Literal["bicubic"]
-Device = Literal["auto", "cpu", "cuda"]
 
 # The columns of report.md that fit into a terminal.
 _SHOWN = ("weights", "size", "route", "TAR 1e-3", "EER", "accuracy", "rank-1", "no face")
@@ -77,7 +77,7 @@ def evaluate(
     """
     probe_sizes = parse_sizes(sizes)
     view = _viewer(aligned, degrade, detector, detectors)
-    contestants = _contestants(bundle, baseline, _torch_device(device))
+    contestants = _contestants(bundle, baseline, choose_device(device))
     if pairs is None:
         photos = read_people(root)
         with _progress() as progress:
@@ -123,13 +123,6 @@ def _contestants(
             plain = Embedder(replace(bundle, dsr=None), device)
             contestants.append(Contestant(name, space_id, plain, baseline))
     return contestants
-
-
-def _torch_device(name: Device) -> torch.device:
-    cuda = torch.cuda.is_available()
-    if name == "cuda" and not cuda:
-        raise DeviceError("--device cuda: torch sees no GPU on this machine; take cpu or auto.")
-    return torch.device("cuda" if cuda and name != "cpu" else "cpu")
 
 
 class _Rate(rich.progress.ProgressColumn):

@@ -31,7 +31,8 @@ class Embedder:
     def __init__(self, bundle: Bundle, device: torch.device) -> None:
         self.bundle = bundle
         self.device = device
-        # Convolutions over channels-last maps are three times faster on a CPU.
+        # Convolutions over channels-last maps are three times faster on a CPU; torch's stub of
+        # `to` lacks the argument.
         self._edgeface = bundle.edgeface.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._dsr = bundle.dsr and bundle.dsr.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
