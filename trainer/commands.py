@@ -9,6 +9,8 @@ import cv2
 import typer
 from lightning_fabric import Fabric
 
+from app.vision.dsr import DSR
+from app.vision.edgeface import EdgeFace
 from trainer.config import DsrConfig, Engine, FinetuneConfig, Precision
 from trainer.crops import CropSet, load_crops, refuse_overlap
 from trainer.data import refuse_batch_size
@@ -94,7 +96,7 @@ def dsr(
     start = read_edgeface(edgeface)
     train, val = _read_data(train_dir, soft_dir, unnamed_dir, val_dir, skip_unreadable)
     refuse_batch_size(len(train), batch_size, fabric.world_size)
-    open_run(fabric, run, config, train, {edgeface: start}, resume)
+    open_run(fabric, run, config, train, {"edgeface": (edgeface, start)}, resume)
     train_dsr(fabric, run, config, start, train, val)
 
 
@@ -104,6 +106,10 @@ def finetune(
     val_dir: ValDir,
     edgeface: EdgeFacePath,
     dsr: Annotated[Path, typer.Option(help="A bundle, or a run of `dsr`.")],
+    teacher: Annotated[
+        Path | None,
+        typer.Option(help="Whose embeddings of sharp crops are aimed at; --edgeface if left out."),
+    ] = None,
     soft_dir: SoftDir = None,
     unnamed_dir: UnnamedDir = None,
     stage1_epochs: Annotated[int, typer.Option(min=0, help="Of the head alone.")] = 5,
@@ -112,10 +118,13 @@ def finetune(
         float, typer.Option(min=0, help="w, of 1 - cosine(DSR embedding, sharp embedding).")
     ] = 0.3,
     distillation_weight: Annotated[
-        float, typer.Option(min=0, help="Of 1 - cosine to what the stock network says.")
-    ] = 100.0,
+        float, typer.Option(min=0, help="Of 1 - cosine to what the teacher says.")
+    ] = 1000.0,
+    search_weight: Annotated[
+        float, typer.Option(min=0, help="Of finding a face among all sharp training faces.")
+    ] = 30.0,
     pixel_weight: Annotated[float, typer.Option(min=0, help="Of the pixel difference.")] = 30.0,
-    backbone_learning_rate: Annotated[float, typer.Option(min=0, help="Peak for EdgeFace.")] = 3e-4,
+    backbone_learning_rate: Annotated[float, typer.Option(min=0, help="Peak for EdgeFace.")] = 1e-4,
     dsr_learning_rate: Annotated[
         float, typer.Option(min=0, help="Peak for DSR; 0 freezes it.")
     ] = 3e-4,
@@ -142,6 +151,7 @@ def finetune(
         stage2_epochs=stage2_epochs,
         contrastive_weight=contrastive_weight,
         distillation_weight=distillation_weight,
+        search_weight=search_weight,
         pixel_weight=pixel_weight,
         backbone_learning_rate=backbone_learning_rate,
         dsr_learning_rate=dsr_learning_rate,
@@ -153,10 +163,17 @@ def finetune(
     )
     fabric = launch(engine)
     start, restorer = read_edgeface(edgeface), read_dsr(dsr)
+    # Read again even if it is the same file: the teacher stands still.
+    aim = read_edgeface(teacher or edgeface)
     train, val = _read_data(train_dir, soft_dir, unnamed_dir, val_dir, skip_unreadable)
     refuse_batch_size(len(train), batch_size, fabric.world_size)
-    open_run(fabric, run, config, train, {edgeface: start, dsr: restorer}, resume)
-    run_finetune(fabric, run, config, start, restorer, train, val)
+    networks: dict[str, tuple[Path, EdgeFace | DSR]] = {
+        "edgeface": (edgeface, start),
+        "dsr": (dsr, restorer),
+        "teacher": (teacher or edgeface, aim),
+    }
+    open_run(fabric, run, config, train, networks, resume)
+    run_finetune(fabric, run, config, aim, start, restorer, train, val)
 
 
 def launch(engine: Engine) -> Fabric:

@@ -83,6 +83,7 @@ class FinetuneConfig:
         contrastive_weight: w, of 1 - cosine(DSR embedding, high-resolution embedding).
         distillation_weight: Of 1 - cosine to the stock network's embedding of the sharp crop, for
             both views: what EdgeFace knows is kept by it.
+        search_weight: Of finding a face's own stock embedding among those of all training faces.
         pixel_weight: As for DSR; keeps its output a picture.
         arcface_scale: s.
         arcface_margin: m, radians.
@@ -92,10 +93,11 @@ class FinetuneConfig:
     stage1_epochs: int = 5
     stage2_epochs: int = 30
     head_learning_rate: float = 1e-2
-    backbone_learning_rate: float = 3e-4
+    backbone_learning_rate: float = 1e-4
     dsr_learning_rate: float = 3e-4
     contrastive_weight: float = 0.3
-    distillation_weight: float = 100.0
+    distillation_weight: float = 1000.0
+    search_weight: float = 30.0
     pixel_weight: float = 30.0
     arcface_scale: float = 64.0
     arcface_margin: float = 0.5

@@ -39,6 +39,7 @@ class Batch(msgspec.Struct, frozen=True):
         high: (batch, 3, 112, 112) the sharp crop, moved as the degraded one was.
         face_px: (batch,) size of the degraded view.
         target: (batch, size) the stock network's embedding of the untouched crop.
+        members: (batch,) which of all training faces each is.
         labels: (batch,) class or -1.
         sharp: (batch,) 1 where a pixel loss counts.
         files: Names, for error messages.
@@ -48,6 +49,7 @@ class Batch(msgspec.Struct, frozen=True):
     high: Tensor
     face_px: Tensor
     target: Tensor
+    members: Tensor
     labels: Tensor
     sharp: Tensor
     files: list[str]
@@ -60,6 +62,7 @@ class Batch(msgspec.Struct, frozen=True):
             high=self.high.to(device),
             face_px=self.face_px.to(device),
             target=self.target.to(device),
+            members=self.members.to(device),
             labels=self.labels.to(device),
             sharp=self.sharp.to(device),
         )
@@ -70,7 +73,7 @@ class Batches:
 
     Args:
         crops: Where the batches come from.
-        targets: (2, n, size) stock embeddings of each crop, plain and mirrored.
+        targets: (n, size) the stock network's embedding of each crop.
         degradation: How hard.
         batch_size: Faces per step over all processes together.
         seed: Decides everything.
@@ -99,7 +102,7 @@ class Batches:
 
     def targets_and_labels(self) -> tuple[Tensor, Tensor]:
         """(n, size) the stock embedding of each crop, and (n,) its label."""
-        return torch.from_numpy(self._targets[0]), torch.from_numpy(self._crops.labels)
+        return torch.from_numpy(self._targets), torch.from_numpy(self._crops.labels)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, this process's share of each, from a step on."""
@@ -109,24 +112,23 @@ class Batches:
             yield self._batch(epoch, members[self._rank :: self._world_size])
 
     def _batch(self, epoch: int, members: NDArray[np.int64]) -> Batch:
-        low, high, face_px, mirrored = [], [], [], []
+        low, high, face_px = [], [], []
         for index in members:
             rng = np.random.default_rng((self._seed, epoch, int(index)))
             crop = self._crops.pixels[index]
-            mirror = bool(rng.integers(2))
-            if mirror:
+            if rng.integers(2):
                 crop = np.ascontiguousarray(crop[:, ::-1])
             size = self._degradation.draw_face_px(rng)
             view, moved = degrade(crop, size, self._degradation, rng)
             low.append(view)
             high.append(moved)
             face_px.append(size)
-            mirrored.append(int(mirror))
         return Batch(
             low=to_input(np.stack(low)),
             high=to_input(np.stack(high)),
             face_px=torch.tensor(face_px, dtype=torch.float32),
-            target=torch.from_numpy(self._targets[mirrored, members]),
+            target=torch.from_numpy(self._targets[members]),
+            members=torch.from_numpy(members),
             labels=torch.from_numpy(self._crops.labels[members]),
             sharp=torch.from_numpy(self._crops.sharp[members]).float(),
             files=[self._crops.files[index] for index in members],

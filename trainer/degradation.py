@@ -38,7 +38,7 @@ class Degradation:
 
     min_face_px: float = 10.0
     max_face_px: float = 48.0
-    clean: float = 0.35
+    clean: float = 0.5
     misaligned: float = 0.5
     blurred: float = 0.4
     relit: float = 0.3

@@ -25,7 +25,7 @@ from trainer.config import Config, DsrConfig, FinetuneConfig
 from trainer.crops import CropSet, clean_labels
 from trainer.data import Batch, Batches
 from trainer.errors import CollapseError, NonFiniteLossError, StoppedError
-from trainer.losses import ArcFaceHead
+from trainer.losses import ArcFaceHead, SearchLoss
 from trainer.metrics import Validation, embed, stock_targets
 from trainer.networks import write_run_networks
 from trainer.runlog import RunLog, epoch_lines, progress_bar
@@ -50,6 +50,7 @@ def finetune(
     fabric: Fabric,
     run: Path,
     config: FinetuneConfig,
+    teacher: EdgeFace,
     edgeface: EdgeFace,
     dsr: DSR,
     train: CropSet,
@@ -58,13 +59,15 @@ def finetune(
     """Fine-tunes EdgeFace on what DSR restores, in two stages, and leaves the best in the run."""
     torch.manual_seed(config.engine.seed)
     head = ArcFaceHead(len(train.people), scale=config.arcface_scale, margin=config.arcface_margin)
-    course = plan_course(fabric, run, config, edgeface, train, val)
-    head.centre_on(*course.batches.targets_and_labels())
+    course = plan_course(fabric, run, config, teacher, train, val)
+    targets, labels = course.batches.targets_and_labels()
+    head.centre_on(targets, labels)
+    search = SearchLoss(targets.to(fabric.device), labels.to(fabric.device))
 
     if course.checkpoint.stage != FullStage.name:
         fit(course, HeadStage(dsr, edgeface, head, config))
 
-    fit(course, FullStage(dsr, edgeface, head, config))
+    fit(course, FullStage(dsr, edgeface, head, search, config))
     if fabric.is_global_zero:
         write_run_networks(run, dsr, edgeface)
 
@@ -82,13 +85,13 @@ class Course:
 
 
 def plan_course(
-    fabric: Fabric, run: Path, config: Config, edgeface: EdgeFace, train: CropSet, val: CropSet
+    fabric: Fabric, run: Path, config: Config, teacher: EdgeFace, train: CropSet, val: CropSet
 ) -> Course:
-    """Embeds the sharp crops with the stock network, drops doubtful names, sets up the batches."""
+    """Embeds the sharp crops with the teacher, drops doubtful names, sets up the batches."""
     engine = config.engine
-    targets = stock_targets(edgeface.to(fabric.device), train)
-    train = clean_labels(train, targets[0], engine.label_similarity)
-    known = clean_labels(val, embed(edgeface, val.pixels), engine.label_similarity).named()
+    targets = stock_targets(teacher.to(fabric.device), train)
+    train = clean_labels(train, targets, engine.label_similarity)
+    known = clean_labels(val, embed(teacher, val.pixels), engine.label_similarity).named()
     fabric.print(f"{len(val) - len(known)} of {len(val)} validation photos have doubtful names.")
     batches = Batches(
         train,

@@ -77,6 +77,45 @@ class ArcFaceHead(nn.Module):
         return F.cross_entropy(logits, labels, reduction="sum") / batch, right
 
 
+class SearchLoss:
+    """Searches the sharp embeddings of all training faces for a face's own, with a margin.
+
+    The distance to the own sharp embedding alone treats all directions alike; what decides at a
+    low false-accept rate are the few in which a face comes near to somebody else's. This is the
+    cross-entropy of a search over a gallery that stands still: instance discrimination (Wu et al.,
+    arXiv:1805.01978, equation 4) with an additive margin (Wang et al., "CosFace",
+    arXiv:1801.09414, equation 4). Nothing in it can be learned by heart but the networks.
+
+    Args:
+        gallery: (n, size) of unit length.
+        labels: (n,) class or -1; other photos of the same person do not count as wrong answers.
+        scale: Cosines are multiplied by it.
+        margin: By how much the own embedding must be nearer.
+    """
+
+    def __init__(
+        self, gallery: Tensor, labels: Tensor, scale: float = 64.0, margin: float = 0.1
+    ) -> None:
+        self._gallery, self._labels = gallery, labels
+        self._scale, self._margin = scale, margin
+
+    def __call__(self, embeddings: Tensor, members: Tensor) -> Tensor:
+        """Mean over the batch.
+
+        Args:
+            embeddings: (batch, size), any length.
+            members: (batch,) which row of the gallery is the face's own.
+        """
+        with torch.autocast(embeddings.device.type, enabled=False):
+            cosines = F.linear(F.normalize(embeddings.float()), self._gallery)
+        own = cosines.gather(1, members[:, None])
+        labels = self._labels[members, None]
+        same_person = (labels == self._labels) & (labels >= 0)
+        rivals = cosines.masked_fill(same_person, -1.0)
+        logits = self._scale * rivals.scatter(1, members[:, None], own - self._margin)
+        return F.cross_entropy(logits, members)
+
+
 def cosine_distance(embeddings: Tensor, targets: Tensor) -> Tensor:
     """Mean of 1 - cosine: 0 where they agree, 1 at right angles, 2 where they are opposed.
 

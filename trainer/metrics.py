@@ -70,10 +70,16 @@ def embed(
 
 
 def stock_targets(edgeface: EdgeFace, crops: CropSet) -> NDArray[np.float32]:
-    """(2, n, 512) embeddings of every crop, plain and mirrored: what both networks aim at."""
+    """(n, 512) embeddings of every crop: what both networks aim at.
+
+    Each is the mean of a crop's and its mirror image's, brought to unit length again: a better
+    embedding than either, and the same for both.
+    """
     plain = embed(edgeface, crops.pixels)
     mirrored = embed(edgeface, np.ascontiguousarray(crops.pixels[:, :, ::-1]))
-    return np.stack((plain, mirrored))
+    both = plain + mirrored
+    both /= np.linalg.norm(both, axis=1, keepdims=True)
+    return both
 
 
 class Validation:

@@ -12,7 +12,7 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -60,7 +60,7 @@ def open_run(
     run: Path,
     config: Config,
     train: CropSet,
-    start: Mapping[Path, EdgeFace | DSR],
+    start: Mapping[str, tuple[Path, EdgeFace | DSR]],
     resume: bool,
 ) -> None:
     """Makes the run's folder, after everything that could be refused was.
@@ -70,7 +70,7 @@ def open_run(
         run: The folder.
         config: The settings.
         train: The data.
-        start: The networks that the run starts from, by where they were read.
+        start: The networks that the run starts from: by what they are, where they were read.
         resume: Whether to go on with a run that is there, which must be the same one.
 
     Raises:
@@ -79,14 +79,15 @@ def open_run(
     """
     if not resume and run.exists():
         raise RunError(f"{run} exists; --resume goes on with it.")
+    paths = [path for path, _ in start.values()]
     provenance = Provenance(
         command=typed_command(),
         commit=_commit(),
         config_sha256=hashlib.sha256(to_json(config).encode()).hexdigest(),
         data_list_sha256=train.data_list_sha256,
-        start_sha256={type(of).__name__.lower(): weights_sha256(of) for of in start.values()},
-        parent=next((path.name for path in start if (path / MANIFEST_NAME).is_file()), None),
-        earlier=_earlier(start),
+        start_sha256={name: weights_sha256(network) for name, (_, network) in start.items()},
+        parent=next((path.name for path in paths if (path / MANIFEST_NAME).is_file()), None),
+        earlier=_earlier(paths),
     )
     if resume:
         _refuse_change(run, config, provenance)
@@ -146,7 +147,7 @@ def _refuse_change(run: Path, config: Config, now: Provenance) -> None:
         raise RunError(f"{run} cannot be resumed as another run: {'; '.join(changed)}.")
 
 
-def _earlier(start: Mapping[Path, EdgeFace | DSR]) -> tuple[Provenance, ...]:
+def _earlier(start: Sequence[Path]) -> tuple[Provenance, ...]:
     """The runs behind the weights, each once, oldest first."""
     found: list[Provenance] = []
     for path in start:

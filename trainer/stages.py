@@ -16,7 +16,7 @@ from app.vision.edgeface import EdgeFace
 from trainer.checkpoint import NAMED
 from trainer.config import DsrConfig, FinetuneConfig
 from trainer.data import Batch
-from trainer.losses import ArcFaceHead, cosine_distance
+from trainer.losses import ArcFaceHead, SearchLoss, cosine_distance
 
 Losses = dict[str, Tensor]
 ParameterGroup = dict[str, Any]
@@ -82,12 +82,18 @@ class FullStage(nn.Module):
     heading = "STAGE 2: Fine-tuning entire model (backbone unfrozen)"
 
     def __init__(
-        self, dsr: DSR, edgeface: EdgeFace, head: ArcFaceHead, config: FinetuneConfig
+        self,
+        dsr: DSR,
+        edgeface: EdgeFace,
+        head: ArcFaceHead,
+        search: SearchLoss,
+        config: FinetuneConfig,
     ) -> None:
         super().__init__()
         self.dsr = dsr.requires_grad_(config.dsr_learning_rate > 0)
         self.edgeface = edgeface.requires_grad_()
         self.head = head
+        self._search = search
         self.epochs, self._config = config.stage2_epochs, config
 
     def parameter_groups(self) -> Sequence[ParameterGroup]:
@@ -102,7 +108,7 @@ class FullStage(nn.Module):
         return groups
 
     def forward(self, batch: Batch) -> Losses:
-        """Total, Cls, Cont, Dist, Pixel, Acc and Named, each a scalar."""
+        """Total, Cls, Cont, Dist, Search, Pixel, Acc and Named, each a scalar."""
         config = self._config
         restored = self.dsr(batch.low, batch.face_px).float()
         both = self.edgeface(torch.cat((restored, batch.high))).float()
@@ -112,11 +118,13 @@ class FullStage(nn.Module):
         distillation = cosine_distance(from_low, batch.target) + cosine_distance(
             from_high, batch.target
         )
+        search = self._search(from_low, batch.members) + self._search(from_high, batch.members)
         pixel = pixel_distance(restored, batch)
         total = (
             classification
             + config.contrastive_weight * contrastive
             + config.distillation_weight * distillation
+            + config.search_weight * search
             + config.pixel_weight * pixel
         )
         return {
@@ -124,6 +132,7 @@ class FullStage(nn.Module):
             "Cls": classification.detach(),
             "Cont": contrastive.detach(),
             "Dist": distillation.detach(),
+            "Search": search.detach(),
             "Pixel": pixel.detach(),
             "Acc": right,
             NAMED: named_share(batch),

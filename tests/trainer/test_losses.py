@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from pytorch_metric_learning.losses import ArcFaceLoss
+from pytorch_metric_learning.losses import ArcFaceLoss, CosFaceLoss
 
-from trainer.losses import ArcFaceHead, cosine_distance
+from trainer.losses import ArcFaceHead, SearchLoss, cosine_distance
 
 
 @pytest.mark.parametrize(("scale", "margin"), [(64.0, 0.5), (16.0, 0.2), (30.0, 1.2)])
@@ -85,3 +85,27 @@ def test_contrastive_loss_has_the_guides_numbers(cosine: float, distance: float)
     embeddings = cosine * target + math.sqrt(1 - cosine**2) * orthogonal
     # Only directions count.
     assert float(cosine_distance(7 * embeddings, target)) == pytest.approx(distance, abs=1e-6)
+
+
+def test_search_loss_equals_an_independent_implementation() -> None:
+    torch.manual_seed(0)
+    gallery = F.normalize(torch.randn(9, 16))
+    independent = CosFaceLoss(9, 16, margin=0.1, scale=64)
+    with torch.no_grad():
+        independent.W.copy_(gallery.T)
+    embeddings, members = torch.randn(5, 16), torch.tensor([0, 8, 3, 3, 1])
+    everybody_apart = SearchLoss(gallery, torch.full((9,), -1))
+    torch.testing.assert_close(
+        everybody_apart(embeddings, members), independent(embeddings, members)
+    )
+
+
+def test_search_loss_does_not_mind_when_another_photo_of_the_person_is_nearer() -> None:
+    gallery = torch.eye(4)
+    embedding = torch.tensor([[0.0, 1.0, 0.0, 0.0]])
+    member = torch.tensor([0])
+    same = SearchLoss(gallery, torch.tensor([5, 5, 2, -1]))(embedding, member)
+    other = SearchLoss(gallery, torch.tensor([5, 6, 2, -1]))(embedding, member)
+    nameless = SearchLoss(gallery, torch.tensor([-1, -1, -1, -1]))(embedding, member)
+    assert float(same) < 10 < float(other)
+    torch.testing.assert_close(other, nameless)

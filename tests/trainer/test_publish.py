@@ -47,7 +47,9 @@ def run(
     folder = tmp_path_factory.mktemp("runs") / "tuned"
     train = load_crops([people / "train"])
     start = read_edgeface(networks), read_dsr(networks)
-    open_run(fabric, folder, finetune_config, train, {networks: start[0]}, resume=False)
+    open_run(
+        fabric, folder, finetune_config, train, {"edgeface": (networks, start[0])}, resume=False
+    )
     write_run_networks(folder, start[1], start[0])
     return folder
 
@@ -260,7 +262,14 @@ def test_provenance_names_the_runs_behind_the_weights(
 ) -> None:
     train = load_crops([people / "train"])
     config = replace(finetune_config, contrastive_weight=0.0)
-    open_run(fabric, tmp_path / "next", config, train, {run: read_edgeface(run)}, resume=False)
+    open_run(
+        fabric,
+        tmp_path / "next",
+        config,
+        train,
+        {"edgeface": (run, read_edgeface(run))},
+        resume=False,
+    )
     provenance = read_provenance(tmp_path / "next")
     assert provenance.earlier == (msgspec.structs.replace(read_provenance(run), earlier=()),)
     assert provenance.config_sha256 != provenance.earlier[0].config_sha256
