@@ -2,11 +2,10 @@
 
 import logging
 
-import torch
-
 from app.db.repositories import pointer, users
 from app.db.session import ReadSession, Sessions, WriteSession
-from app.errors import DeviceError, SpaceMismatchError
+from app.errors import SpaceMismatchError
+from app.runtime.device import choose_device
 from app.runtime.gallery import Gallery
 from app.runtime.serving import Serving
 from app.settings import Settings
@@ -64,19 +63,3 @@ async def _bundle_name(session: ReadSession, wanted: str) -> str:
             active.name,
         )
     return active.name
-
-
-def choose_device(name: str) -> torch.device:
-    """`auto`, `cpu` or `cuda` as a device.
-
-    Raises:
-        DeviceError: `cuda` without a GPU that this torch can use.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(
-            "FARSIGHT_DEVICE is cuda, but torch finds no GPU here. Use auto or cpu, or install "
-            "the CUDA build of torch on a machine with an NVIDIA GPU and its driver."
-        )
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)

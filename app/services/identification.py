@@ -1,8 +1,4 @@
-"""Identification: who is in a photo, and are two faces one person.
-
-The answer to a stranger is None, never the nearest user: below the threshold users appear at most
-among the candidates that the caller asked for.
-"""
+"""Identification: who is in a photo, and are two faces one person."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +13,10 @@ from app.errors import (
     UserNotFoundError,
 )
 from app.observability import Stopwatch
-from app.runtime.gallery import Match
+from app.runtime.decision import Decision, decide, strictest_threshold
 from app.runtime.inference import Inference
 from app.runtime.recognizer import RecognizedFace
 from app.runtime.serving import Serving
-from app.services.template import mean_embedding
-
-_BEST_AND_RUNNER_UP = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +36,6 @@ class Wishes:
     max_faces: int = 10
     detect: bool = True
     same_person: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Whose face it is.
-
-    Attributes:
-        user_id: None for a stranger.
-        similarity: To the most similar user; None when nobody is registered.
-        margin: Similarity to the runner-up is this much lower; None when there is none.
-        threshold: From which similarity on `user_id` is set.
-        candidates: As many as asked for, best first.
-    """
-
-    user_id: str | None
-    similarity: float | None
-    margin: float | None
-    threshold: float
-    candidates: list[Match]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,20 +177,7 @@ class Identifier:
 
 
 def _decide(serving: Serving, faces: Sequence[RecognizedFace], wishes: Wishes) -> Decision:
-    """Whose the mean of these faces is."""
-    threshold = _threshold(serving, faces, wishes.threshold)
-    embedding = mean_embedding([face.embedding for face in faces])
-    matches = serving.gallery.search(embedding, max(wishes.top_k, _BEST_AND_RUNNER_UP))
-    if not matches:
-        return Decision(None, None, None, threshold, [])
-    best = matches[0]
-    return Decision(
-        user_id=best.user_id if best.similarity >= threshold else None,
-        similarity=best.similarity,
-        margin=best.similarity - matches[1].similarity if len(matches) > 1 else None,
-        threshold=threshold,
-        candidates=matches[: wishes.top_k],
-    )
+    return decide(serving, faces, threshold=wishes.threshold, top_k=wishes.top_k)
 
 
 def _compare(
@@ -227,12 +188,6 @@ def _compare(
     wanted: float | None,
     timings_ms: dict[str, float],
 ) -> Verification:
-    threshold = _threshold(serving, faces, wanted)
+    threshold = strictest_threshold(serving, faces, wanted)
     similarity = float(first @ second)
     return Verification(similarity >= threshold, similarity, threshold, faces, timings_ms)
-
-
-def _threshold(serving: Serving, faces: Sequence[RecognizedFace], wanted: float | None) -> float:
-    if wanted is not None:
-        return wanted
-    return max(serving.threshold(face.crop.face_px) for face in faces)

@@ -23,6 +23,7 @@ from app.errors import (
     TooFewPhotosError,
     UserExistsError,
 )
+from app.runtime.decision import mean_embedding
 from app.runtime.recognizer import RecognizedFace
 from app.runtime.serving import Serving
 from app.services.photo_review import (
@@ -33,7 +34,7 @@ from app.services.photo_review import (
     reject_outliers,
     usable_faces,
 )
-from app.services.template import add_photos, mean_embedding, refresh_template
+from app.services.template import add_photos, refresh_template
 from app.services.users import UserView, view_user
 from app.vision.quality import Rejection
 

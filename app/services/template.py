@@ -6,21 +6,14 @@ from functools import partial
 from uuid import uuid4
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from app.db.repositories import photos, pointer, users
 from app.db.session import WriteSession
 from app.db.tables import Photo, User, utc_now
+from app.runtime.decision import mean_embedding
 from app.runtime.recognizer import RecognizedFace
 from app.runtime.serving import Serving
 from app.services.photo_review import ReviewedPhoto
-
-
-def mean_embedding(embeddings: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The mean of (512,) embeddings, brought to unit length again."""
-    mean = np.stack(embeddings).mean(axis=0, dtype=np.float64)
-    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
 
 
 async def add_photos(

@@ -7,13 +7,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-import torch
 
 from app.db.migration import open_sessions
 from app.db.repositories import pointer, users
 from app.db.session import Sessions, WriteSession
-from app.errors import DeviceError, SpaceMismatchError
-from app.services.activation import choose_device, start_serving
+from app.errors import SpaceMismatchError
+from app.services.activation import start_serving
 from app.settings import Settings
 from app.vision.bundle import load_bundle, pack_weights, weight_file, write_bundle
 
@@ -88,14 +87,3 @@ async def test_start_is_refused_when_the_weights_have_another_space_than_the_peo
     write_bundle(store.bundles, renamed, {"edgeface.safetensors": weights})
     with pytest.raises(SpaceMismatchError, match="1 users have no template"):
         await start_serving(sessions, store)
-
-
-def test_gpu_is_taken_when_there_is_one_and_refused_when_there_is_none(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choose_device("auto") == choose_device("cpu") == torch.device("cpu")
-    with pytest.raises(DeviceError, match="finds no GPU"):
-        choose_device("cuda")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")

@@ -1,0 +1,18 @@
+"""Where networks run."""
+
+import pytest
+import torch
+
+from app.errors import DeviceError
+from app.runtime.device import choose_device
+
+
+def test_gpu_is_taken_when_there_is_one_and_refused_when_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == choose_device("cpu") == torch.device("cpu")
+    with pytest.raises(DeviceError, match="finds no GPU"):
+        choose_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")
