@@ -37,9 +37,12 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[_State]:
-        # Closes what was opened in the opposite order, also when something in between fails.
-        async with AsyncExitStack() as opened:
-            yield {"graph": await _open(settings, opened)}
+        async with open_graph(settings) as graph:
+            first_key = await graph.keys.create_first()
+            if first_key is not None:
+                # Once, for the person at the terminal; a log would keep it.
+                sys.stderr.write(f"First start: the admin key, shown only now, is {first_key}\n")
+            yield {"graph": graph}
 
     app = FastAPI(
         title="Farsight",
@@ -60,8 +63,17 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
+@asynccontextmanager
+async def open_graph(settings: Settings) -> AsyncIterator[Graph]:
+    """Opens everything in the order of dependence, for the service and for commands.
+
+    What was opened is closed in the opposite order, also when something in between fails.
+    """
+    async with AsyncExitStack() as opened:
+        yield await _open(settings, opened)
+
+
 async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
-    """Opens everything in the order of dependence."""
     limits = settings.limits
     set_library_threads(settings.threads.torch, settings.threads.opencv)
     sessions = await opened.enter_async_context(open_sessions(settings.database))
@@ -75,16 +87,11 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     opened.callback(inference.close)
     await inference.probe(serving)
     quality_limits = overridden(REGISTRATION_LIMITS, "quality", settings.quality)
-    keys = Keys(sessions)
-    first_key = await keys.create_first()
-    if first_key is not None:
-        # Once, for the person at the terminal; a log would keep it.
-        sys.stderr.write(f"First start: the admin key, shown only now, is {first_key}\n")
     return Graph(
         serving=serving,
         sessions=sessions,
         inference=inference,
-        keys=keys,
+        keys=Keys(sessions),
         users=Users(sessions),
         registration=Registration(
             sessions,
