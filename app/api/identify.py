@@ -7,10 +7,8 @@ from fastapi import APIRouter, File, Form, UploadFile
 from app.api.deps import SHOWS_KEY_IN_OPENAPI, GraphDep, IdentifyCaller, KeyedRoute, ServingDep
 from app.api.problems import problems
 from app.api.schemas import (
-    DecisionSchema,
     FaceSchema,
     IdentificationSchema,
-    IdentifiedFaceSchema,
     Threshold,
     UserId,
     VerificationSchema,
@@ -52,14 +50,7 @@ async def identify(
         [await photo.read() for photo in photos],
         Wishes(threshold, top_k, max_faces, detect, same_person),
     )
-    return IdentificationSchema(
-        faces=[IdentifiedFaceSchema.of_identified(face) for face in found.faces],
-        faces_found=found.faces_found,
-        pooled=found.pooled and DecisionSchema.model_validate(found.pooled),
-        bundle=serving.manifest.name,
-        space=serving.space_id,
-        timings_ms=found.timings_ms,
-    )
+    return IdentificationSchema.of(found, serving)
 
 
 @router.post("/verify", responses=problems(400, 401, 403, 404, 413, 422, 503, 504))

@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
 from app.runtime.recognizer import RecognizedFace
-from app.services.identification import IdentifiedFace
+from app.runtime.serving import Serving
+from app.services.identification import Identification, IdentifiedFace
 from app.vision.embedder import Route
 from app.vision.quality import Rejection
 
@@ -203,6 +204,18 @@ class IdentificationSchema(BaseModel):
     bundle: str
     space: str
     timings_ms: dict[str, float]
+
+    @classmethod
+    def of(cls, found: Identification, serving: Serving) -> "IdentificationSchema":
+        """From the identifier's answer and the serving that it was found with."""
+        return cls(
+            faces=[IdentifiedFaceSchema.of_identified(face) for face in found.faces],
+            faces_found=found.faces_found,
+            pooled=found.pooled and DecisionSchema.model_validate(found.pooled),
+            bundle=serving.manifest.name,
+            space=serving.space_id,
+            timings_ms=found.timings_ms,
+        )
 
 
 class VerificationSchema(BaseModel):

@@ -32,6 +32,7 @@ router = APIRouter(
 _MAX_FILENAME_CHARS = 255
 _UserIdInPath = Annotated[UserId, Path()]
 _Photos = Annotated[list[UploadFile], File(description="JPEG, PNG, WebP, GIF or BMP")]
+_Detect = Annotated[bool, Form(description="false: the photos are aligned face crops already")]
 _IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -54,6 +55,7 @@ async def register_user(
     allow_duplicate: Annotated[
         bool, Form(description="Register even if the face belongs to somebody else")
     ] = False,
+    detect: _Detect = True,
     idempotency_key: _IdempotencyKey = None,
 ) -> RegistrationSchema:
     """Registers a person from photos that show this person alone."""
@@ -63,6 +65,7 @@ async def register_user(
         NewUser(user_id, display_name, metadata or {}, allow_duplicate),
         await _read(photos),
         idempotency_key,
+        detect=detect,
     )
     return RegistrationSchema.model_validate(answer)
 
@@ -119,10 +122,11 @@ async def add_photos(
     caller: EnrollCaller,
     user_id: _UserIdInPath,
     photos: _Photos,
+    detect: _Detect = True,
 ) -> RegistrationSchema:
     """Adds photos; the template follows."""
     answer = await graph.registration.add_photos(
-        serving, caller.key_id, user_id, await _read(photos)
+        serving, caller.key_id, user_id, await _read(photos), detect=detect
     )
     return RegistrationSchema.model_validate(answer)
 

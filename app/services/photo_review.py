@@ -111,8 +111,15 @@ class PhotoReview:
         self._limits = limits
         self._max_photos = max_photos
 
-    async def review(self, serving: Serving, uploads: Sequence[Upload]) -> list[ReviewedPhoto]:
+    async def review(
+        self, serving: Serving, uploads: Sequence[Upload], *, detect: bool = True
+    ) -> list[ReviewedPhoto]:
         """Reads every photo; what the photos say about each other comes later.
+
+        Args:
+            serving: Whose networks read.
+            uploads: Of one person.
+            detect: False where each photo is already a face crop; see Recognizer.recognize.
 
         Raises:
             TooManyPhotosError: More than the limit; none was read.
@@ -131,14 +138,16 @@ class PhotoReview:
                 if any(photo.sha256 == earlier.sha256 for earlier in photos):
                     photo.reject(Rejection.DUPLICATE_PHOTO)
                 else:
-                    await self._read(serving, upload, photo)
+                    await self._read(serving, upload, photo, detect=detect)
                 photos.append(photo)
         return photos
 
-    async def _read(self, serving: Serving, upload: Upload, photo: ReviewedPhoto) -> None:
+    async def _read(
+        self, serving: Serving, upload: Upload, photo: ReviewedPhoto, *, detect: bool
+    ) -> None:
         try:
             recognition = await self._inference.recognize(
-                upload.content, serving, max_faces=_ONE_FACE_OR_MORE
+                upload.content, serving, max_faces=_ONE_FACE_OR_MORE, detect=detect
             )
         except UnreadableImageError as error:
             photo.reject(Rejection.UNREADABLE_IMAGE, error.detail)

@@ -109,6 +109,8 @@ class Registration:
         new: NewUser,
         uploads: Sequence[Upload],
         idempotency_key: str | None = None,
+        *,
+        detect: bool = True,
     ) -> RegistrationAnswer:
         """Registers a person.
 
@@ -119,6 +121,7 @@ class Registration:
             uploads: Photos that show this person and nobody else.
             idempotency_key: A request that comes again with the same key gets the first one's
                 answer, and nothing is stored a second time.
+            detect: False where the photos are already face crops; see Recognizer.recognize.
 
         Raises:
             UserExistsError: The `user_id` is taken.
@@ -129,14 +132,14 @@ class Registration:
         """
         retry = None
         if idempotency_key is not None:
-            retry = Retry(actor, idempotency_key, _fingerprint(new, uploads))
+            retry = Retry(actor, idempotency_key, _fingerprint(new, uploads, detect))
         # Asked again in the transaction. Here it saves the work on most requests that must fail.
         async with self._sessions.read() as session:
             if (answer := await _earlier_answer(session, retry)) is not None:
                 return answer
             if await users.exists(session, new.user_id):
                 raise UserExistsError(f"There is already a user {new.user_id!r}.")
-        reviewed = await self._review.review(serving, uploads)
+        reviewed = await self._review.review(serving, uploads, detect=detect)
         reject_outliers(reviewed, self._outlier_similarity)
         self._require(reviewed, self._min_photos)
         return await self._sessions.write(
@@ -144,9 +147,22 @@ class Registration:
         )
 
     async def add_photos(
-        self, serving: Serving, actor: str, user_id: str, uploads: Sequence[Upload]
+        self,
+        serving: Serving,
+        actor: str,
+        user_id: str,
+        uploads: Sequence[Upload],
+        *,
+        detect: bool = True,
     ) -> RegistrationAnswer:
         """Adds photos to a user; those that do not look like the user are outliers.
+
+        Args:
+            serving: The one that the request has taken.
+            actor: The caller's key id.
+            user_id: Whose photos they are.
+            uploads: Photos that show this person and nobody else.
+            detect: As in `register`.
 
         Raises:
             UserNotFoundError: There is no such user.
@@ -155,7 +171,7 @@ class Registration:
         """
         async with self._sessions.read() as session:
             await users.find(session, user_id)
-        reviewed = await self._review.review(serving, uploads)
+        reviewed = await self._review.review(serving, uploads, detect=detect)
 
         async def store(session: WriteSession) -> RegistrationAnswer:
             user = await users.find(session, user_id)
@@ -270,6 +286,6 @@ async def _earlier_answer(session: ReadSession, retry: Retry | None) -> Registra
     return msgspec.convert(stored.answer, RegistrationAnswer)
 
 
-def _fingerprint(new: NewUser, uploads: Sequence[Upload]) -> str:
-    said = [asdict(new), [upload.sha256 for upload in uploads]]
+def _fingerprint(new: NewUser, uploads: Sequence[Upload], detect: bool) -> str:
+    said = [asdict(new), detect, [upload.sha256 for upload in uploads]]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -1,6 +1,7 @@
 """Registration and the life of a user, through HTTP, with real photos."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +32,18 @@ def test_person_is_known_when_registered_from_photos(service: "Service", people:
     assert [face["user_id"] for face in known["faces"]] == ["anna"]
     stranger = service.identify(people[BERT][5]).json()
     assert [face["user_id"] for face in stranger["faces"]] == [None]
+
+
+def test_crops_make_a_user_when_they_are_sent_as_crops(service: "Service", shared: Path) -> None:
+    photos = sorted((shared / "faces" / "val").glob("*"))[0]
+    crops = [path.read_bytes() for path in sorted(photos.glob("*.jpg"))[:4]]
+    answer = service.register("dora", crops[:3], detect="false")
+    assert answer.status_code == 201
+    assert [photo["face_px"] for photo in answer.json()["photos"]] == [112.0] * 3
+    more = service.client.post(
+        "/v1/users/dora/photos", data={"detect": "false"}, files={"photos": crops[3]}
+    )
+    assert more.json()["user"]["photo_count"] == 4
 
 
 def test_photo_is_told_why_when_it_is_not_used(service: "Service", people: People) -> None:
