@@ -204,3 +204,10 @@ class KeyNotFoundError(FarsightError):
 
     code = "key_not_found"
     title = "There is no such API key"
+
+
+class BundleNotFoundError(BundleError):
+    """The store has no bundle of this name."""
+
+    code = "bundle_not_found"
+    title = "There is no such bundle"

@@ -17,10 +17,10 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from app.errors import BundleError
+from app.errors import BundleError, BundleNotFoundError
 from app.vision.dsr import DSR
 from app.vision.edgeface import VARIANTS, EdgeFace
-from app.vision.manifest import MANIFEST_NAME, Manifest, WeightFile, read_manifest
+from app.vision.manifest import MANIFEST_NAME, Manifest, Name, WeightFile, read_manifest
 
 _CHUNK_BYTES = 1 << 20
 
@@ -37,6 +37,28 @@ class Bundle:
     def space_id(self) -> str:
         """The vector space of its embeddings."""
         return self.manifest.space_id
+
+
+def find_bundle(store: Path, name: str) -> Path:
+    """The folder of a bundle in a store; what is in it is not looked at.
+
+    Args:
+        store: The folder of bundles.
+        name: From anybody: it can not lead out of the store.
+
+    Raises:
+        BundleNotFoundError: No name of a bundle, no such folder, or a symbolic link.
+    """
+    try:
+        msgspec.convert(name, type=Name)
+    except msgspec.ValidationError:
+        raise BundleNotFoundError(
+            "A bundle's name has 1 to 64 small letters, digits, dots, dashes and underscores."
+        ) from None
+    folder = store / name
+    if folder.is_symlink() or not folder.is_dir():
+        raise BundleNotFoundError(f"There is no bundle named {name!r} in the store.")
+    return folder
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -68,8 +90,10 @@ def verify_bundle(folder: Path) -> Manifest:
     """Checks that a bundle's files are there, its own, and as they were published.
 
     Raises:
-        BundleError: The first file that is not.
+        BundleError: The first file that is not; or the folder itself is a symbolic link.
     """
+    if folder.is_symlink():
+        raise BundleError(f"Bundle {folder.name!r} is a symbolic link.")
     manifest = read_manifest(folder)
     if manifest.name != folder.name:
         raise BundleError(f"Folder {folder.name!r} holds a bundle named {manifest.name!r}.")
@@ -117,11 +141,11 @@ def write_bundle(
                 file.flush()
                 os.fsync(file.fileno())
         verify_bundle(folder)
-        _sync_folder(folder)
+        sync_folder(folder)
         if target.exists():
             shutil.move(target, Path(incoming) / "replaced")
         folder.rename(target)
-        _sync_folder(store)
+        sync_folder(store)
     return target
 
 
@@ -129,6 +153,16 @@ def weight_file(name: str, content: bytes) -> WeightFile:
     """The manifest's entry for a file with this content."""
     digest = hashlib.sha256(content).hexdigest()
     return WeightFile(name=name, size_bytes=len(content), sha256=digest)
+
+
+def read_weights(folder: Path, file: WeightFile) -> bytes:
+    """A file of a bundle.
+
+    Raises:
+        BundleError: It is not as it was published.
+    """
+    _verify_file(folder, file)
+    return (folder / file.name).read_bytes()
 
 
 def pack_weights(network: nn.Module) -> bytes:
@@ -171,7 +205,7 @@ def _is_finite_float32(tensor: Tensor) -> bool:
     return tensor.dtype == torch.float32 and bool(torch.isfinite(tensor).all())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes renames and new names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -8,16 +8,22 @@ from typing import Annotated, Literal
 import msgspec
 
 from app.errors import BundleError
+from app.vision.edgeface import EMBEDDING_SIZE
 
 MANIFEST_NAME = "manifest.json"
 _MAX_MANIFEST_BYTES = 1_000_000
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+# \Z, not $: that would let a line break pass at the end.
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
 _Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 _Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Cosine = Annotated[float, msgspec.Meta(ge=-1, le=1)]
 _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 _Positive = Annotated[int, msgspec.Meta(gt=0)]
+_EMBEDDING_BYTES = 4 * EMBEDDING_SIZE
+_Embedding = Annotated[
+    bytes, msgspec.Meta(min_length=_EMBEDDING_BYTES, max_length=_EMBEDDING_BYTES)
+]
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -99,6 +105,16 @@ class SizeMetrics(_Record, frozen=True, kw_only=True):
     impostor_std: _NotNegative
 
 
+class SelfTest(_Record, frozen=True, kw_only=True):
+    """What the networks answered to the known crop (app.vision.self_test) at publishing.
+
+    512 little-endian float32 each, base64 in JSON; none for a route that no face takes.
+    """
+
+    direct: _Embedding
+    dsr: _Embedding | None = None
+
+
 class Training(_Record, frozen=True, kw_only=True):
     """Where the weights come from, so that the run can be repeated."""
 
@@ -119,6 +135,7 @@ class Manifest(_Record, frozen=True, kw_only=True):
     routing: Routing = Routing()
     thresholds: tuple[Threshold, ...] = ()
     metrics: tuple[SizeMetrics, ...] = ()
+    self_test: SelfTest | None = None
     parent: str | None = None
     training: Training | None = None
     licence: str
@@ -129,7 +146,8 @@ class Manifest(_Record, frozen=True, kw_only=True):
         """16 hex digits over everything that changes an embedding.
 
         The ONNX files are left out: they are the same function in another format, held to that
-        by the parity check at publishing. Name, metrics and thresholds do not move vectors.
+        by the parity check at publishing. Name, metrics, thresholds and the self-test's answers do
+        not move vectors.
         """
         networks = self.networks
         identity = (
@@ -160,9 +178,12 @@ def read_manifest(folder: Path) -> Manifest:
     """Reads a bundle's manifest; its weight files are not touched.
 
     Raises:
-        BundleError: No manifest, not JSON, a field missing, unknown or out of its range.
+        BundleError: No manifest, a symbolic link, not JSON; a field missing, unknown or out of
+            its range.
     """
     path = folder / MANIFEST_NAME
+    if path.is_symlink():
+        raise BundleError(f"The manifest of bundle {folder.name!r} is a symbolic link.")
     try:
         if path.stat().st_size > _MAX_MANIFEST_BYTES:
             raise BundleError(f"The manifest of bundle {folder.name!r} is larger than 1 MB.")

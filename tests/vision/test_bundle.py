@@ -10,9 +10,16 @@ import pytest
 import safetensors.torch
 import torch
 
-from app.errors import BundleError
+from app.errors import BundleError, BundleNotFoundError
 from app.vision.alignment import Crop
-from app.vision.bundle import load_bundle, pack_weights, verify_bundle, weight_file, write_bundle
+from app.vision.bundle import (
+    find_bundle,
+    load_bundle,
+    pack_weights,
+    verify_bundle,
+    weight_file,
+    write_bundle,
+)
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from app.vision.embedder import MAX_BATCH, Embedder
@@ -112,6 +119,16 @@ def link_out_of_the_store(folder: Path) -> None:
     (folder / "dsr.safetensors").symlink_to(outside)
 
 
+def link_the_folder(folder: Path) -> None:
+    folder.rename(folder.parent.parent / "made")
+    folder.symlink_to(folder.parent.parent / "made")
+
+
+def link_the_manifest(folder: Path) -> None:
+    shutil.move(folder / "manifest.json", folder.parent.parent)
+    (folder / "manifest.json").symlink_to(folder.parent.parent / "manifest.json")
+
+
 def add_tensor(folder: Path) -> None:
     reseal(folder, safetensors.torch.save({**tensors_of(folder), "model.more": torch.zeros(1)}))
 
@@ -162,6 +179,8 @@ def edit_manifest(old: str, new: str) -> Callable[[Path], None]:
         (lose_file, "missing"),
         (lose_manifest, "no readable"),
         (link_out_of_the_store, "not a plain file"),
+        (link_the_folder, "is a symbolic link"),
+        (link_the_manifest, "is a symbolic link"),
         (add_tensor, "does not fit"),
         (drop_tensor, "does not fit"),
         (change_shape, "does not fit"),
@@ -184,6 +203,41 @@ def test_bundle_is_refused_when_damaged(
     damage(folder)
     with pytest.raises(BundleError, match=reason):
         load_bundle(folder)
+
+
+def test_bundle_is_found_when_it_is_in_the_store(folder: Path) -> None:
+    assert find_bundle(folder.parent, "made") == folder
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../made",
+        "../../etc",
+        "/etc",
+        "made/",
+        "made\n",
+        "Made",
+        ".incoming-1",
+        "x" * 65,
+        "other",
+        "a-file",
+    ],
+)
+def test_bundle_is_not_found_when_the_name_is_none_in_the_store(name: str, folder: Path) -> None:
+    (folder.parent / "a-file").touch()
+    (folder.parent / ".incoming-1").mkdir()
+    with pytest.raises(BundleNotFoundError):
+        find_bundle(folder.parent, name)
+
+
+def test_bundle_is_not_found_when_it_is_a_link_out_of_the_store(folder: Path) -> None:
+    link_the_folder(folder)
+    with pytest.raises(BundleNotFoundError):
+        find_bundle(folder.parent, "made")
 
 
 def test_bundle_is_whole_or_absent_when_writing_fails(made: Made, tmp_path: Path) -> None:
