@@ -206,6 +206,13 @@ class KeyNotFoundError(FarsightError):
     title = "There is no such API key"
 
 
+class GalleryFileError(FarsightError):
+    """A gallery file is damaged, too large, of another kind, or does not fit."""
+
+    code = "gallery_file_invalid"
+    title = "The gallery file cannot be used"
+
+
 class BundleNotFoundError(BundleError):
     """The store has no bundle of this name."""
 

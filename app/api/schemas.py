@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
+from app.runtime.gallery import DISPLAY_NAME_PATTERN, USER_ID_PATTERN
 from app.runtime.recognizer import RecognizedFace
 from app.runtime.serving import Serving
 from app.services.identification import Identification, IdentifiedFace
@@ -15,11 +16,13 @@ from app.vision.quality import Rejection
 UserId = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$",
+        pattern=f"^{USER_ID_PATTERN}$",
         description="Chosen by the client: 1 to 64 letters, digits, `.`, `_`, `@`, `-`",
     ),
 ]
-DisplayName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+DisplayName = Annotated[
+    str, Field(min_length=1, max_length=200, pattern=f"^{DISPLAY_NAME_PATTERN}$")
+]
 Threshold = Annotated[
     float,
     Field(ge=0, le=1, description="Similarity to use instead of the bundle's threshold"),

@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 
 from app.vision.edgeface import EMBEDDING_SIZE
 
+USER_ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
+"""A whole `user_id`, wherever it comes in."""
+DISPLAY_NAME_PATTERN = r"[^\x00-\x1f\x7f]+"
+"""A whole display name; 200 characters at most."""
+
 _INITIAL_CAPACITY = 16
 
 
