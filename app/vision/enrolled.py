@@ -1,0 +1,144 @@
+"""What a bundle makes of enrolled people: the service's comparisons, all at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledPhotos:
+    """The same n photos of enrolled people, seen by two bundles.
+
+    Attributes:
+        people: (n,) a number per user, the same for all their photos.
+        before: (n, 512) float32, embeddings in the serving space.
+        after: (n, 512) float32, embeddings in the new space.
+        threshold_before: (n,) the serving bundle's threshold for a face of the photo's size.
+        threshold_after: (n,) the new bundle's.
+    """
+
+    people: NDArray[np.integer]
+    before: Floats
+    after: Floats
+    threshold_before: NDArray[np.floating]
+    threshold_after: NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFigures:
+    """What one bundle makes of the enrolled people.
+
+    Genuine: a photo against the mean of the same user's other photos. Impostor: a photo against
+    another user's template. None where there is nothing to compare.
+
+    Attributes:
+        genuine_mean: Mean similarity.
+        genuine_accepted: Share that reaches the bundle's threshold for the photo.
+        impostor_mean: Mean similarity.
+        impostor_std: Its standard deviation.
+        impostor_accepted: Share that reaches the threshold: false accepts, duplicates included.
+    """
+
+    genuine_mean: float | None
+    genuine_accepted: float | None
+    impostor_mean: float | None
+    impostor_std: float | None
+    impostor_accepted: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Every photo against the users' templates, in one space.
+
+    Attributes:
+        genuine: (g,) similarity of each photo to the mean of the user's others.
+        genuine_accepted: (g,) whether it reaches the threshold.
+        impostor: (i,) similarity of each photo to each other user's template.
+        accepted: (users, users) how many photos of the one reach the threshold at the other's
+            template; 0 for the user's own.
+        n_photos: (users,)
+    """
+
+    genuine: Floats
+    genuine_accepted: NDArray[np.bool_]
+    impostor: Floats
+    accepted: NDArray[np.int64]
+    n_photos: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, people: NDArray[np.integer], embeddings: Floats, thresholds: NDArray[np.floating]
+    ) -> "Comparison":
+        """Compares photos of some users.
+
+        Args:
+            people: (n,) a number per user.
+            embeddings: (n, 512) of unit length.
+            thresholds: (n,) for a face of the photo's size.
+        """
+        users, member = np.unique(people, return_inverse=True)
+        n_photos = np.bincount(member, minlength=len(users))
+        sums = np.zeros((len(users), embeddings.shape[1]), dtype=np.float64)
+        np.add.at(sums, member, embeddings)
+        similarity = embeddings @ _unit(sums).T
+        is_other = member[:, None] != np.arange(len(users))
+        reached = (similarity >= thresholds[:, None]) & is_other
+        accepted = np.zeros((len(users), len(users)), dtype=np.int64)
+        np.add.at(accepted, member, reached)
+        # Against the user's template the photo would be compared with itself as well.
+        has_others = n_photos[member] > 1
+        others = _unit((sums[member] - embeddings)[has_others])
+        genuine = np.einsum("nd,nd->n", embeddings[has_others], others)
+        return cls(
+            genuine=genuine,
+            genuine_accepted=genuine >= thresholds[has_others],
+            impostor=similarity[is_other],
+            accepted=accepted,
+            n_photos=n_photos,
+        )
+
+    def figures(self) -> BundleFigures:
+        """The comparison in five figures."""
+        n_impostor = len(self.impostor)
+        return BundleFigures(
+            genuine_mean=_mean(self.genuine),
+            genuine_accepted=_mean(self.genuine_accepted),
+            impostor_mean=_mean(self.impostor),
+            impostor_std=float(self.impostor.std(dtype=np.float64)) if n_impostor else None,
+            impostor_accepted=int(self.accepted.sum()) / n_impostor if n_impostor else None,
+        )
+
+
+def count_false_accepts(before: Comparison, after: Comparison) -> tuple[int, float]:
+    """The new bundle's false accepts between two users, counted by pairs of users.
+
+    Two people who look alike do so in all their photos at once: 12 photos are no 12 independent
+    trials. So a pair of users is one trial, and what it adds is the share of its comparisons that
+    are accepted, from 0 to 1. Of sums of such shares with one mean, that of trials which are 0 or 1
+    spreads most (Hoeffding 1963), so a test made for these errs on the bundle's side.
+
+    Pairs whom the serving bundle takes for one person in any photo are left out: duplicates and
+    twins say something about the people, not about the bundle. That lets a bundle pass whose rate
+    is above the promise by less than the serving bundle's own.
+
+    Returns:
+        How many pairs there are, and the sum of their shares.
+    """
+    doubtful = (before.accepted + before.accepted.T) > 0
+    comparisons = after.n_photos[:, None] + after.n_photos
+    shares = (after.accepted + after.accepted.T) / comparisons
+    counted = np.triu(~doubtful, k=1)
+    return int(counted.sum()), float(shares[counted].sum())
+
+
+def _mean(values: NDArray[np.generic]) -> float | None:
+    return float(values.mean(dtype=np.float64)) if len(values) else None
+
+
+def _unit(vectors: NDArray[np.float64]) -> Floats:
+    """Brought to unit length; opposite embeddings, whose sum is nothing, stay nothing."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float64).tiny), dtype=np.float32)
