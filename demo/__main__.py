@@ -21,10 +21,11 @@ from rich.table import Table
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
 from app.vision.image import Image
+from clients import ApiError, Client
 from demo.probes import SMALL_PX, Probe, Subject, ask
 from demo.rows import Row, make_rows
 from demo.samples import SampleError, fetch_samples
-from demo.service import Client, ServiceError, running_service
+from demo.service import ServiceError, running_service
 from demo.sheet import draw_sheet
 
 ROOT = Path(__file__).parents[1]
@@ -49,9 +50,13 @@ def main(
         with tempfile.TemporaryDirectory(prefix="farsight-demo-") as folder:
             embedder = Embedder(load_bundle(BUNDLE), torch.device("cpu"))
             console.print(f"Starting the service with bundle [bold]{BUNDLE.name}[/bold] ...")
-            with running_service(_settings(Path(folder)), Path(folder) / "service.log") as client:
+            log = Path(folder) / "service.log"
+            with (
+                running_service(_settings(Path(folder)), log) as address,
+                Client(address.url, address.key) as client,
+            ):
                 probes, rows = _tell(client, photos, embedder)
-    except (SampleError, ServiceError) as error:
+    except (SampleError, ServiceError, ApiError) as error:
         console.print(str(error), style="red", markup=False)
         sys.exit(1)
     _print_table(probes)
@@ -83,12 +88,12 @@ def _tell(
         alone = ask(client, Subject(name, None, ""), photos[name], sizes_px=())[0]
         crops[name] = alone.crop(alone.faces[0]).pixels
     for person, name in WITH_ONE_PHOTO.items():
-        client.register(person, {name: photos[name]})
+        client.register(person, [(name, photos[name])])
     probes: list[Probe] = []
     rows: list[Row] = []
     for left_out in OBAMA:
         registered = [name for name in OBAMA if name != left_out]
-        client.register("obama", {name: photos[name] for name in registered})
+        client.register("obama", [(name, photos[name]) for name in registered])
         shown = {person: crops[name] for person, name in WITH_ONE_PHOTO.items()}
         shown["obama"] = crops[registered[0]]
         for subject in _subjects(left_out):
@@ -96,7 +101,7 @@ def _tell(
             asked = ask(client, subject, photos[subject.photo])
             probes += asked
             rows += make_rows(asked, embedder, shown)
-        client.erase("obama")
+        client.erase_user("obama")
     return probes, rows
 
 

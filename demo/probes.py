@@ -10,7 +10,7 @@ from PIL import Image as PillowImage
 
 from app.vision.alignment import Crop, align
 from app.vision.image import Image, decode_image
-from demo.service import Client, FaceAnswer
+from clients import Client, IdentifiedFace
 
 SMALL_PX = (32, 24, 16)
 """Median `face_px` that a photo is shrunk to."""
@@ -47,9 +47,9 @@ class Probe:
     subject: Subject
     size_px: int | None
     image: Image
-    faces: Sequence[FaceAnswer]
+    faces: Sequence[IdentifiedFace]
 
-    def crop(self, face: FaceAnswer) -> Crop:
+    def crop(self, face: IdentifiedFace) -> Crop:
         """The crop that the service made of a face."""
         return align(self.image, np.array(face.landmarks, dtype=np.float32))
 
@@ -76,13 +76,18 @@ def ask(
     client: Client, subject: Subject, photo: bytes, sizes_px: Sequence[int] = SMALL_PX
 ) -> list[Probe]:
     """Identifies a photo as it is, and then at smaller sizes."""
-    as_it_is = Probe(subject, None, decode_image(photo), client.identify(photo))
+    as_it_is = Probe(subject, None, decode_image(photo), _identify(client, photo))
     face_px = median(face.face_px for face in as_it_is.faces)
     probes = [as_it_is]
     for size_px in sizes_px:
         small = _shrink(as_it_is.image, size_px / face_px)
-        probes.append(Probe(subject, size_px, small, client.identify(_png(small))))
+        probes.append(Probe(subject, size_px, small, _identify(client, _png(small))))
     return probes
+
+
+def _identify(client: Client, photo: bytes) -> list[IdentifiedFace]:
+    """Every face, each with the most similar user."""
+    return client.identify([photo], top_k=1).faces
 
 
 def _shrink(image: Image, factor: float) -> Image:

@@ -7,8 +7,8 @@ import numpy as np
 
 from app.vision.embedder import Embedder
 from app.vision.image import Image
+from clients import Box, IdentifiedFace
 from demo.probes import Probe, Subject
-from demo.service import Box, FaceAnswer
 
 # Shrinking moves a face's centre, relative to the photo, by far less than its own width.
 _SAME_PLACE = 0.5
@@ -31,7 +31,7 @@ class Card:
     crop: Image
     restored: Image | None
     nearest: Image
-    answer: FaceAnswer
+    answer: IdentifiedFace
     is_right: bool
 
 
@@ -74,12 +74,12 @@ def make_rows(
     return rows
 
 
-def _find_again(face: FaceAnswer, first: Probe, probe: Probe) -> FaceAnswer | None:
+def _find_again(face: IdentifiedFace, first: Probe, probe: Probe) -> IdentifiedFace | None:
     """The face at the same place of the same photo in another size."""
     scale = first.image.shape[1] / probe.image.shape[1]
     x, y = _centre(face.box)
 
-    def distance(other: FaceAnswer) -> float:
+    def distance(other: IdentifiedFace) -> float:
         other_x, other_y = _centre(other.box)
         return float(np.hypot(other_x * scale - x, other_y * scale - y))
 
@@ -90,7 +90,7 @@ def _find_again(face: FaceAnswer, first: Probe, probe: Probe) -> FaceAnswer | No
 
 
 def _make_card(
-    probe: Probe, face: FaceAnswer, embedder: Embedder, enrolled: Mapping[str, Image]
+    probe: Probe, face: IdentifiedFace, embedder: Embedder, enrolled: Mapping[str, Image]
 ) -> Card:
     crop = probe.crop(face)
     return Card(

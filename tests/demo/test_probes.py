@@ -3,16 +3,28 @@
 import numpy as np
 import pytest
 
+from clients import Box, Candidate, IdentifiedFace, Quality
 from demo.probes import Probe, Subject
-from demo.service import Box, Candidate, FaceAnswer
 
 PERSON = Subject("ada.png", "ada", "")
 STRANGER = Subject("stranger.png", None, "")
 
 
-def face(user_id: str | None) -> FaceAnswer:
+def face(user_id: str | None) -> IdentifiedFace:
     box = Box(x=4, y=4, width=16, height=16)
-    return FaceAnswer(box, [(0.0, 0.0)] * 5, 16.0, "direct", user_id, 0.35, [Candidate("ada", 0.5)])
+    return IdentifiedFace(
+        box,
+        [(0.0, 0.0)] * 5,
+        16.0,
+        "direct",
+        Quality(1.0, 0.5, 0.0, 0.0, 0.0, 1.0),
+        photo=0,
+        user_id=user_id,
+        similarity=0.5,
+        margin=None,
+        threshold=0.35,
+        candidates=[Candidate("ada", 0.5)],
+    )
 
 
 def probe(subject: Subject, size_px: int | None, *names: str | None) -> Probe:

@@ -10,9 +10,9 @@ import torch
 from app.vision.alignment import ARCFACE_TEMPLATE
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
+from clients import Box, Candidate, IdentifiedFace, Quality
 from demo.probes import Probe, Subject
 from demo.rows import make_rows
-from demo.service import Box, Candidate, FaceAnswer
 from demo.sheet import draw_sheet
 
 SUBJECT = Subject("two.png", None, "strangers")
@@ -24,14 +24,18 @@ def embedder(stock_bundle: Path) -> Embedder:
     return Embedder(load_bundle(stock_bundle), torch.device("cpu"))
 
 
-def face(x: float, side: float) -> FaceAnswer:
+def face(x: float, side: float) -> IdentifiedFace:
     landmarks = ARCFACE_TEMPLATE / 112 * side + [x, 0]
-    return FaceAnswer(
+    return IdentifiedFace(
         box=Box(x=x, y=0, width=side, height=side),
         landmarks=[(float(px), float(py)) for px, py in landmarks],
         face_px=side,
         route="direct",
+        quality=Quality(1.0, 0.5, 0.0, 0.0, 0.0, 1.0),
+        photo=0,
         user_id=None,
+        similarity=0.1,
+        margin=None,
         threshold=0.35,
         candidates=[Candidate("ada", 0.1)],
     )

@@ -1,0 +1,46 @@
+"""Clients of Farsight's HTTP API. They know the API, nothing of the service's code."""
+
+from clients.answers import (
+    Box,
+    Candidate,
+    Decision,
+    Face,
+    Identification,
+    IdentifiedFace,
+    JsonObject,
+    PhotoReport,
+    Quality,
+    Registration,
+    StoredPhoto,
+    User,
+    UserDetail,
+    UserPage,
+    Verification,
+    Version,
+)
+from clients.calls import NamedPhoto
+from clients.client import AsyncClient, Client
+from clients.error import ApiError
+
+__all__ = [
+    "ApiError",
+    "AsyncClient",
+    "Box",
+    "Candidate",
+    "Client",
+    "Decision",
+    "Face",
+    "Identification",
+    "IdentifiedFace",
+    "JsonObject",
+    "NamedPhoto",
+    "PhotoReport",
+    "Quality",
+    "Registration",
+    "StoredPhoto",
+    "User",
+    "UserDetail",
+    "UserPage",
+    "Verification",
+    "Version",
+]

@@ -1,0 +1,208 @@
+"""What the service answers, field by field as docs/openapi.json describes it.
+
+Fields that a newer service adds are passed over.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+JsonObject = dict[str, object]
+Metadata = dict[str, bool | int | float | str | None]
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    pass
+
+
+class User(_Answer, frozen=True):
+    """A user without photos."""
+
+    user_id: str
+    display_name: str | None
+    metadata: Metadata
+    photo_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class UserPage(_Answer, frozen=True):
+    """One page of users; `next_cursor` is None on the last one."""
+
+    items: list[User]
+    next_cursor: str | None
+
+
+class Quality(_Answer, frozen=True):
+    """What can be told of a face without recognising it.
+
+    Attributes:
+        sharpness: 0..1, share of the face's pixels that carry detail.
+        brightness: 0..1, mean luma.
+        yaw_deg: Turned to the image's left (negative) or right.
+        pitch_deg: Looking up (positive) or down.
+        roll_deg: Tilted, clockwise.
+        detection_score: 0..1, the detector's own.
+    """
+
+    sharpness: float
+    brightness: float
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    detection_score: float
+
+
+class StoredPhoto(_Answer, frozen=True):
+    """A photo of a user; the service keeps no more of it than this and the crop."""
+
+    photo_id: str
+    face_px: float
+    quality: Quality
+    created_at: datetime
+
+
+class UserDetail(_Answer, frozen=True):
+    """A user and their photos, oldest first."""
+
+    user: User
+    photos: list[StoredPhoto]
+
+
+class PhotoReport(_Answer, frozen=True):
+    """What became of one uploaded photo.
+
+    Attributes:
+        index: Its place in the request, from 0.
+        filename: As uploaded.
+        accepted: Whether it counts.
+        reason: Why not, such as `no_face`; None when accepted.
+        detail: The same in a sentence.
+        face_px: None when there is not exactly one face.
+        quality: None when there is not exactly one face.
+        photo_id: Names the stored photo; None when it is not stored.
+    """
+
+    index: int
+    filename: str | None
+    accepted: bool
+    reason: str | None
+    detail: str | None
+    face_px: float | None
+    quality: Quality | None
+    photo_id: str | None
+
+
+class Registration(_Answer, frozen=True):
+    """A user after photos were added, and a report per photo."""
+
+    user: User
+    photos: list[PhotoReport]
+
+
+class Box(_Answer, frozen=True):
+    """In px of the upright photo."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Face(_Answer, frozen=True):
+    """One face of a photo.
+
+    Attributes:
+        box: Where it is.
+        landmarks: Left eye, right eye, nose, left and right mouth corner; image left first; px.
+        face_px: Source pixels under the side of the aligned crop.
+        route: `direct` or `dsr`.
+        quality: What the crop is worth.
+    """
+
+    box: Box
+    landmarks: list[tuple[float, float]]
+    face_px: float
+    route: str
+    quality: Quality
+
+
+class Candidate(_Answer, frozen=True):
+    """A user and how similar they are; not an identification."""
+
+    user_id: str
+    similarity: float
+
+
+class Decision(_Answer, frozen=True):
+    """Whose face it is.
+
+    Attributes:
+        user_id: None for a stranger.
+        similarity: Cosine to the most similar user; None when nobody is registered.
+        margin: How much lower the runner-up's similarity is; None when there is none.
+        threshold: From which similarity on `user_id` is set.
+        candidates: As many as `top_k` asks for, best first.
+    """
+
+    user_id: str | None
+    similarity: float | None
+    margin: float | None
+    threshold: float
+    candidates: list[Candidate]
+
+
+class IdentifiedFace(Face, frozen=True, kw_only=True):
+    """A face and whose it is; the last five as in `Decision`.
+
+    Attributes:
+        photo: The photo's place in the request, from 0.
+    """
+
+    photo: int
+    user_id: str | None
+    similarity: float | None
+    margin: float | None
+    threshold: float
+    candidates: list[Candidate]
+
+
+class Identification(_Answer, frozen=True):
+    """Who is in the photos.
+
+    Attributes:
+        faces: By photo, largest first.
+        faces_found: Also those beyond `max_faces`.
+        pooled: With `same_person`: whose faces they are together.
+        bundle: The weights that answered.
+        space: The id of their space.
+        timings_ms: Per stage.
+    """
+
+    faces: list[IdentifiedFace]
+    faces_found: int
+    pooled: Decision | None
+    bundle: str
+    space: str
+    timings_ms: dict[str, float]
+
+
+class Verification(_Answer, frozen=True):
+    """Are two faces one person: `match` when the similarity reaches the threshold."""
+
+    match: bool
+    similarity: float
+    threshold: float
+    faces: list[Face]
+    bundle: str
+    space: str
+    timings_ms: dict[str, float]
+
+
+class Version(_Answer, frozen=True):
+    """What is running in the process that was asked."""
+
+    version: str
+    bundle: str
+    space: str
+    gallery_revision: int

@@ -1,0 +1,80 @@
+"""The one exception of the clients."""
+
+import httpx
+import msgspec
+
+from clients.answers import JsonObject
+
+_PROBLEM = "application/problem+json"
+_TOLD = frozenset({"type", "title", "status", "detail", "code", "request_id"})
+
+
+class ApiError(Exception):
+    """The service refused a request, or did not answer.
+
+    Attributes:
+        status: HTTP's; None when there was no answer.
+        code: Stable, for programs, such as `user_exists`; `unreachable` when there was no answer
+            and `not_farsight` when something else than the service gave one.
+        title: The kind of problem in one sentence.
+        detail: This case in a sentence.
+        facts: Further members of the problem document; for `too_few_photos`, `photos`.
+        request_id: To be found in the service's log; None when there is none.
+    """
+
+    def __init__(
+        self,
+        status: int | None,
+        code: str,
+        title: str,
+        detail: str,
+        facts: JsonObject | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(f"{title}. {detail}")
+        self.status = status
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.facts = facts or {}
+        self.request_id = request_id
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    title: str
+    detail: str
+    code: str
+    request_id: str
+
+
+def refused(answer: httpx.Response) -> ApiError:
+    """The error that an answer of 400 and above tells of."""
+    if answer.headers.get("content-type", "").partition(";")[0] != _PROBLEM:
+        return not_farsight(answer)
+    problem = msgspec.json.decode(answer.content, type=_Problem)
+    members = msgspec.json.decode(answer.content, type=JsonObject)
+    facts = {name: value for name, value in members.items() if name not in _TOLD}
+    return ApiError(
+        answer.status_code, problem.code, problem.title, problem.detail, facts, problem.request_id
+    )
+
+
+def not_farsight(answer: httpx.Response) -> ApiError:
+    """Something between or instead of the service answered, such as a proxy."""
+    return ApiError(
+        answer.status_code,
+        "not_farsight",
+        "Something else than Farsight answered",
+        f"{answer.request.url} answered {answer.status_code}, but not as Farsight does. Is this "
+        "the service's address, without a path?",
+    )
+
+
+def unreachable(url: httpx.URL, error: httpx.TransportError) -> ApiError:
+    """No answer came."""
+    return ApiError(
+        None,
+        "unreachable",
+        "The service cannot be reached",
+        f"{url} did not answer ({type(error).__name__}).",
+    )

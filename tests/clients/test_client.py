@@ -1,0 +1,94 @@
+"""Both clients against the real service in a process of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+from clients import ApiError, AsyncClient, Client
+from demo.service import Address, running_service
+
+ANNA, BERT = "07263", "07359"
+People = dict[str, list[bytes]]
+
+
+def _photos(of_person: list[bytes], *places: int) -> list[tuple[str, bytes]]:
+    return [(f"{place}.jpg", of_person[place]) for place in places]
+
+
+@pytest.fixture
+def address(settings: Settings, tmp_path: Path) -> Iterator[Address]:
+    variables = {
+        "FARSIGHT_BUNDLES": str(settings.bundles),
+        "FARSIGHT_BUNDLE": settings.bundle,
+        "FARSIGHT_DETECTORS": str(settings.detectors),
+        "FARSIGHT_DATABASE__URL": settings.database.url,
+    }
+    with running_service(variables, tmp_path / "service.log") as address:
+        yield address
+
+
+def test_every_method_answers_as_the_service_does(address: Address, people: People) -> None:
+    with Client(address.url, address.key) as farsight:
+        registered = farsight.register(
+            "anna", _photos(people[ANNA], 0, 1, 2), display_name="Anna Ä.", metadata={"door": 3}
+        )
+        assert [photo.filename for photo in registered.photos] == ["0.jpg", "1.jpg", "2.jpg"]
+        assert all(photo.accepted and photo.photo_id for photo in registered.photos)
+        assert registered.user.metadata == {"door": 3}
+        with pytest.raises(ApiError) as refused:
+            farsight.register("anna", _photos(people[BERT], 0, 1, 2))
+        assert (refused.value.status, refused.value.code) == (409, "user_exists")
+        assert "'anna'" in refused.value.detail
+        assert refused.value.request_id
+
+        with pytest.raises(ApiError) as too_few:
+            farsight.register("bert", [("a.jpg", b"no photo"), *_photos(people[BERT], 0)])
+        assert too_few.value.code == "too_few_photos"
+        reports = too_few.value.facts["photos"]
+        assert isinstance(reports, list)
+        assert [report["reason"] for report in reports] == ["unreadable_image", None]
+
+        more = farsight.add_photos("anna", _photos(people[ANNA], 3))
+        assert more.user.photo_count == 4
+        assert [user.user_id for user in farsight.users()] == ["anna"]
+        assert len(farsight.get_user("anna").photos) == 4
+
+        face = farsight.identify([people[ANNA][5]], top_k=1).faces[0]
+        assert face.user_id == face.candidates[0].user_id == "anna"
+        assert face.box.width > 0
+        stranger = farsight.identify([people[BERT][5]], threshold=0.9).faces[0]
+        assert (stranger.user_id, stranger.threshold) == (None, 0.9)
+        pooled = farsight.identify(people[ANNA][5:7], same_person=True).pooled
+        assert pooled is not None
+        assert pooled.user_id == "anna"
+        assert farsight.verify_user(people[ANNA][6], "anna").match
+        assert not farsight.verify_photos(people[ANNA][6], people[BERT][6]).match
+        assert farsight.version().gallery_revision == 2
+
+        farsight.erase_user("anna")
+        assert list(farsight.users()) == []
+        with pytest.raises(ApiError) as gone:
+            farsight.get_user("anna")
+        assert gone.value.status == 404
+        with pytest.raises(ApiError) as forbidden:
+            farsight.reload("other")
+        assert forbidden.value.status in {403, 404}
+
+
+async def test_async_client_answers_alike(address: Address, people: People) -> None:
+    async with AsyncClient(address.url, address.key) as farsight:
+        registered = await farsight.register("anna", _photos(people[ANNA], 0, 1, 2))
+        assert registered.user.photo_count == 3
+        assert (await farsight.add_photos("anna", _photos(people[ANNA], 3))).user.photo_count == 4
+        assert [user.user_id async for user in farsight.users()] == ["anna"]
+        assert len((await farsight.get_user("anna")).photos) == 4
+        assert (await farsight.identify([people[ANNA][5]])).faces[0].user_id == "anna"
+        assert (await farsight.verify_user(people[ANNA][6], "anna")).match
+        assert not (await farsight.verify_photos(people[ANNA][6], people[BERT][6])).match
+        assert (await farsight.version()).bundle == "stock"
+        await farsight.erase_user("anna")
+        with pytest.raises(ApiError) as gone:
+            await farsight.get_user("anna")
+        assert gone.value.code == "user_not_found"

@@ -1,0 +1,144 @@
+"""A busy service is asked again where that is safe, within the client's patience."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from clients import ApiError, AsyncClient, Client
+
+USER: dict[str, object] = {
+    "user_id": "ada",
+    "display_name": None,
+    "metadata": {},
+    "photo_count": 3,
+    "created_at": "2026-01-01T00:00:00Z",
+    "updated_at": "2026-01-01T00:00:00Z",
+}
+ANSWERS = {
+    "/v1/users": {"user": USER, "photos": []},
+    "/version": {"version": "1", "bundle": "b", "space": "s", "gallery_revision": 0},
+}
+PROBLEM = {
+    "type": "urn:farsight:problem:overloaded",
+    "title": "Too many requests at once",
+    "status": 503,
+    "detail": "16 requests are waiting.",
+    "code": "overloaded",
+    "request_id": "r1",
+}
+
+
+@dataclass
+class BusyService:
+    """Answers 503 so many times, then 200; remembers what it was sent."""
+
+    url: str = ""
+    busy_times: int = 0
+    retry_after: str | None = "0"
+    seen: list[tuple[str, str | None]] = field(default_factory=list)
+
+
+@pytest.fixture
+def busy() -> Iterator[BusyService]:
+    service = BusyService()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            service.seen.append((self.path, self.headers.get("idempotency-key")))
+            if len(service.seen) > service.busy_times:
+                self._send(200, "application/json", ANSWERS.get(self.path, {}))
+            else:
+                self._send(503, "application/problem+json", PROBLEM)
+
+        do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - names given by http.server
+
+        def _send(self, status: int, media_type: str, content: object) -> None:
+            body = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(len(body)))
+            if service.retry_after is not None:
+                self.send_header("Retry-After", service.retry_after)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    service.url = f"http://127.0.0.1:{server.server_port}"
+    yield service
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_registration_is_sent_again_with_its_key_when_the_service_is_busy(
+    busy: BusyService,
+) -> None:
+    busy.busy_times = 2
+    with Client(busy.url, "key") as farsight:
+        assert farsight.register("ada", [("1.jpg", b"1")]).user.user_id == "ada"
+        assert farsight.register("bob", [("1.jpg", b"1")]).user.user_id == "ada"
+    keys = [key for _, key in busy.seen]
+    assert len(keys) == 4
+    assert keys[0] is not None
+    assert keys[0] == keys[1] == keys[2] != keys[3]
+
+
+async def test_async_client_asks_again_when_the_service_is_busy(busy: BusyService) -> None:
+    busy.busy_times = 2
+    async with AsyncClient(busy.url, "key") as farsight:
+        assert (await farsight.version()).bundle == "b"
+    assert len(busy.seen) == 3
+
+
+@pytest.mark.parametrize(
+    "unsafe",
+    [
+        lambda farsight: farsight.add_photos("ada", [("1.jpg", b"1")]),
+        lambda farsight: farsight.erase_user("ada"),
+        lambda farsight: farsight.reload("other"),
+        lambda farsight: farsight.rollback(),
+    ],
+)
+def test_request_is_sent_once_when_repeating_it_is_not_safe(
+    busy: BusyService, unsafe: Callable[[Client], object]
+) -> None:
+    busy.busy_times = 2
+    with Client(busy.url, "key") as farsight, pytest.raises(ApiError) as error:
+        unsafe(farsight)
+    assert (error.value.status, error.value.code) == (503, "overloaded")
+    assert error.value.request_id == "r1"
+    assert len(busy.seen) == 1
+
+
+@pytest.mark.parametrize(("retry_after", "attempts"), [("3600", 1), ("0", 6), (None, 1)])
+def test_client_gives_up_when_its_patience_ends(
+    busy: BusyService, retry_after: str | None, attempts: int
+) -> None:
+    busy.busy_times = 1000
+    busy.retry_after = retry_after
+    with Client(busy.url, "key", patience_s=0.55) as farsight, pytest.raises(ApiError) as error:
+        farsight.version()
+    assert error.value.code == "overloaded"
+    assert len(busy.seen) == attempts
+
+
+def test_error_says_so_when_something_else_answers(busy: BusyService) -> None:
+    with Client(f"{busy.url}/elsewhere", "key") as farsight, pytest.raises(ApiError) as error:
+        farsight.version()
+    assert error.value.code == "not_farsight"
+
+
+def test_error_says_so_when_nothing_answers() -> None:
+    with Client("http://127.0.0.1:9", "key") as farsight, pytest.raises(ApiError) as error:
+        farsight.version()
+    assert (error.value.status, error.value.code) == (None, "unreachable")
