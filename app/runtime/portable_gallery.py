@@ -1,17 +1,23 @@
 """Everybody of one space as a value: what gallery files hold and what moves between galleries."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import GalleryFileError, ImageTooLargeError, UnreadableImageError
+from app.errors import (
+    GalleryFileError,
+    ImageTooLargeError,
+    SpaceMismatchError,
+    UnreadableImageError,
+)
+from app.runtime.decision import mean_embedding
 from app.vision.alignment import Crop
 from app.vision.edgeface import CROP_SIZE_PX, EMBEDDING_SIZE
 from app.vision.image import ImageLimits, decode_image
 from app.vision.quality import Quality
+from app.vision.self_test import are_embeddings
 
-_NORM_TOLERANCE = 1e-3
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CROP_LIMITS = ImageLimits(max_bytes=200_000, max_pixels=CROP_SIZE_PX**2)
 
@@ -74,6 +80,47 @@ class PortableGallery:
     users: tuple[PortableUser, ...]
 
 
+def crops_of(gallery: PortableGallery) -> list[Crop]:
+    """The crops of all photos, user by user, for embedding them in another space.
+
+    Raises:
+        SpaceMismatchError: Somebody has a photo without a crop, or no photos.
+    """
+    crops = []
+    for user in gallery.users:
+        pngs = [photo.crop_png for photo in user.photos if photo.crop_png is not None]
+        if len(pngs) < user.photo_count:
+            raise SpaceMismatchError(
+                f"The gallery is of space {gallery.space_id} (bundle {gallery.bundle!r}), and "
+                f"without the crops of user {user.user_id!r} it can not be moved to another. "
+                "Export it with crops, or serve that bundle."
+            )
+        crops += [
+            decode_crop(png, photo.face_px) for png, photo in zip(pngs, user.photos, strict=True)
+        ]
+    return crops
+
+
+def move_gallery(
+    gallery: PortableGallery, space_id: str, bundle: str, embeddings: NDArray[np.float32]
+) -> PortableGallery:
+    """The same people in another space.
+
+    Args:
+        gallery: Everybody with photos.
+        space_id: The other space.
+        bundle: Whose networks define it.
+        embeddings: (photos, 512) float32, of `crops_of(gallery)`.
+    """
+    vectors = iter(embeddings)
+    users = []
+    for user in gallery.users:
+        photos = tuple(replace(photo, embedding=next(vectors)) for photo in user.photos)
+        template = mean_embedding([photo.embedding for photo in photos])
+        users.append(replace(user, template=template, photos=photos))
+    return PortableGallery(space_id, bundle, tuple(users))
+
+
 def check_gallery(gallery: PortableGallery) -> None:
     """Checks what types can not say.
 
@@ -100,9 +147,8 @@ def check_gallery(gallery: PortableGallery) -> None:
 
 def is_embedding(vector: NDArray[np.float32]) -> bool:
     """Whether a vector is (512,) float32, finite and of unit length."""
-    if vector.shape != (EMBEDDING_SIZE,) or vector.dtype != np.float32:
-        return False
-    return bool(abs(float(np.linalg.norm(vector)) - 1) <= _NORM_TOLERANCE)  # False when NaN
+    right_kind = vector.shape == (EMBEDDING_SIZE,) and vector.dtype == np.float32
+    return right_kind and bool(are_embeddings(vector[None])[0])
 
 
 def decode_crop(content: bytes, face_px: float) -> Crop:

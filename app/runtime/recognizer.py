@@ -66,12 +66,12 @@ class Recognizer:
         self._limits = limits
 
     def recognize(
-        self, photo: bytes, embedder: Embedder, *, max_faces: int, detect: bool = True
+        self, photo: bytes | Image, embedder: Embedder, *, max_faces: int, detect: bool = True
     ) -> Recognition:
         """Reads a photo.
 
         Args:
-            photo: JPEG, PNG, WebP, GIF or BMP.
+            photo: JPEG, PNG, WebP, GIF or BMP; or decoded, (height, width, 3) uint8, RGB, upright.
             embedder: Of the serving that the request has taken.
             max_faces: The largest so many faces are aligned and embedded.
             detect: False where the photo is already a face crop as `align` makes them, of any
@@ -83,7 +83,7 @@ class Recognizer:
         """
         stopwatch = Stopwatch()
         with stopwatch.stage("decode"):
-            image = decode_image(photo, self._limits)
+            image = decode_image(photo, self._limits) if isinstance(photo, bytes) else photo
         if detect:
             with stopwatch.stage("detect"):
                 faces = find_faces(self._detector, image, self._policy)
