@@ -218,3 +218,66 @@ class BundleNotFoundError(BundleError):
 
     code = "bundle_not_found"
     title = "There is no such bundle"
+
+
+class JobNotFoundError(FarsightError):
+    """There is no job of this id."""
+
+    code = "job_not_found"
+    title = "There is no such job"
+
+
+class ReloadRunningError(FarsightError):
+    """One reload at a time; `facts["job_id"]` is the running one."""
+
+    code = "reload_running"
+    title = "A reload is running already"
+
+
+class ReloadRefusedError(FarsightError):
+    """A reload that cannot be done or undone with what is stored."""
+
+    code = "reload_refused"
+    title = "The weights cannot be changed like this"
+
+
+class CropsNotRetainedError(ReloadRefusedError):
+    """People whose crops were not kept can not be embedded again."""
+
+    code = "crops_not_retained"
+    title = "Enrolled people cannot be moved to another space"
+
+
+class GateError(FarsightError):
+    """The new bundle has collapsed or is worse; `facts` has the figures."""
+
+    code = "gate_refused"
+    title = "The bundle is not good enough to replace the one that serves"
+
+
+class NoFormerBundleError(FarsightError):
+    """There is no bundle to go back to."""
+
+    code = "no_former_bundle"
+    title = "There is nothing to roll back to"
+
+
+class JobLostError(FarsightError):
+    """Another process works on the job now, or it has ended."""
+
+    code = "job_lost"
+    title = "The job is somebody else's now"
+
+
+class StorageError(FarsightError):
+    """The disk is full or does not answer; nothing was written."""
+
+    code = "storage_failed"
+    title = "The database cannot be written"
+
+
+class OutOfMemoryError(FarsightError):
+    """There is too little memory for what was asked."""
+
+    code = "out_of_memory"
+    title = "There is not enough memory"

@@ -9,17 +9,23 @@ from typing import TypedDict
 from fastapi import FastAPI
 from starlette.formparsers import MultiPartParser
 
-from app.api import identify, problems, system, users
+from app.api import admin, gallery, identify, problems, system, users
 from app.api.deps import Graph
 from app.api.middleware import BodyLimit, RequestContext
 from app.db.migration import open_sessions
 from app.runtime.inference import Inference, set_library_threads
 from app.runtime.recognizer import Recognizer
-from app.services.activation import start_serving
+from app.runtime.serving import Current
+from app.services.activation import Activation
+from app.services.bundles import Bundles
+from app.services.following import Following
 from app.services.identification import Identifier
 from app.services.keys import Keys
 from app.services.photo_review import PhotoReview
+from app.services.reembedding import Reembedding
 from app.services.registration import Registration
+from app.services.reload import Reload
+from app.services.transfer import GalleryImport
 from app.services.users import Users
 from app.settings import Settings, overridden
 from app.vision.detection import DEFAULT_POLICY
@@ -42,6 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
             if first_key is not None:
                 # Once, for the person at the terminal; a log would keep it.
                 sys.stderr.write(f"First start: the admin key, shown only now, is {first_key}\n")
+            graph.following.start()
             yield {"graph": graph}
 
     app = FastAPI(
@@ -58,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_bytes=settings.limits.max_body_bytes)
     app.add_middleware(RequestContext)  # added last, runs first
     problems.install(app)
-    for router in (users.router, identify.router, system.router):
+    for router in (users.router, identify.router, gallery.router, admin.router, system.router):
         app.include_router(router)
     return app
 
@@ -77,7 +84,8 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     limits = settings.limits
     set_library_threads(settings.threads.torch, settings.threads.opencv)
     sessions = await opened.enter_async_context(open_sessions(settings.database))
-    serving = await start_serving(sessions, settings)
+    activation = Activation(settings)
+    current = Current(await activation.start(sessions))
     recognizer = Recognizer(
         load_detector(settings.detector, settings.detectors, settings.threads.onnxruntime),
         overridden(DEFAULT_POLICY, "detection", settings.detection),
@@ -85,16 +93,22 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     )
     inference = Inference(recognizer, limits.max_requests, limits.deadline_s)
     opened.callback(inference.close)
-    await inference.probe(serving)
+    await inference.probe(current.serving)
+    reembedding = Reembedding(sessions, current, inference)
+    reload = Reload(sessions, current, inference, activation, settings.reload.max_loss)
+    opened.push_async_callback(reload.close)
+    following = Following(sessions, current, activation, reembedding, reload)
+    opened.push_async_callback(following.close)
     quality_limits = overridden(REGISTRATION_LIMITS, "quality", settings.quality)
     return Graph(
-        serving=serving,
+        current=current,
         sessions=sessions,
         inference=inference,
         keys=Keys(sessions),
-        users=Users(sessions),
+        users=Users(sessions, current),
         registration=Registration(
             sessions,
+            current,
             PhotoReview(inference, quality_limits, limits.max_photos),
             min_photos=settings.registration.min_photos,
             outlier_similarity=settings.registration.outlier_similarity,
@@ -102,4 +116,10 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
             retain_crops=settings.retain_crops,
         ),
         identifier=Identifier(inference, limits.max_photos),
+        gallery_import=GalleryImport(
+            sessions, current, inference, retain_crops=settings.retain_crops
+        ),
+        reload=reload,
+        bundles=Bundles(sessions, current, activation, reembedding, settings.bundles),
+        following=following,
     )

@@ -80,6 +80,17 @@ class IdentificationSettings(_Group):
     threshold: _Threshold = 0.35
 
 
+class ReloadSettings(_Group):
+    """When another bundle may take the place of the one that serves.
+
+    Attributes:
+        max_loss: Share of true matches that it may lose: TAR at FAR 1e-3 on held-out people, and
+            photos of enrolled people that are known by their others.
+    """
+
+    max_loss: Annotated[float, Field(ge=0, le=1)] = 0.02
+
+
 class ThreadSettings(_Group):
     """Threads within one call of each library.
 
@@ -145,6 +156,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     registration: RegistrationSettings = RegistrationSettings()
     identification: IdentificationSettings = IdentificationSettings()
+    reload: ReloadSettings = ReloadSettings()
     threads: ThreadSettings = ThreadSettings()
 
     @classmethod

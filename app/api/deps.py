@@ -11,10 +11,14 @@ from fastapi.security import HTTPBearer
 from app.db.session import Sessions
 from app.errors import UnauthenticatedError
 from app.runtime.inference import Inference
-from app.runtime.serving import Serving
+from app.runtime.serving import Current, Serving
+from app.services.bundles import Bundles
+from app.services.following import Following
 from app.services.identification import Identifier
 from app.services.keys import Caller, Keys, Scope
 from app.services.registration import Registration
+from app.services.reload import Reload
+from app.services.transfer import GalleryImport
 from app.services.users import Users
 
 _BEARER = HTTPBearer(
@@ -29,16 +33,20 @@ class Graph:
     """Everything that lives as long as the process.
 
     Attributes:
-        serving: Replaced by one assignment; a request takes it once.
+        current: Its serving is taken once per request.
     """
 
-    serving: Serving
+    current: Current
     sessions: Sessions
     inference: Inference
     keys: Keys
     users: Users
     registration: Registration
     identifier: Identifier
+    gallery_import: GalleryImport
+    reload: Reload
+    bundles: Bundles
+    following: Following
 
 
 def _graph(request: Request) -> Graph:
@@ -48,7 +56,7 @@ def _graph(request: Request) -> Graph:
 
 
 def _serving(graph: Annotated[Graph, Depends(_graph)]) -> Serving:
-    return graph.serving
+    return graph.current.serving
 
 
 GraphDep = Annotated[Graph, Depends(_graph)]
@@ -90,4 +98,5 @@ def _caller_with(scope: Scope) -> Callable[[Request], Caller]:
 # HTTPBearer only puts the key into OpenAPI; KeyedRoute has checked it.
 EnrollCaller = Annotated[Caller, Depends(_caller_with(Scope.ENROLL))]
 IdentifyCaller = Annotated[Caller, Depends(_caller_with(Scope.IDENTIFY))]
+AdminCaller = Annotated[Caller, Depends(_caller_with(Scope.ADMIN))]
 SHOWS_KEY_IN_OPENAPI = [Security(_BEARER)]

@@ -23,11 +23,20 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.MissingScopeError: 403,
     errors.UserNotFoundError: 404,
     errors.PhotoNotFoundError: 404,
+    errors.BundleNotFoundError: 404,
+    errors.JobNotFoundError: 404,
+    errors.CropsNotRetainedError: 409,
     errors.DuplicatePersonError: 409,
     errors.IdempotencyConflictError: 409,
     errors.LastPhotosError: 409,
+    errors.NoFormerBundleError: 409,
+    errors.ReloadRefusedError: 409,
+    errors.ReloadRunningError: 409,
+    errors.SpaceMismatchError: 409,
     errors.UserExistsError: 409,
     errors.ImageTooLargeError: 413,
+    errors.BundleError: 422,
+    errors.GalleryFileError: 422,
     errors.InvalidRequestError: 422,
     errors.NoFaceError: 422,
     errors.TooFewPhotosError: 422,
@@ -37,6 +46,7 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.NotReadyError: 503,
     errors.OverloadedError: 503,
     errors.DeadlineExceededError: 504,
+    errors.StorageError: 507,
 }
 """What callers can cause or meet; any other error is one of the service, 500."""
 
@@ -51,12 +61,13 @@ _INTERNAL = ("internal_error", "The service has failed")
 _TITLES = {
     401: "No key, or an unknown one",
     403: "The key lacks the scope",
-    404: "No such user or photo",
+    404: "Nothing of this name",
     409: "In conflict with what is stored",
     413: "The body or a photo is too large",
     422: "A field is not valid, or photos are not usable",
     503: "Busy or not ready; Retry-After says when to come again",
     504: "Not done in time",
+    507: "The disk is full; nothing was written",
     **{400: _HTTP_ERRORS[400][1], 500: _INTERNAL[1]},
 }
 

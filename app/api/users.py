@@ -104,11 +104,9 @@ async def change_user(
 
 
 @router.delete("/{user_id}", status_code=204, responses=problems(401, 403, 404, 422, 503))
-async def erase_user(
-    graph: GraphDep, serving: ServingDep, caller: EnrollCaller, user_id: _UserIdInPath
-) -> None:
+async def erase_user(graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath) -> None:
     """Erases a user: rows, crops, embeddings and templates are overwritten."""
-    await graph.users.erase(serving, caller.key_id, user_id)
+    await graph.users.erase(caller.key_id, user_id)
 
 
 @router.post(
@@ -138,13 +136,12 @@ async def add_photos(
 )
 async def delete_photo(
     graph: GraphDep,
-    serving: ServingDep,
     caller: EnrollCaller,
     user_id: _UserIdInPath,
     photo_id: UUID,
 ) -> None:
     """Erases a photo; the template follows. The last photos that a user needs stay."""
-    await graph.registration.delete_photo(serving, caller.key_id, user_id, photo_id)
+    await graph.registration.delete_photo(caller.key_id, user_id, photo_id)
 
 
 async def _read(photos: list[UploadFile]) -> list[Upload]:

@@ -6,6 +6,8 @@ transaction: what the function did is committed, or nothing of it.
 """
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -24,11 +26,14 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.errors import DatabaseBusyError
+from app.errors import DatabaseBusyError, StorageError
 
 T = TypeVar("T")
 
 _RETRY_AFTER_S = 1
+# SQLite's words for SQLITE_FULL and SQLITE_IOERR.
+_STORAGE_FAILURES = ("disk is full", "disk I/O error")
+_log = logging.getLogger(__name__)
 
 
 class ReadSession(AsyncSession):
@@ -131,6 +136,23 @@ class Sessions:
         await self._writer.dispose()
 
 
+async def patiently(work: Callable[[], Awaitable[T]], patience_s: float) -> T:
+    """Tries again for a while when the database is busy; for work that nobody waits for.
+
+    Raises:
+        DatabaseBusyError: It was busy all the time.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return await work()
+        except DatabaseBusyError as error:
+            if time.monotonic() > deadline:
+                raise
+            _log.warning("trying again: %s", error.detail)
+            await asyncio.sleep(_RETRY_AFTER_S)
+
+
 def _create_engine(url: str, pool_size: int, timeout_s: float, *, writes: bool) -> AsyncEngine:
     engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=timeout_s)
     pragmas = [
@@ -169,6 +191,10 @@ def _busy_errors() -> Iterator[None]:
             "No database connection became free in time.", retry_after_s=_RETRY_AFTER_S
         ) from error
     except OperationalError as error:
+        if any(words in str(error.orig) for words in _STORAGE_FAILURES):
+            raise StorageError(
+                "The disk is full or failing; nothing was written. Make room."
+            ) from error
         if "locked" not in str(error.orig):
             raise
         raise DatabaseBusyError(

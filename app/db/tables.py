@@ -6,7 +6,16 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import JSON, ForeignKey, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.db.types import UtcDateTime, Vector
@@ -78,7 +87,11 @@ class Embedding(Table):
 
 
 class Template(Table):
-    """A user's mean embedding in one space."""
+    """A user's mean embedding in one space.
+
+    It is there only when every photo of the user has an embedding in that space: who lacks it has
+    to be embedded again, and that is all there is to know about the progress of a reload.
+    """
 
     __tablename__ = "templates"
 
@@ -86,6 +99,8 @@ class Template(Table):
     space_id: Mapped[str] = mapped_column(String(16), primary_key=True, index=True)
     vector: Mapped[NDArray[np.float32]] = mapped_column(Vector)
     photo_count: Mapped[int]
+    # The gallery revision that wrote it: a gallery in memory reads what is younger than itself.
+    revision: Mapped[int]
 
 
 class BundleRow(Table):
@@ -99,13 +114,50 @@ class BundleRow(Table):
 
 
 class Pointer(Table):
-    """One row: which bundle serves, and how often the gallery has changed."""
+    """One row: which bundle serves, which served before, how often the gallery has changed."""
 
     __tablename__ = "pointer"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     active_bundle: Mapped[str] = mapped_column(ForeignKey("bundles.name"))
+    former_bundle: Mapped[str | None] = mapped_column(ForeignKey("bundles.name"))
     gallery_revision: Mapped[int] = mapped_column(default=0)
+
+
+class Job(Table):
+    """A reload: what is asked for, how far it is, how it ended."""
+
+    __tablename__ = "jobs"
+    # One reload at a time, whoever asks, in whichever process.
+    __table_args__ = (
+        Index(
+            "uq_jobs_running",
+            "state",
+            unique=True,
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    bundle: Mapped[str] = mapped_column(String(64))
+    space_id: Mapped[str] = mapped_column(String(16))
+    force: Mapped[bool]
+    actor: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16))
+    step: Mapped[str] = mapped_column(String(16))
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    rate_per_s: Mapped[float | None]
+    error: Mapped[JsonObject | None] = mapped_column(JSON)
+    report: Mapped[JsonObject | None] = mapped_column(JSON)
+    # Which process works on it, and for the how manieth time somebody does.
+    owner: Mapped[str] = mapped_column(String(32))
+    attempts: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    # Written all the time while somebody works on it.
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ApiKey(Table):

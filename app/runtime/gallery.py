@@ -1,7 +1,7 @@
 """All templates of one space, held in memory for search."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ DISPLAY_NAME_PATTERN = r"[^\x00-\x1f\x7f]+"
 """A whole display name; 200 characters at most."""
 
 _INITIAL_CAPACITY = 16
+
+Templates = Mapping[str, NDArray[np.float32] | None]
+"""(512,) float32 of unit length by `user_id`; None for a user without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +57,36 @@ class Gallery:
     def __len__(self) -> int:
         return len(self._user_ids)
 
-    def upsert(self, user_id: str, template: NDArray[np.float32], revision: int) -> None:
-        """Adds a user's template or takes it in place of the former one."""
-        with self._lock:
-            self._put(user_id, template)
-            self._revision = revision
+    def follow(self, templates: Templates, revision: int) -> None:
+        """Takes over one change of the rows.
 
-    def remove(self, user_id: str, revision: int) -> None:
-        """Forgets a user's template, if there is one; the last row moves into its place."""
+        Args:
+            templates: Of the users whom the change is about; None for one who has none any more.
+            revision: The database's gallery revision that the change made. If others lie between
+                it and the gallery's own, somebody else made them: the gallery keeps its revision,
+                so that `catch_up` will read them.
+        """
         with self._lock:
+            for user_id, template in templates.items():
+                self._put_or_drop(user_id, template)
+            if revision == self._revision + 1:
+                self._revision = revision
+
+    def catch_up(self, changed: Templates, everybody: Set[str] | None, revision: int) -> None:
+        """Takes over all changes up to a revision.
+
+        Args:
+            changed: Templates that are younger than the gallery.
+            everybody: All who have a template; None if their number tells that nobody went.
+            revision: The database's gallery revision now.
+        """
+        with self._lock:
+            for user_id, template in changed.items():
+                self._put_or_drop(user_id, template)
+            if everybody is not None:
+                for user_id in set(self._rows) - everybody:
+                    self._drop(user_id)
             self._revision = revision
-            row = self._rows.pop(user_id, None)
-            if row is None:
-                return
-            last = len(self._user_ids) - 1
-            self._templates[row] = self._templates[last]
-            self._templates[last] = 0
-            moved = self._user_ids.pop()
-            if moved != user_id:
-                self._user_ids[row] = moved
-                self._rows[moved] = row
 
     def template(self, user_id: str) -> NDArray[np.float32] | None:
         """A copy of a user's (512,) template, or None where there is none."""
@@ -99,6 +112,25 @@ class Gallery:
             nearest = np.argpartition(-similarities, top_k - 1)[:top_k]
             ordered = sorted(nearest, key=lambda row: -similarities[row])
             return [Match(self._user_ids[row], float(similarities[row])) for row in ordered]
+
+    def _put_or_drop(self, user_id: str, template: NDArray[np.float32] | None) -> None:
+        if template is None:
+            self._drop(user_id)
+        else:
+            self._put(user_id, template)
+
+    def _drop(self, user_id: str) -> None:
+        """Forgets a user's template, if there is one; the last row moves into its place."""
+        row = self._rows.pop(user_id, None)
+        if row is None:
+            return
+        last = len(self._user_ids) - 1
+        self._templates[row] = self._templates[last]
+        self._templates[last] = 0
+        moved = self._user_ids.pop()
+        if moved != user_id:
+            self._user_ids[row] = moved
+            self._rows[moved] = row
 
     def _put(self, user_id: str, template: NDArray[np.float32]) -> None:
         row = self._rows.get(user_id)

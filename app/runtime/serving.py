@@ -1,8 +1,9 @@
-"""The snapshot that answers requests."""
+"""The snapshot that answers requests, and the one place where it is replaced."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from app.runtime.gallery import Gallery
+from app.runtime.gallery import Gallery, Templates
 from app.vision.embedder import Embedder
 from app.vision.manifest import Manifest
 
@@ -40,3 +41,42 @@ class Serving:
         """The similarity from which a face of this size counts as one of the gallery's."""
         chosen = self.manifest.threshold(face_px, self.false_accept_rate)
         return self.default_threshold if chosen is None else chosen
+
+
+class Current:
+    """Which serving answers from now on, and which one did before it.
+
+    The former one's gallery goes on following the rows, so that a rollback finds it as it must be.
+
+    Args:
+        serving: The first one.
+
+    Attributes:
+        serving: Requests take it once; replaced by one assignment.
+        former: The one before, if its networks are still loaded.
+    """
+
+    def __init__(self, serving: Serving) -> None:
+        self.serving = serving
+        self.former: Serving | None = None
+
+    def switch(self, serving: Serving) -> None:
+        """From now on requests take another serving."""
+        self.former, self.serving = self.serving, serving
+
+    def galleries(self) -> Iterator[tuple[str, Gallery]]:
+        """Space and gallery; two bundles of one space share theirs."""
+        yield self.serving.space_id, self.serving.gallery
+        if self.former is not None and self.former.space_id != self.serving.space_id:
+            yield self.former.space_id, self.former.gallery
+
+    def follow(self, templates: Mapping[str, Templates], revision: int) -> None:
+        """Takes one change of the rows over into the galleries.
+
+        Args:
+            templates: By space, of the users whom the change is about. Of a space that is not
+                among them nobody's template has changed.
+            revision: The database's gallery revision that the change made.
+        """
+        for space_id, gallery in self.galleries():
+            gallery.follow(templates.get(space_id, {}), revision)

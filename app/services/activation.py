@@ -1,65 +1,119 @@
-"""From the database's pointer and the bundle store to the serving that answers requests."""
+"""From the bundle store and the database's pointer to the serving that answers requests."""
 
 import logging
+from pathlib import Path
 
 from app.db.repositories import pointer, users
 from app.db.session import ReadSession, Sessions, WriteSession
-from app.errors import SpaceMismatchError
+from app.errors import BundleError, OutOfMemoryError, SpaceMismatchError
 from app.runtime.device import choose_device
 from app.runtime.gallery import Gallery
 from app.runtime.serving import Serving
+from app.services.switching import read_gallery
 from app.settings import Settings
-from app.vision.bundle import load_bundle
+from app.vision.bundle import find_bundle, load_bundle
 from app.vision.embedder import Embedder
 
 _log = logging.getLogger(__name__)
 
 
-async def start_serving(sessions: Sessions, settings: Settings) -> Serving:
-    """Loads the bundle that is to serve, and everybody's templates.
+class Activation:
+    """Makes servings of bundles.
+
+    Args:
+        settings: The bundle store, the device, the thresholds.
 
     Raises:
-        BundleError: The bundle is missing or damaged.
         DeviceError: The device is not there.
-        SpaceMismatchError: Somebody is enrolled in another space than the bundle's.
     """
-    device = choose_device(settings.device)
-    async with sessions.read() as session:
-        name = await _bundle_name(session, settings.bundle)
-    bundle = load_bundle(settings.bundles / name)
-    async with sessions.read() as session:
-        strangers = await users.count_outside_space(session, bundle.space_id)
-        if strangers:
-            raise SpaceMismatchError(
-                f"{strangers} users have no template in space {bundle.space_id} of bundle "
-                f"{name!r}: with these weights nobody would know them. Put the former files of "
-                "this bundle back."
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._device = choose_device(settings.device)
+
+    def folder(self, name: str) -> Path:
+        """Where a bundle is.
+
+        Raises:
+            BundleNotFoundError: There is none of this name in the store.
+        """
+        return find_bundle(self._settings.bundles, name)
+
+    def load(self, name: str, space_id: str | None = None) -> Embedder:
+        """Verifies a bundle and loads its networks; blocking.
+
+        Args:
+            name: Of the bundle.
+            space_id: The space that it must define; None for any.
+
+        Raises:
+            BundleError: It is missing, damaged, or defines another space.
+            OutOfMemoryError: It does not fit beside what is loaded already.
+        """
+        try:
+            embedder = Embedder(load_bundle(self.folder(name)), self._device)
+        except (MemoryError, RuntimeError) as error:
+            # torch tells of too little memory on a CPU by a RuntimeError.
+            if isinstance(error, RuntimeError) and "memory" not in str(error):
+                raise
+            raise OutOfMemoryError(
+                f"There is not enough memory to load bundle {name!r}."
+            ) from error
+        if space_id not in (None, embedder.bundle.space_id):
+            raise BundleError(f"Bundle {name!r} has other files than it had.")
+        return embedder
+
+    def serving(self, embedder: Embedder, gallery: Gallery) -> Serving:
+        """Networks and people of one space, with the thresholds that are set."""
+        wanted = self._settings.identification
+        return Serving(embedder, gallery, wanted.false_accept_rate, wanted.threshold)
+
+    async def start(self, sessions: Sessions) -> Serving:
+        """Loads the bundle that is to serve, and everybody's templates.
+
+        Raises:
+            BundleError: The bundle is missing or damaged.
+            SpaceMismatchError: Somebody is enrolled in another space than the bundle's.
+        """
+        async with sessions.read() as session:
+            name = await self._wanted(session)
+        embedder = self.load(name)
+        space_id = embedder.bundle.space_id
+        async with sessions.read() as session:
+            await _refuse_other_space(session, name, space_id)
+            gallery = await read_gallery(session, space_id)
+
+        async def point(session: WriteSession) -> None:
+            await pointer.activate(session, name, space_id)
+
+        await sessions.write(point)
+        _log.info("serving bundle=%s space=%s templates=%d", name, space_id, len(gallery))
+        return self.serving(embedder, gallery)
+
+    async def _wanted(self, session: ReadSession) -> str:
+        """The database's choice; the settings' before somebody is enrolled or has reloaded."""
+        wanted = self._settings.bundle
+        active = await pointer.active_bundle(session)
+        if active is None:
+            return wanted
+        if not await users.count(session) and not await pointer.former_bundle(session):
+            return wanted
+        if active.name != wanted:
+            _log.warning(
+                "bundle %s is set, but the database says %s, which goes on serving",
+                wanted,
+                active.name,
             )
-        templates = await users.templates(session, bundle.space_id)
-        revision = await pointer.gallery_revision(session)
-
-    async def point(session: WriteSession) -> None:
-        await pointer.activate(session, name, bundle.space_id)
-
-    await sessions.write(point)
-    _log.info("serving bundle=%s space=%s templates=%d", name, bundle.space_id, len(templates))
-    return Serving(
-        embedder=Embedder(bundle, device),
-        gallery=Gallery(templates, revision),
-        false_accept_rate=settings.identification.false_accept_rate,
-        default_threshold=settings.identification.threshold,
-    )
+        return active.name
 
 
-async def _bundle_name(session: ReadSession, wanted: str) -> str:
-    """The database's choice; the settings' as long as nobody is enrolled."""
+async def _refuse_other_space(session: ReadSession, name: str, space_id: str) -> None:
     active = await pointer.active_bundle(session)
-    if active is None or not await users.count(session):
-        return wanted
-    if active.name != wanted:
-        _log.warning(
-            "bundle %s is set, but people are enrolled with %s, which goes on serving",
-            wanted,
-            active.name,
+    if active is not None and active.space_id == space_id:
+        return  # who is missing in it will be embedded
+    strangers = await users.count_outside_space(session, space_id)
+    if strangers:
+        raise SpaceMismatchError(
+            f"{strangers} users have no template in space {space_id} of bundle {name!r}: with "
+            "these weights nobody would know them. Put the former files of this bundle back."
         )
-    return active.name

@@ -12,6 +12,8 @@ from functools import partial
 from uuid import UUID
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from app.db.repositories import events, photos, users
 from app.db.session import ReadSession, Sessions, WriteSession
@@ -20,12 +22,13 @@ from app.errors import (
     DuplicatePersonError,
     IdempotencyConflictError,
     LastPhotosError,
+    NotReadyError,
     TooFewPhotosError,
     UserExistsError,
 )
 from app.runtime.decision import mean_embedding
 from app.runtime.recognizer import RecognizedFace
-from app.runtime.serving import Serving
+from app.runtime.serving import Current, Serving
 from app.services.photo_review import (
     PhotoReport,
     PhotoReview,
@@ -34,7 +37,7 @@ from app.services.photo_review import (
     reject_outliers,
     usable_faces,
 )
-from app.services.template import add_photos, refresh_template
+from app.services.template import add_photos, refresh_templates
 from app.services.users import UserView, view_user
 from app.vision.quality import Rejection
 
@@ -78,6 +81,7 @@ class Registration:
 
     Args:
         sessions: Where users are kept.
+        current: Its galleries follow.
         review: Judges photos one by one.
         min_photos: Usable photos that a user needs.
         outlier_similarity: See `photo_review.outliers`.
@@ -88,6 +92,7 @@ class Registration:
     def __init__(
         self,
         sessions: Sessions,
+        current: Current,
         review: PhotoReview,
         *,
         min_photos: int,
@@ -96,6 +101,7 @@ class Registration:
         retain_crops: bool,
     ) -> None:
         self._sessions = sessions
+        self._current = current
         self._review = review
         self._min_photos = min_photos
         self._outlier_similarity = outlier_similarity
@@ -176,7 +182,7 @@ class Registration:
         async def store(session: WriteSession) -> RegistrationAnswer:
             user = await users.find(session, user_id)
             stored = await photos.hashes(session, user)
-            template = mean_embedding(await photos.embeddings(session, user, serving.space_id))
+            template = await _template(session, user, serving.space_id)
             for photo, face in usable_faces(reviewed):
                 if photo.sha256 in stored:
                     photo.reject(Rejection.DUPLICATE_PHOTO)
@@ -187,9 +193,7 @@ class Registration:
 
         return await self._sessions.write(store)
 
-    async def delete_photo(
-        self, serving: Serving, actor: str, user_id: str, photo_id: UUID
-    ) -> None:
+    async def delete_photo(self, actor: str, user_id: str, photo_id: UUID) -> None:
         """Takes a photo away from a user.
 
         Raises:
@@ -202,7 +206,7 @@ class Registration:
             user = await users.find(session, user_id)
             await photos.erase(session, user, photo_id)
             await events.record(session, actor, "photo.erased", user_id, {})
-            left = await refresh_template(session, serving, user)
+            left = await refresh_templates(session, self._current, user)
             if left < self._min_photos:
                 raise LastPhotosError(
                     f"A user needs {self._min_photos} photos: add others first, or delete the user."
@@ -258,7 +262,7 @@ class Registration:
     ) -> RegistrationAnswer:
         usable = usable_faces(reviewed)
         await add_photos(session, serving, user, usable, retain_crops=self._retain_crops)
-        photo_count = await refresh_template(session, serving, user)
+        photo_count = await refresh_templates(session, self._current, user)
         detail: JsonObject = {"accepted": len(usable)}
         await events.record(session, actor, "photos.added", user.user_id, detail)
         return RegistrationAnswer(
@@ -272,6 +276,18 @@ class Registration:
                 f"{count} of {len(reviewed)} photos are usable; {minimum} are needed.",
                 photos=[msgspec.to_builtins(photo.report()) for photo in reviewed],
             )
+
+
+async def _template(session: ReadSession, user: User, space_id: str) -> NDArray[np.float32]:
+    """A user's template, as it is now.
+
+    Raises:
+        NotReadyError: The weights have just changed, and the user is not in the new space yet.
+    """
+    embeddings = (await photos.embeddings(session, user)).get(space_id)
+    if embeddings is None:
+        raise NotReadyError("The user is just being moved to other weights. Try again.")
+    return mean_embedding(embeddings)
 
 
 async def _earlier_answer(session: ReadSession, retry: Retry | None) -> RegistrationAnswer | None:

@@ -12,7 +12,7 @@ from app.db.session import WriteSession
 from app.db.tables import Photo, User, utc_now
 from app.runtime.decision import mean_embedding
 from app.runtime.recognizer import RecognizedFace
-from app.runtime.serving import Serving
+from app.runtime.serving import Current, Serving
 from app.services.photo_review import ReviewedPhoto
 
 
@@ -38,22 +38,31 @@ async def add_photos(
         await photos.add(session, row, serving.space_id, face.embedding)
 
 
-async def refresh_template(session: WriteSession, serving: Serving, user: User) -> int:
-    """Makes a user's template from the stored embeddings; the gallery follows after the commit.
+async def refresh_templates(session: WriteSession, current: Current, user: User) -> int:
+    """Makes a user's templates from the stored embeddings; the galleries follow after the commit.
+
+    In a space in which a photo has no embedding (yet) the user has no template.
 
     Returns:
         The number of photos.
     """
-    embeddings = await photos.embeddings(session, user, serving.space_id)
+    photo_count = await photos.count(session, user)
+    by_space = await photos.embeddings(session, user)
+    templates = {
+        space_id: mean_embedding(embeddings)
+        for space_id, embeddings in by_space.items()
+        if len(embeddings) == photo_count
+    }
+    revision = await pointer.count_gallery_change(session)
+    await users.erase_templates(session, user, except_in=templates)
+    for space_id, template in templates.items():
+        await users.put_template(session, user, space_id, template, photo_count, revision)
     user.updated_at = utc_now()
-    if embeddings:
-        template = mean_embedding(embeddings)
-        await users.put_template(session, user, serving.space_id, template, len(embeddings))
-        revision = await pointer.count_gallery_change(session)
-        session.after_commit.append(
-            partial(serving.gallery.upsert, user.user_id, template, revision)
-        )
-    return len(embeddings)
+    changes = {
+        space_id: {user.user_id: templates.get(space_id)} for space_id, _ in current.galleries()
+    }
+    session.after_commit.append(partial(current.follow, changes, revision))
+    return photo_count
 
 
 def _png(face: RecognizedFace) -> bytes:

@@ -13,7 +13,7 @@ from app.db.repositories import events, photos, pointer, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.db.tables import JsonObject, Photo, User
 from app.errors import InvalidRequestError
-from app.runtime.serving import Serving
+from app.runtime.serving import Current
 
 _ROW_ID = re.compile(rb"[0-9]{1,18}")  # what fits a 64-bit column
 
@@ -66,8 +66,9 @@ class UserChanges(TypedDict, total=False):
 class Users:
     """Everything about users that needs no photo."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, current: Current) -> None:
         self._sessions = sessions
+        self._current = current
 
     async def get(self, user_id: str) -> UserDetail:
         """One user.
@@ -113,7 +114,7 @@ class Users:
 
         return await self._sessions.write(store)
 
-    async def erase(self, serving: Serving, actor: str, user_id: str) -> None:
+    async def erase(self, actor: str, user_id: str) -> None:
         """Deletes a user with photos, embeddings, templates and stored answers.
 
         Raises:
@@ -124,7 +125,8 @@ class Users:
             await users.erase(session, await users.find(session, user_id))
             await events.record(session, actor, "user.erased", user_id, {})
             revision = await pointer.count_gallery_change(session)
-            session.after_commit.append(partial(serving.gallery.remove, user_id, revision))
+            gone = {space_id: {user_id: None} for space_id, _ in self._current.galleries()}
+            session.after_commit.append(partial(self._current.follow, gone, revision))
 
         await self._sessions.write(store)
 

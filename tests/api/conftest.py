@@ -87,7 +87,7 @@ class Service:
             name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names
         }
         connection.close()
-        assert len(counts) == 9
+        assert len(counts) == 10
         return counts
 
 

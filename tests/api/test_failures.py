@@ -50,7 +50,7 @@ def test_registration_is_not_answered_201_when_its_commit_fails(
     assert answer.json()["code"] == "internal_error"
     assert "disk full" not in answer.text
     assert service.rows() == before
-    assert len(service.graph.serving.gallery) == 0
+    assert len(service.graph.current.serving.gallery) == 0
     assert service.register("anna", people[ANNA][:3]).status_code == 201
 
 
@@ -60,7 +60,7 @@ def test_user_stays_as_it_was_when_the_commit_of_a_change_fails(
 ) -> None:
     service.register("anna", people[ANNA][:4])
     user = service.client.get("/v1/users/anna").json()
-    before, template = service.rows(), service.graph.serving.gallery.template("anna")
+    before, template = service.rows(), service.graph.current.serving.gallery.template("anna")
     with _failing_commits():
         match what:
             case "add":
@@ -76,7 +76,7 @@ def test_user_stays_as_it_was_when_the_commit_of_a_change_fails(
     assert answer.status_code == 500
     assert service.rows() == before
     assert service.client.get("/v1/users/anna").json() == user
-    after = service.graph.serving.gallery.template("anna")
+    after = service.graph.current.serving.gallery.template("anna")
     assert template is not None
     assert after is not None
     assert (after == template).all()

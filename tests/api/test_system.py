@@ -34,7 +34,7 @@ def test_service_is_live_and_ready_when_it_runs(service: "Service") -> None:
 
 
 def test_service_is_not_ready_when_networks_answer_nonsense(service: "Service") -> None:
-    for parameter in service.graph.serving.embedder.bundle.edgeface.parameters():
+    for parameter in service.graph.current.serving.embedder.bundle.edgeface.parameters():
         parameter.fill_(float("nan"))
     answer = service.client.get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
@@ -175,16 +175,19 @@ def test_every_error_has_a_status_or_is_one_of_the_service() -> None:
     of_app = {
         error for error in descendants(errors.FarsightError) if error.__module__ == "app.errors"
     }
-    # Met by commands and at the start, never through HTTP; landmarks are judged by the recogniser.
+    # Met by commands, at the start and in jobs, never through HTTP; landmarks are judged by the
+    # recogniser.
     inside = {
-        errors.BundleError,
         errors.DeviceError,
         errors.EvaluationError,
+        errors.GateError,
+        errors.JobLostError,
         errors.KeyNotFoundError,
         errors.LandmarksError,
         errors.ModelFileError,
+        errors.OutOfMemoryError,
         errors.SettingsError,
         errors.SpaceMismatchError,
     }
     assert of_app - inside == set(STATUSES)
-    assert len({error.code for error in of_app}) == len(of_app) == 26
+    assert len({error.code for error in of_app}) == len(of_app) == 39

@@ -133,7 +133,7 @@ def test_failed_registration_can_be_retried_when_the_key_is_the_same(
 
 def test_template_follows_when_photos_come_and_go(service: "Service", people: People) -> None:
     service.register("anna", people[ANNA][:3])
-    before = service.graph.serving.gallery.template("anna")
+    before = service.graph.current.serving.gallery.template("anna")
     added = service.client.post(
         "/v1/users/anna/photos",
         files=[
@@ -149,14 +149,14 @@ def test_template_follows_when_photos_come_and_go(service: "Service", people: Pe
         "outlier",
     ]
     assert added.json()["user"]["photo_count"] == 4
-    with_new = service.graph.serving.gallery.template("anna")
+    with_new = service.graph.current.serving.gallery.template("anna")
     assert before is not None
     assert with_new is not None
     assert not (before == with_new).all()
 
     photo_id = added.json()["photos"][0]["photo_id"]
     assert service.client.delete(f"/v1/users/anna/photos/{photo_id}").status_code == 204
-    after = service.graph.serving.gallery.template("anna")
+    after = service.graph.current.serving.gallery.template("anna")
     assert after is not None
     assert abs(float(before @ after) - 1) < 1e-6
     assert service.rows()["photos"] == service.rows()["embeddings"] == 3
@@ -189,7 +189,7 @@ def test_only_the_audit_log_knows_of_a_user_when_they_are_erased(
     assert service.client.delete("/v1/users/bert").status_code == 204
     assert service.client.delete("/v1/users/anna").status_code == 204
     assert {**service.rows(), "audit_events": 0} == {**empty, "audit_events": 0}
-    assert len(service.graph.serving.gallery) == 0
+    assert len(service.graph.current.serving.gallery) == 0
     assert service.identify(people[ANNA][5]).json()["faces"][0]["user_id"] is None
     assert service.client.get("/v1/users/anna").status_code == 404
 
@@ -230,7 +230,7 @@ def test_everybody_is_known_again_when_the_service_restarts(
     service: "Service", people: People, run_service: "RunService"
 ) -> None:
     service.register("anna", people[ANNA][:3])
-    revision = service.graph.serving.gallery.revision
+    revision = service.graph.current.serving.gallery.revision
     with run_service(service.settings) as restarted:
         assert restarted.identify(people[ANNA][5]).json()["faces"][0]["user_id"] == "anna"
         assert restarted.client.get("/version").json()["gallery_revision"] == revision == 1

@@ -29,7 +29,7 @@ class GalleryAgainstDictionary(RuleBasedStateMachine):
     @rule(user_id=_USERS, seed=_SEEDS)
     def upsert(self, user_id: str, seed: int) -> None:
         self.revision += 1
-        self.gallery.upsert(user_id, _embedding(seed), self.revision)
+        self.gallery.follow({user_id: _embedding(seed)}, self.revision)
         self.templates[user_id] = _embedding(seed)
 
     @rule(first=_SEEDS)
@@ -40,8 +40,20 @@ class GalleryAgainstDictionary(RuleBasedStateMachine):
     @rule(user_id=_USERS)
     def remove(self, user_id: str) -> None:
         self.revision += 1
-        self.gallery.remove(user_id, self.revision)
+        self.gallery.follow({user_id: None}, self.revision)
         self.templates.pop(user_id, None)
+
+    @rule(changed=st.dictionaries(_USERS, _SEEDS), gone=st.sets(_USERS))
+    def catch_up_with_others(self, changed: dict[str, int], gone: set[str]) -> None:
+        """Another process has changed the rows several times."""
+        self.revision += 3
+        young = {user_id: _embedding(seed) for user_id, seed in changed.items()}
+        self.templates |= young
+        for user_id in gone:
+            self.templates.pop(user_id, None)
+        # A user who went is in the list of changes no more.
+        left = {user_id: vector for user_id, vector in young.items() if user_id not in gone}
+        self.gallery.catch_up(left, set(self.templates), self.revision)
 
     @rule(seed=_SEEDS, top_k=st.integers(0, 60))
     def search(self, seed: int, top_k: int) -> None:
@@ -71,7 +83,16 @@ TestGalleryAgainstDictionary.settings = hypothesis_settings(max_examples=30, dea
 def test_template_is_a_copy_when_the_row_changes_later() -> None:
     gallery = Gallery([("anna", _embedding(1)), ("bert", _embedding(2))])
     template = gallery.template("anna")
-    gallery.remove("anna", revision=1)
+    gallery.follow({"anna": None}, revision=1)
     assert template is not None
     assert np.array_equal(template, _embedding(1))
     assert gallery.template("anna") is None
+
+
+def test_revision_stays_when_somebody_else_has_changed_the_rows_in_between() -> None:
+    gallery = Gallery([("anna", _embedding(1))], revision=4)
+    gallery.follow({"bert": _embedding(2)}, revision=6)
+    assert len(gallery) == 2
+    assert gallery.revision == 4, "revision 5 is still to be read"
+    gallery.catch_up({"carl": _embedding(3)}, None, revision=6)
+    assert (len(gallery), gallery.revision) == (3, 6)

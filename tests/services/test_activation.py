@@ -12,7 +12,7 @@ from app.db.migration import open_sessions
 from app.db.repositories import pointer, users
 from app.db.session import Sessions, WriteSession
 from app.errors import SpaceMismatchError
-from app.services.activation import start_serving
+from app.services.activation import Activation
 from app.settings import Settings
 from app.vision.bundle import load_bundle, pack_weights, weight_file, write_bundle
 
@@ -47,7 +47,7 @@ async def _enrol(sessions: Sessions, space_id: str) -> None:
     async def work(session: WriteSession) -> None:
         user = await users.add(session, "anna", None, {})
         template = np.full(512, 512**-0.5, dtype=np.float32)
-        await users.put_template(session, user, space_id, template, photo_count=3)
+        await users.put_template(session, user, space_id, template, photo_count=3, revision=1)
         await pointer.count_gallery_change(session)
 
     await sessions.write(work)
@@ -55,7 +55,7 @@ async def _enrol(sessions: Sessions, space_id: str) -> None:
 
 async def test_setting_decides_when_nobody_is_enrolled(sessions: Sessions, store: Settings) -> None:
     for name in ("stock", "other", "stock"):
-        serving = await start_serving(sessions, store.model_copy(update={"bundle": name}))
+        serving = await Activation(store.model_copy(update={"bundle": name})).start(sessions)
         assert serving.manifest.name == name
         async with sessions.read() as session:
             active = await pointer.active_bundle(session)
@@ -66,9 +66,9 @@ async def test_setting_decides_when_nobody_is_enrolled(sessions: Sessions, store
 async def test_database_decides_when_somebody_is_enrolled(
     sessions: Sessions, store: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stock = await start_serving(sessions, store)
+    stock = await Activation(store).start(sessions)
     await _enrol(sessions, stock.space_id)
-    serving = await start_serving(sessions, store.model_copy(update={"bundle": "other"}))
+    serving = await Activation(store.model_copy(update={"bundle": "other"})).start(sessions)
     assert serving.manifest.name == "stock"
     assert "bundle other is set" in caplog.text
     assert len(serving.gallery) == 1
@@ -78,7 +78,7 @@ async def test_database_decides_when_somebody_is_enrolled(
 async def test_start_is_refused_when_the_weights_have_another_space_than_the_people(
     sessions: Sessions, store: Settings
 ) -> None:
-    stock = await start_serving(sessions, store)
+    stock = await Activation(store).start(sessions)
     await _enrol(sessions, stock.space_id)
     shutil.rmtree(store.bundles / "stock")
     other = load_bundle(store.bundles / "other")
@@ -86,4 +86,4 @@ async def test_start_is_refused_when_the_weights_have_another_space_than_the_peo
     renamed = msgspec.structs.replace(other.manifest, name="stock")
     write_bundle(store.bundles, renamed, {"edgeface.safetensors": weights})
     with pytest.raises(SpaceMismatchError, match="1 users have no template"):
-        await start_serving(sessions, store)
+        await Activation(store).start(sessions)

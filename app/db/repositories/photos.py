@@ -5,7 +5,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, Photo, User
@@ -25,17 +25,23 @@ async def hashes(session: ReadSession, user: User) -> set[str]:
     return set(await session.scalars(select(Photo.sha256).where(Photo.user == user.id)))
 
 
-async def embeddings(
-    session: ReadSession, user: User, space_id: str
-) -> Sequence[NDArray[np.float32]]:
-    """The embeddings of a user's photos in one space, (512,) each."""
-    found = await session.scalars(
-        select(Embedding.vector)
+async def embeddings(session: ReadSession, user: User) -> dict[str, list[NDArray[np.float32]]]:
+    """The embeddings of a user's photos, (512,) each, by space."""
+    found = await session.execute(
+        select(Embedding.space_id, Embedding.vector)
         .join(Photo, Photo.id == Embedding.photo)
-        .where(Photo.user == user.id, Embedding.space_id == space_id)
+        .where(Photo.user == user.id)
         .order_by(Photo.created_at, Photo.id)
     )
-    return found.all()
+    by_space: dict[str, list[NDArray[np.float32]]] = {}
+    for space_id, vector in found:
+        by_space.setdefault(space_id, []).append(vector)
+    return by_space
+
+
+async def count(session: ReadSession, user: User) -> int:
+    """How many photos a user has."""
+    return await session.scalar(select(func.count(Photo.id)).where(Photo.user == user.id)) or 0
 
 
 async def add(

@@ -15,12 +15,32 @@ async def active_bundle(session: ReadSession) -> BundleRow | None:
     )
 
 
+async def former_bundle(session: ReadSession) -> BundleRow | None:
+    """The bundle that a rollback goes back to; None when there is none."""
+    return await session.scalar(
+        select(BundleRow).join(Pointer, Pointer.former_bundle == BundleRow.name)
+    )
+
+
 async def activate(session: WriteSession, name: str, space_id: str) -> None:
-    """Points to a bundle; the gallery's revision goes on."""
+    """Points to a bundle; the gallery's revision goes on, the former bundle stays."""
     await session.merge(BundleRow(name=name, space_id=space_id))
     await session.flush()
     await session.merge(Pointer(id=_ROW, active_bundle=name))
     await session.flush()
+
+
+async def switch(session: WriteSession, name: str, space_id: str) -> None:
+    """Points to a bundle and remembers the one before it as the former."""
+    before = await active_bundle(session)
+    await activate(session, name, space_id)
+    if before is not None and before.name != name:
+        await session.execute(update(Pointer).values(former_bundle=before.name))
+
+
+async def forget_former(session: WriteSession) -> None:
+    """There is nothing to go back to any more."""
+    await session.execute(update(Pointer).values(former_bundle=None))
 
 
 async def gallery_revision(session: ReadSession) -> int:

@@ -1,6 +1,6 @@
 """Rows of users and their templates."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,22 +73,60 @@ async def put_template(
     space_id: str,
     vector: NDArray[np.float32],
     photo_count: int,
+    revision: int,
 ) -> None:
     """Adds a user's template of a space or takes it in place of the former one."""
     await session.merge(
-        Template(user=user.id, space_id=space_id, vector=vector, photo_count=photo_count)
+        Template(
+            user=user.id,
+            space_id=space_id,
+            vector=vector,
+            photo_count=photo_count,
+            revision=revision,
+        )
     )
     await session.flush()
 
 
-async def templates(session: ReadSession, space_id: str) -> list[tuple[str, NDArray[np.float32]]]:
-    """`user_id` and template of everybody who has one in a space."""
+async def erase_templates(session: WriteSession, user: User, except_in: Collection[str]) -> None:
+    """Deletes a user's templates of all spaces but some."""
+    await session.execute(
+        delete(Template).where(Template.user == user.id, Template.space_id.not_in(except_in))
+    )
+
+
+async def templates(
+    session: ReadSession, space_id: str, since: int = -1
+) -> list[tuple[str, NDArray[np.float32]]]:
+    """`user_id` and template of everybody who has one in a space.
+
+    Args:
+        session: Reads.
+        space_id: The space.
+        since: A gallery revision; templates that are not younger are left out.
+    """
     found = await session.execute(
         select(User.user_id, Template.vector)
         .join(Template, Template.user == User.id)
-        .where(Template.space_id == space_id)
+        .where(Template.space_id == space_id, Template.revision > since)
     )
     return [(user_id, vector) for user_id, vector in found]
+
+
+async def ids_in_space(session: ReadSession, space_id: str) -> set[str]:
+    """The `user_id` of everybody who has a template in a space."""
+    found = await session.scalars(
+        select(User.user_id)
+        .join(Template, Template.user == User.id)
+        .where(Template.space_id == space_id)
+    )
+    return set(found)
+
+
+async def count_in_space(session: ReadSession, space_id: str) -> int:
+    """How many users have a template in a space."""
+    found = select(func.count(Template.user)).where(Template.space_id == space_id)
+    return await session.scalar(found) or 0
 
 
 async def count_outside_space(session: ReadSession, space_id: str) -> int:

@@ -1,0 +1,96 @@
+"""`/v1/admin`: which weights serve, changing them, and the way back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body
+from fastapi.responses import StreamingResponse
+
+from app.api.deps import SHOWS_KEY_IN_OPENAPI, AdminCaller, GraphDep, KeyedRoute
+from app.api.problems import problems
+from app.api.schemas import BundleListSchema, BundleSchema, JobSchema, ReloadSchema, ServingSchema
+from app.errors import DatabaseBusyError
+from app.services.job_diary import JobView, State
+from app.services.reload import Reload
+
+router = APIRouter(
+    prefix="/v1/admin",
+    tags=["admin"],
+    route_class=KeyedRoute,
+    dependencies=SHOWS_KEY_IN_OPENAPI,
+)
+
+_LOOK_EVERY_S = 0.5
+
+
+@router.get("/bundles", responses=problems(401, 403, 503))
+async def list_bundles(
+    graph: GraphDep,
+    caller: AdminCaller,  # noqa: ARG001 - asks for the scope
+) -> BundleListSchema:
+    """Lists the bundles of the store; the files of each are checked now."""
+    found = await graph.bundles.every()
+    return BundleListSchema(items=[BundleSchema.of(view) for view in found], next_cursor=None)
+
+
+@router.post(
+    "/reload", status_code=202, responses=problems(400, 401, 403, 404, 409, 413, 422, 503, 507)
+)
+async def reload(
+    graph: GraphDep, caller: AdminCaller, wanted: Annotated[ReloadSchema, Body()]
+) -> JobSchema:
+    """Begins to change to another bundle; the answer's `id` tells where to watch."""
+    job = await graph.reload.start(wanted.bundle, caller.key_id, force=wanted.force)
+    return JobSchema.model_validate(job)
+
+
+@router.post("/rollback", responses=problems(401, 403, 409, 422, 503, 507))
+async def roll_back(graph: GraphDep, caller: AdminCaller) -> ServingSchema:
+    """Goes back to the bundle that served before, at once."""
+    serving = await graph.bundles.rollback(caller.key_id)
+    return ServingSchema(bundle=serving.manifest.name, space=serving.space_id)
+
+
+@router.get("/jobs/{job_id}", responses=problems(401, 403, 404, 422, 503))
+async def show_job(
+    graph: GraphDep,
+    caller: AdminCaller,  # noqa: ARG001 - asks for the scope
+    job_id: UUID,
+) -> JobSchema:
+    """How a reload stands."""
+    return JobSchema.model_validate(await graph.reload.job(job_id))
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    responses={
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        **problems(401, 403, 404, 422, 503),
+    },
+    response_class=StreamingResponse,
+)
+async def watch_job(
+    graph: GraphDep,
+    caller: AdminCaller,  # noqa: ARG001 - asks for the scope
+    job_id: UUID,
+) -> StreamingResponse:
+    """The same as server-sent events, one whenever something has changed, until the job ends."""
+    first = await graph.reload.job(job_id)  # whatever is wrong is told before the stream begins
+    return StreamingResponse(_events(graph.reload, first), media_type="text/event-stream")
+
+
+async def _events(reload: Reload, job: JobView) -> AsyncIterator[str]:
+    told = None
+    while True:
+        event = f"event: job\ndata: {JobSchema.model_validate(job).model_dump_json()}\n\n"
+        if event != told:
+            yield event
+            told = event
+        if job.state != State.RUNNING:
+            return
+        await asyncio.sleep(_LOOK_EVERY_S)
+        with suppress(DatabaseBusyError):  # there will be news later
+            job = await reload.job(job.id)

@@ -1,0 +1,85 @@
+"""`/v1/gallery`: everybody into a gallery file, and out of one."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.deps import (
+    SHOWS_KEY_IN_OPENAPI,
+    AdminCaller,
+    GraphDep,
+    KeyedRoute,
+    ServingDep,
+)
+from app.api.problems import problems
+from app.runtime.gallery_file import encode_gallery, parse_gallery
+from app.runtime.gallery_merge import OnConflict
+from app.services.transfer import export_gallery
+
+router = APIRouter(
+    prefix="/v1/gallery",
+    tags=["gallery"],
+    route_class=KeyedRoute,
+    dependencies=SHOWS_KEY_IN_OPENAPI,
+)
+
+_MEDIA_TYPE = "application/octet-stream"
+
+
+class ImportSchema(BaseModel):
+    """What an import did."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    added: int = Field(description="New users")
+    replaced: int = Field(description="Users who are now those of the file")
+    skipped: int = Field(description="Users who stay as they were")
+    reembedded: bool = Field(description="The file was of another space: crops were embedded anew")
+
+
+@router.get(
+    "/export",
+    responses={
+        200: {
+            "description": "A gallery file",
+            "content": {_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+        },
+        **problems(401, 403, 422, 503, 507),
+    },
+    response_class=StreamingResponse,
+)
+async def export_file(
+    graph: GraphDep,
+    caller: AdminCaller,
+    crops: Annotated[
+        bool, Query(description="true: with crops, so that it can be moved to another space")
+    ] = False,
+) -> StreamingResponse:
+    """Everybody in one file, bound to the space of the bundle that serves."""
+    gallery = await export_gallery(graph.sessions, caller.key_id, with_crops=crops)
+    pieces = await asyncio.to_thread(encode_gallery, gallery)
+    name = f"farsight-{gallery.space_id}.gallery"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(pieces, media_type=_MEDIA_TYPE, headers=headers)
+
+
+@router.post("/import", responses=problems(400, 401, 403, 409, 413, 422, 503, 507))
+async def import_file(
+    graph: GraphDep,
+    serving: ServingDep,
+    caller: AdminCaller,
+    file: Annotated[UploadFile, File(description="As GET /v1/gallery/export gives it")],
+    on_conflict: Annotated[
+        OnConflict, Form(description="What becomes of users who are there already")
+    ] = OnConflict.REFUSE,
+) -> ImportSchema:
+    """Takes everybody of a gallery file in, or nobody.
+
+    A file of another space is refused, unless it has crops, which are then embedded anew.
+    """
+    gallery = await asyncio.to_thread(parse_gallery, await file.read())
+    answer = await graph.gallery_import.run(serving, caller.key_id, gallery, on_conflict)
+    return ImportSchema.model_validate(answer)

@@ -1,0 +1,158 @@
+"""Every process follows the rows: which bundle serves, and who is in the gallery.
+
+Whoever reloads moves the pointer in the database. This process sees that at its next look, loads
+the bundle beside the old one and switches; until then it answers consistently in the old space.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from app.db.repositories import pointer, users
+from app.db.session import Sessions, WriteSession
+from app.db.tables import BundleRow
+from app.errors import FarsightError
+from app.runtime.serving import Current, Serving
+from app.services.activation import Activation
+from app.services.reembedding import Reembedding
+from app.services.reload import Reload
+from app.services.switching import catch_up, read_gallery
+from app.vision.embedder import Embedder
+
+_LOOK_EVERY_S = 1.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the rows say."""
+
+    active: BundleRow
+    former: BundleRow | None
+    revision: int
+
+
+class Following:
+    """Looks at the rows every second and does what follows from them.
+
+    Args:
+        sessions: Where the rows are.
+        current: What serves in this process.
+        activation: Loads bundles.
+        reembedding: Completes the serving space and the former one, in which people who were
+            registered by a process that served another space are missing.
+        reload: Takes over what another process left lying.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        current: Current,
+        activation: Activation,
+        reembedding: Reembedding,
+        reload: Reload,
+    ) -> None:
+        self._sessions = sessions
+        self._current = current
+        self._activation = activation
+        self._reembedding = reembedding
+        self._reload = reload
+        self._complete_at = -1
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begins to look."""
+        # Completing may take long, and must not keep this process from following the pointer.
+        for work in (self.look, self.complete):
+            self._tasks.append(asyncio.create_task(_again_and_again(work)))
+
+    async def close(self) -> None:
+        """Looks no more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def look(self) -> None:
+        """Follows the pointer, takes over changes of the gallery, and jobs that were left lying."""
+        rows = await self._read()
+        if self._serves_another(rows.active):
+            await self._switch(rows.active)
+        elif rows.revision != self._current.serving.gallery.revision:
+            await self._sessions.write(self._catch_up)
+        await self._reload.take_over()
+
+    async def complete(self) -> None:
+        """Embeds who is missing in the serving or the former space."""
+        rows = await self._read()
+        if rows.revision == self._complete_at:
+            return
+        for row in (rows.active, rows.former):
+            if row is None:
+                continue
+            async with self._sessions.read() as session:
+                missing = await users.count_outside_space(session, row.space_id)
+            if missing:
+                await self._reembedding.complete(await self._embedder(row))
+        self._complete_at = rows.revision
+
+    async def _read(self) -> _Look:
+        async with self._sessions.read() as session:
+            active = await pointer.active_bundle(session)
+            assert active is not None, "the pointer is set at the start"
+            former = await pointer.former_bundle(session)
+            return _Look(active, former, await pointer.gallery_revision(session))
+
+    def _serves_another(self, active: BundleRow) -> bool:
+        serving = self._current.serving
+        return (active.name, active.space_id) != (serving.manifest.name, serving.space_id)
+
+    async def _switch(self, active: BundleRow) -> None:
+        """Loads what another process has switched to, and serves it."""
+        serving = await self._load(active)
+
+        async def store(session: WriteSession) -> None:
+            now = await pointer.active_bundle(session)
+            if now is None or now.name != active.name or not self._serves_another(now):
+                return  # it has moved on meanwhile
+            await catch_up(session, serving.space_id, serving.gallery)
+            session.after_commit.append(partial(self._current.switch, serving))
+
+        await self._sessions.write(store)
+        _log.info("serving bundle=%s space=%s", active.name, active.space_id)
+
+    async def _load(self, row: BundleRow) -> Serving:
+        embedder = await asyncio.to_thread(self._activation.load, row.name, row.space_id)
+        async with self._sessions.read() as session:
+            gallery = await read_gallery(session, row.space_id)
+        return self._activation.serving(embedder, gallery)
+
+    async def _catch_up(self, session: WriteSession) -> None:
+        for space_id, gallery in self._current.galleries():
+            await catch_up(session, space_id, gallery)
+
+    async def _embedder(self, row: BundleRow) -> Embedder:
+        for serving in (self._current.serving, self._current.former):
+            if serving is not None and serving.space_id == row.space_id:
+                return serving.embedder
+        former = await self._load(row)
+
+        async def store(session: WriteSession) -> None:
+            await catch_up(session, former.space_id, former.gallery)
+            session.after_commit.append(partial(setattr, self._current, "former", former))
+
+        await self._sessions.write(store)
+        return former.embedder
+
+
+async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        try:
+            await work()
+        except FarsightError as error:
+            # What serves goes on serving; the next look may find the database or the bundle.
+            _log.warning("following the rows failed: %s", error.detail)
+        except Exception:  # noqa: BLE001 - logged; the next look may go better
+            _log.exception("following the rows failed")

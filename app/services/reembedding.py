@@ -1,0 +1,117 @@
+"""People move to another space: stored crops become embeddings and templates there.
+
+What is still to be done is told by the rows alone: whoever has no template in a space has a photo
+without an embedding in it. So it can be broken off and begun again at any point, by anybody, and
+people who are registered, changed or erased meanwhile need no special care.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.db.repositories import pointer, spaces
+from app.db.repositories.spaces import StoredCrop
+from app.db.session import Sessions, WriteSession, patiently
+from app.db.tables import Template
+from app.runtime.decision import mean_embedding
+from app.runtime.inference import Inference
+from app.runtime.serving import Current
+from app.vision.alignment import Crop
+from app.vision.embedder import Embedder
+from app.vision.image import decode_image
+
+# Photos per transaction: each waits for the disk once, and a crash costs no more than these.
+_PAGE = 64
+PATIENCE_S = 60.0
+"""For how long nobody who works in the background minds that the database is busy."""
+
+Tell = Callable[[WriteSession, int], Awaitable[None]]
+"""Is told, in the transaction that stores them, how many photos were embedded."""
+
+
+class Reembedding:
+    """Embeds stored crops anew, beside the requests.
+
+    Args:
+        sessions: Where the crops are.
+        current: Its galleries follow.
+        inference: Where crops are embedded.
+    """
+
+    def __init__(self, sessions: Sessions, current: Current, inference: Inference) -> None:
+        self._sessions = sessions
+        self._current = current
+        self._inference = inference
+
+    async def complete(self, embedder: Embedder, tell: Tell | None = None) -> None:
+        """Gives everybody whose crops are stored a template in a space.
+
+        Args:
+            embedder: The networks that define the space.
+            tell: Hears of every page.
+
+        Raises:
+            DatabaseBusyError: It was busy for a minute.
+            StorageError: The disk is full.
+            UnreadableImageError: A stored crop is damaged.
+        """
+        after = None
+        while page := await patiently(
+            partial(self._page, embedder.bundle.space_id, after), PATIENCE_S
+        ):
+            crops = await asyncio.to_thread(decode_crops, page)
+            vectors = await self._inference.embed(crops, embedder)
+            store = partial(self._store, embedder.bundle.space_id, page, vectors, tell)
+            await patiently(partial(self._sessions.write, store), PATIENCE_S)
+            after = page[-1].user, page[-1].photo
+
+    async def _page(self, space_id: str, after: spaces.Place | None) -> list[StoredCrop]:
+        async with self._sessions.read() as session:
+            page = await spaces.crops_to_embed(session, space_id, after, _PAGE)
+            if not page and after is not None:
+                # From the beginning: photos that came in meanwhile may stand before.
+                page = await spaces.crops_to_embed(session, space_id, None, _PAGE)
+        return page
+
+    async def _store(
+        self,
+        space_id: str,
+        page: Sequence[StoredCrop],
+        vectors: NDArray[np.float32],
+        tell: Tell | None,
+        session: WriteSession,
+    ) -> None:
+        by_photo = {crop.photo: vector for crop, vector in zip(page, vectors, strict=True)}
+        await spaces.add_embeddings(session, space_id, by_photo)
+        users = {crop.user for crop in page}
+        complete = await spaces.embeddings_of_complete_users(session, space_id, users)
+        revision = await pointer.count_gallery_change(session)
+        templates = {
+            user: Template(
+                user=user,
+                space_id=space_id,
+                vector=mean_embedding(embeddings),
+                photo_count=len(embeddings),
+                revision=revision,
+            )
+            for user, (_, embeddings) in complete.items()
+        }
+        await spaces.put_templates(session, list(templates.values()))
+        changes = {
+            space_id: {user_id: templates[user].vector for user, (user_id, _) in complete.items()}
+        }
+        session.after_commit.append(partial(self._current.follow, changes, revision))
+        if tell is not None:
+            await tell(session, len(page))
+
+
+def decode_crops(stored: Sequence[StoredCrop]) -> list[Crop]:
+    """Stored crops as networks take them.
+
+    Raises:
+        UnreadableImageError: One is damaged.
+    """
+    return [Crop(decode_image(crop.png), crop.face_px) for crop in stored]

@@ -1,0 +1,269 @@
+"""Reload: another bundle begins to serve, everybody enrolled moves along, no request fails.
+
+docs/architecture.md tells the same in one page. A job goes through the steps in `_carry_out`, and
+whatever stops it, the old bundle goes on serving. Every step may be done twice: a job whose process
+died is begun again from the first step by whoever finds it.
+"""
+
+import asyncio
+import logging
+from dataclasses import asdict
+from functools import partial
+from uuid import UUID, uuid4
+
+from app.db.repositories import events, jobs, pointer, spaces
+from app.db.session import Sessions, WriteSession, patiently
+from app.db.tables import Job, JsonObject, utc_now
+from app.errors import (
+    BundleError,
+    FarsightError,
+    GateError,
+    JobLostError,
+    ReloadRefusedError,
+)
+from app.runtime.gallery import Gallery
+from app.runtime.inference import Inference
+from app.runtime.serving import Current, Serving
+from app.services.activation import Activation
+from app.services.enrolled_sample import EnrolledSample
+from app.services.job_diary import ABANDONED_AFTER, JobDiary, JobView, State, Step, view_job
+from app.services.reembedding import PATIENCE_S, Reembedding
+from app.services.switching import erase_other_spaces, read_gallery, refuse_lost_users, switch
+from app.vision.bundle import verify_bundle
+from app.vision.embedder import Embedder
+from app.vision.gate import judge_manifests
+from app.vision.manifest import Manifest, read_manifest
+from app.vision.self_test import check_self_test
+
+_MAX_ATTEMPTS = 3
+_UNFORESEEN: JsonObject = {
+    "code": "internal_error",
+    "detail": "The log of the service tells more under the id of this job.",
+}
+_log = logging.getLogger(__name__)
+
+
+class Reload:
+    """Starts reloads, carries them out, and goes on with those that were left lying.
+
+    Args:
+        sessions: Where jobs, crops and embeddings are.
+        current: What serves.
+        inference: Where networks run.
+        activation: Loads bundles.
+        max_loss: Share of true matches that the new bundle may lose, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        current: Current,
+        inference: Inference,
+        activation: Activation,
+        max_loss: float,
+    ) -> None:
+        self._sessions = sessions
+        self._current = current
+        self._inference = inference
+        self._reembedding = Reembedding(sessions, current, inference)
+        self._sample = EnrolledSample(sessions, inference)
+        self._activation = activation
+        self._max_loss = max_loss
+        self._owner = uuid4().hex
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, bundle: str, actor: str, *, force: bool) -> JobView:
+        """Begins a reload, which goes on in the background.
+
+        Args:
+            bundle: Its name in the store.
+            actor: The caller's key id.
+            force: Pass the gate whatever its figures; the audit log says who did.
+
+        Raises:
+            BundleNotFoundError: There is no such bundle.
+            BundleError: Its manifest cannot be read.
+            ReloadRunningError: One is running already.
+            ReloadRefusedError: It cannot be done, or not undone.
+            CropsNotRetainedError: Somebody enrolled can not move to the bundle's space.
+        """
+        manifest = await asyncio.to_thread(read_manifest, self._activation.folder(bundle))
+
+        async def store(session: WriteSession) -> JobView:
+            await self._refuse_impossible(session, manifest)
+            job = Job(
+                id=uuid4(),
+                bundle=bundle,
+                space_id=manifest.space_id,
+                force=force,
+                actor=actor,
+                state=State.RUNNING,
+                step=Step.VERIFY,
+                owner=self._owner,
+            )
+            await jobs.add(session, job)
+            detail: JsonObject = {"job": str(job.id), "space": manifest.space_id, "force": force}
+            await events.record(session, actor, "reload.started", bundle, detail)
+            session.after_commit.append(partial(self._spawn, job.id))
+            return view_job(job)
+
+        return await self._sessions.write(store)
+
+    async def job(self, job_id: UUID) -> JobView:
+        """How a job stands.
+
+        Raises:
+            JobNotFoundError: There is none of this id.
+        """
+        async with self._sessions.read() as session:
+            return view_job(await jobs.find(session, job_id))
+
+    async def take_over(self) -> None:
+        """Goes on with a job that nobody works on any more."""
+
+        async def store(session: WriteSession) -> None:
+            job = await jobs.running(session)
+            if job is None or utc_now() - job.updated_at < ABANDONED_AFTER:
+                return
+            job.owner, job.updated_at = self._owner, utc_now()
+            if job.attempts >= _MAX_ATTEMPTS:
+                await _end(session, job, State.FAILED, _died(job))
+                return
+            job.attempts += 1
+            session.after_commit.append(partial(self._spawn, job.id))
+
+        async with self._sessions.read() as session:
+            job = await jobs.running(session)
+        if job is not None and utc_now() - job.updated_at >= ABANDONED_AFTER:
+            await self._sessions.write(store)
+
+    async def close(self) -> None:
+        """Leaves a running job lying; the next start finds it."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _refuse_impossible(self, session: WriteSession, manifest: Manifest) -> None:
+        active = await pointer.active_bundle(session)
+        assert active is not None, "the pointer is set at the start"
+        if manifest.space_id == active.space_id:
+            return
+        if manifest.name == active.name:
+            raise ReloadRefusedError(
+                f"Bundle {manifest.name!r} serves already, with other files. Publish the new ones "
+                "under another name: there would be no way back."
+            )
+        await refuse_lost_users(session, manifest.space_id)
+
+    def _spawn(self, job_id: UUID) -> None:
+        task = asyncio.create_task(self._run(job_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, job_id: UUID) -> None:
+        """Carries a job out and writes down how it ended."""
+        diary = JobDiary(self._sessions, job_id, self._owner)
+        try:
+            async with diary.kept_alive():
+                await self._carry_out(await self.job(job_id), diary)
+        except JobLostError:
+            _log.warning("job %s is carried out by another process", job_id)
+        except FarsightError as error:
+            await self._fail(diary, {"code": error.code, "detail": error.detail, **error.facts})
+        except Exception:  # noqa: BLE001 - logged; whatever went wrong, the job must end
+            _log.exception("job %s failed", job_id)
+            await self._fail(diary, _UNFORESEEN)
+
+    async def _carry_out(self, job: JobView, diary: JobDiary) -> None:
+        folder = self._activation.folder(job.bundle)
+
+        await diary.step(Step.VERIFY)
+        manifest = await asyncio.to_thread(verify_bundle, folder)
+        if manifest.space_id != job.space:
+            raise BundleError(f"The files of {job.bundle!r} have changed since the reload began.")
+
+        await diary.step(Step.LOAD)
+        embedder = await asyncio.to_thread(self._activation.load, job.bundle, job.space)
+
+        await diary.step(Step.WARM_UP)
+        await self._inference.warm_up(embedder)
+
+        await diary.step(Step.SELF_TEST)
+        await self._inference.run(partial(check_self_test, embedder, folder))
+
+        if job.space == self._current.serving.space_id:
+            # The same networks: nobody moves, and no figure can be worse.
+            await diary.step(Step.SWITCH)
+            gallery = self._current.serving.gallery
+            await self._switch(diary, self._activation.serving(embedder, gallery))
+            return
+
+        await diary.step(Step.GATE)
+        await self._pass_gate(job, diary, embedder)
+
+        async with self._sessions.read() as session:
+            total = await spaces.count_to_embed(session, job.space)
+        await diary.step(Step.RE_EMBED, total)
+        await self._reembedding.complete(embedder, diary.advance)
+
+        await diary.step(Step.SWITCH)
+        async with self._sessions.read() as session:
+            gallery = await read_gallery(session, job.space)
+        await self._switch(diary, self._activation.serving(embedder, gallery))
+        await erase_other_spaces(self._sessions)
+
+    async def _pass_gate(self, job: JobView, diary: JobDiary, embedder: Embedder) -> None:
+        """Judges the new bundle by its manifest and by the people enrolled."""
+        serving = self._current.serving
+        on_paper = judge_manifests(embedder.bundle.manifest, serving.manifest, self._max_loss)
+        new = self._activation.serving(embedder, Gallery())
+        on_people = await self._sample.judge(serving, new, self._max_loss)
+        report: JsonObject = {"held_out": asdict(on_paper), "enrolled": asdict(on_people)}
+
+        async def store(session: WriteSession) -> None:
+            row = await diary.row(session)
+            row.report = report
+
+        await patiently(partial(self._sessions.write, store), PATIENCE_S)
+        reasons = [*on_paper.reasons, *on_people.reasons]
+        if reasons and not job.force:
+            raise GateError("; ".join(reasons))
+
+    async def _switch(self, diary: JobDiary, serving: Serving) -> None:
+        """Ends the job by the switch, as soon as everybody has arrived in the new space."""
+
+        async def store(session: WriteSession) -> bool:
+            row = await diary.row(session)
+            if not await switch(session, self._current, serving):
+                return False
+            await _end(session, row, State.SUCCEEDED)
+            return True
+
+        while not await patiently(partial(self._sessions.write, store), PATIENCE_S):
+            # Somebody was registered since the last look.
+            await self._reembedding.complete(serving.embedder, diary.advance)
+        _log.info("serving bundle=%s space=%s", serving.manifest.name, serving.space_id)
+
+    async def _fail(self, diary: JobDiary, error: JsonObject) -> None:
+        async def store(session: WriteSession) -> None:
+            await _end(session, await diary.row(session), State.FAILED, error)
+
+        try:
+            await patiently(partial(self._sessions.write, store), PATIENCE_S)
+        except FarsightError:
+            _log.exception("a job has failed and will be tried again: its end cannot be written")
+
+
+def _died(job: Job) -> JsonObject:
+    detail = f"{job.attempts} processes have died over it, the last one at step {job.step!r}."
+    return {"code": "process_died", "detail": detail}
+
+
+async def _end(
+    session: WriteSession, row: Job, state: State, error: JsonObject | None = None
+) -> None:
+    row.state, row.error, row.finished_at = state, error, utc_now()
+    detail: JsonObject = {"job": str(row.id), "force": row.force}
+    if error is not None:
+        detail["code"] = error["code"]
+    await events.record(session, row.actor, f"reload.{state}", row.bundle, detail)

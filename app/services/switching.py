@@ -1,0 +1,76 @@
+"""The moment in which another bundle begins to serve, and the galleries that follow the rows."""
+
+from app.db.repositories import pointer, spaces, users
+from app.db.session import ReadSession, Sessions, WriteSession
+from app.errors import CropsNotRetainedError
+from app.runtime.gallery import Gallery
+from app.runtime.serving import Current, Serving
+
+
+async def read_gallery(session: ReadSession, space_id: str) -> Gallery:
+    """All templates of a space."""
+    templates = await users.templates(session, space_id)
+    return Gallery(templates, await pointer.gallery_revision(session))
+
+
+async def catch_up(session: WriteSession, space_id: str, gallery: Gallery) -> None:
+    """Takes over what has changed in the rows since a gallery was read.
+
+    In a transaction that writes, because nobody else changes the gallery as long as it lasts.
+    """
+    changed = dict(await users.templates(session, space_id, since=gallery.revision))
+    revision = await pointer.gallery_revision(session)
+    gallery.catch_up(changed, None, revision)
+    if len(gallery) != await users.count_in_space(session, space_id):
+        gallery.catch_up({}, await users.ids_in_space(session, space_id), revision)
+
+
+async def switch(session: WriteSession, current: Current, serving: Serving) -> bool:
+    """Moves the pointer; after the commit, requests are given another serving.
+
+    Returns:
+        Whether it did. Otherwise somebody is not in the new space yet, and nothing has changed.
+
+    Raises:
+        CropsNotRetainedError: Somebody can never be.
+    """
+    if await users.count_outside_space(session, serving.space_id):
+        await refuse_lost_users(session, serving.space_id)
+        return False
+    await catch_up(session, serving.space_id, serving.gallery)
+    await pointer.switch(session, serving.manifest.name, serving.space_id)
+    session.after_commit.append(lambda: current.switch(serving))
+    return True
+
+
+async def refuse_lost_users(session: ReadSession, space_id: str) -> None:
+    """Makes sure that everybody is in a space or can be embedded there.
+
+    Raises:
+        CropsNotRetainedError: Some can not; the error tells how many.
+    """
+    lost = await spaces.count_users_without_crops(session, space_id)
+    if lost:
+        raise CropsNotRetainedError(
+            f"The crops of {lost} users were not kept (FARSIGHT_RETAIN_CROPS), so they cannot be "
+            f"embedded in space {space_id}, and nobody would know them there. Register them "
+            "again with crops retained, or delete them.",
+            users=lost,
+        )
+
+
+async def erase_other_spaces(sessions: Sessions) -> int:
+    """Deletes the embeddings and templates of all spaces but the serving and the former one.
+
+    Returns:
+        How many rows went.
+    """
+
+    async def some(session: WriteSession) -> int:
+        kept = [await pointer.active_bundle(session), await pointer.former_bundle(session)]
+        return await spaces.erase_outside(session, {row.space_id for row in kept if row})
+
+    erased = 0
+    while count := await sessions.write(some):
+        erased += count
+    return erased

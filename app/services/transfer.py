@@ -1,0 +1,239 @@
+"""Everybody of the database into a gallery file, and out of one."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from functools import partial
+from uuid import uuid4
+
+import msgspec
+
+from app.db.repositories import events, pointer, transfers, users
+from app.db.session import ReadSession, Sessions, WriteSession
+from app.db.tables import BundleRow, Embedding, JsonObject, Photo, Template, User, utc_now
+from app.errors import GalleryFileError, NotReadyError
+from app.runtime.decision import mean_embedding
+from app.runtime.gallery_merge import OnConflict, refuse_taken
+from app.runtime.inference import Inference
+from app.runtime.portable_gallery import (
+    PortableGallery,
+    PortablePhoto,
+    PortableUser,
+    crops_of,
+    move_gallery,
+)
+from app.runtime.serving import Current, Serving
+from app.vision.quality import Quality
+
+_SUBJECT = "gallery"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportAnswer:
+    """What an import did.
+
+    Attributes:
+        added: New users.
+        replaced: Users who were there and are now those of the file.
+        skipped: Users who were there and stay as they were.
+        reembedded: Whether the file was of another space, so that its crops were embedded anew.
+    """
+
+    added: int
+    replaced: int
+    skipped: int
+    reembedded: bool
+
+
+async def export_gallery(sessions: Sessions, actor: str, *, with_crops: bool) -> PortableGallery:
+    """Everybody, in the space of the bundle that serves.
+
+    The rows are read in one go; no connection is held afterwards.
+
+    Args:
+        sessions: Where the rows are.
+        actor: Who asks; exports are audited.
+        with_crops: The crops as well, so that the file can be moved to another space.
+
+    Raises:
+        NotReadyError: Nothing has served yet, or people are just being moved to other weights.
+    """
+
+    async def note(session: WriteSession) -> None:
+        detail: JsonObject = {"users": len(rows), "crops": with_crops}
+        await events.record(session, actor, "gallery.exported", _SUBJECT, detail)
+
+    async with sessions.read() as session:
+        active = await _active(session)
+        if missing := await users.count_outside_space(session, active.space_id):
+            raise NotReadyError(
+                f"{missing} users are just being moved to other weights. Try again later."
+            )
+        rows = await transfers.everybody(session, active.space_id)
+        stored = await transfers.embedded_photos(session, active.space_id, with_crops=with_crops)
+    await sessions.write(note)
+    photos: dict[int, list[PortablePhoto]] = {user.id: [] for user, _ in rows}
+    for photo in stored:
+        photos[photo.user].append(
+            PortablePhoto(
+                embedding=photo.embedding,
+                crop_png=photo.crop_png,
+                face_px=photo.face_px,
+                quality=msgspec.convert(photo.quality, Quality),
+                sha256=photo.sha256,
+            )
+        )
+    return PortableGallery(
+        active.space_id,
+        active.name,
+        tuple(
+            PortableUser(
+                user_id=user.user_id,
+                template=template.vector,
+                photo_count=template.photo_count,
+                display_name=user.display_name,
+                metadata=user.details,
+                photos=tuple(photos[user.id]),
+            )
+            for user, template in rows
+        ),
+    )
+
+
+class GalleryImport:
+    """Takes the users of gallery files in.
+
+    Args:
+        sessions: Where the rows are.
+        current: Its galleries follow.
+        inference: Where crops are embedded.
+        retain_crops: Keep the crops, for embedding them again with other weights.
+    """
+
+    def __init__(
+        self, sessions: Sessions, current: Current, inference: Inference, *, retain_crops: bool
+    ) -> None:
+        self._sessions = sessions
+        self._current = current
+        self._inference = inference
+        self._retain_crops = retain_crops
+
+    async def run(
+        self, serving: Serving, actor: str, gallery: PortableGallery, on_conflict: OnConflict
+    ) -> ImportAnswer:
+        """Takes everybody in, or nobody.
+
+        Args:
+            serving: The one that the request has taken.
+            actor: Who asks.
+            gallery: As read from a file, so that its values are checked.
+            on_conflict: What becomes of users who are there already.
+
+        Raises:
+            GalleryFileError: The file does not tell of a user's photos.
+            SpaceMismatchError: It is of another space and lacks crops.
+            UserExistsError: A user is there already, and that is to be refused.
+            NotReadyError: The weights have changed meanwhile.
+        """
+        _require_photos(gallery)
+        reembedded = gallery.space_id != serving.space_id
+        if reembedded:
+            gallery = await self._move(gallery, serving)
+
+        async def store(session: WriteSession) -> ImportAnswer:
+            if (await _active(session)).space_id != gallery.space_id:
+                raise NotReadyError("The weights have just changed. Try again.")
+            taken = await transfers.taken(session, [user.user_id for user in gallery.users])
+            refuse_taken(list(taken), on_conflict)
+            new = [
+                user
+                for user in gallery.users
+                if user.user_id not in taken or on_conflict == OnConflict.REPLACE
+            ]
+            replaced = [taken[user.user_id] for user in new if user.user_id in taken]
+            for user in replaced:
+                await users.erase(session, user)
+                await events.record(session, actor, "user.replaced", user.user_id, {})
+            await self._add(session, gallery.space_id, new)
+            answer = ImportAnswer(
+                added=len(new) - len(replaced),
+                replaced=len(replaced),
+                skipped=len(gallery.users) - len(new),
+                reembedded=reembedded,
+            )
+            await events.record(session, actor, "gallery.imported", _SUBJECT, asdict(answer))
+            return answer
+
+        return await self._sessions.write(store)
+
+    async def _move(self, gallery: PortableGallery, serving: Serving) -> PortableGallery:
+        crops = await asyncio.to_thread(crops_of, gallery)
+        if not crops:
+            return gallery
+        embeddings = await self._inference.embed(crops, serving.embedder)
+        return move_gallery(gallery, serving.space_id, serving.manifest.name, embeddings)
+
+    async def _add(self, session: WriteSession, space_id: str, new: Sequence[PortableUser]) -> None:
+        """Rows of users who are not there; galleries follow after the commit."""
+        rows = [
+            User(user_id=user.user_id, display_name=user.display_name, details=user.metadata)
+            for user in new
+        ]
+        await transfers.add_all(session, rows)
+        photos: list[Photo] = []
+        embeddings: list[Embedding] = []
+        templates: list[Template] = []
+        revision = await pointer.count_gallery_change(session)
+        now = utc_now()
+        for row, user in zip(rows, new, strict=True):
+            for photo in user.photos:
+                stored = Photo(
+                    id=uuid4(),
+                    user=row.id,
+                    crop_png=photo.crop_png if self._retain_crops else None,
+                    face_px=photo.face_px,
+                    quality=asdict(photo.quality),
+                    sha256=photo.sha256,
+                    created_at=now + timedelta(microseconds=len(photos)),  # keeps the order
+                )
+                photos.append(stored)
+                embeddings.append(
+                    Embedding(photo=stored.id, space_id=space_id, vector=photo.embedding)
+                )
+            templates.append(
+                Template(
+                    user=row.id,
+                    space_id=space_id,
+                    vector=mean_embedding([photo.embedding for photo in user.photos]),
+                    photo_count=user.photo_count,
+                    revision=revision,
+                )
+            )
+        await transfers.add_all(session, photos)
+        await transfers.add_all(session, embeddings)
+        await transfers.add_all(session, templates)
+        changes = {
+            space: {
+                user.user_id: template.vector if space == space_id else None
+                for user, template in zip(new, templates, strict=True)
+            }
+            for space, _ in self._current.galleries()
+        }
+        session.after_commit.append(partial(self._current.follow, changes, revision))
+
+
+async def _active(session: ReadSession) -> BundleRow:
+    active = await pointer.active_bundle(session)
+    if active is None:
+        raise NotReadyError("No bundle has served with this database yet; nobody is enrolled.")
+    return active
+
+
+def _require_photos(gallery: PortableGallery) -> None:
+    for user in gallery.users:
+        if not user.photos:
+            raise GalleryFileError(
+                f"Of user {user.user_id!r} the gallery file has a template only, no photos. Such a "
+                "file serves the Python API; for a service, register the user from photos."
+            )

@@ -1,0 +1,117 @@
+"""Bundles that know the same faces in other spaces, and people enrolled without photos."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import cv2
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.db.migration import open_sessions
+from app.db.repositories import photos, users
+from app.db.session import WriteSession
+from app.db.tables import Photo
+from app.runtime.serving import Current
+from app.services.activation import Activation
+from app.services.template import refresh_templates
+from app.settings import Settings
+from app.vision.alignment import Crop
+from app.vision.bundle import load_bundle, pack_weights, weight_file, write_bundle
+from app.vision.embedder import Embedder
+from app.vision.image import decode_image
+
+Pixels = NDArray[np.uint8]
+
+
+def rotate_bundle(bundle: Path, name: str, seed: int = 0) -> Path:
+    """A bundle beside another that gives every face the same embedding, turned.
+
+    Within each of the two spaces all similarities are the same; between them they are noise, so
+    that any mixing of the two shows.
+    """
+    loaded = load_bundle(bundle)
+    turned, _ = torch.linalg.qr(
+        torch.randn(512, 512, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    )
+    head = loaded.edgeface.model.head
+    last = head.fc
+    weight = (turned @ last.weight.double()).float()
+    last.weight.copy_(weight)
+    if last.bias is not None:
+        last.bias.copy_((turned @ last.bias.double()).float())
+    content = pack_weights(loaded.edgeface)
+    networks = loaded.manifest.networks
+    entry = msgspec.structs.replace(
+        networks.edgeface, weights=weight_file("edgeface.safetensors", content), onnx=None
+    )
+    manifest = msgspec.structs.replace(
+        loaded.manifest,
+        name=name,
+        networks=msgspec.structs.replace(networks, edgeface=entry),
+        self_test=None,
+    )
+    files = {"edgeface.safetensors": content}
+    if networks.dsr is not None:
+        files[networks.dsr.weights.name] = (bundle / networks.dsr.weights.name).read_bytes()
+    return write_bundle(bundle.parent, manifest, files)
+
+
+def enrol(
+    settings: Settings, people: Mapping[str, Sequence[Pixels]], *, retain_crops: bool = True
+) -> None:
+    """Enrols people from sharp aligned crops, as registration stores them."""
+
+    async def enrol_all() -> None:
+        async with open_sessions(settings.database) as sessions:
+            current = Current(await Activation(settings).start(sessions))
+            embedder = current.serving.embedder
+            for user_id, crops in people.items():
+                work = partial(_enrol_one, current, embedder, user_id, crops, retain_crops)
+                await sessions.write(work)
+
+    asyncio.run(enrol_all())
+
+
+async def _enrol_one(
+    current: Current,
+    embedder: Embedder,
+    user_id: str,
+    crops: Sequence[Pixels],
+    retain_crops: bool,
+    session: WriteSession,
+) -> None:
+    user = await users.add(session, user_id, None, {})
+    embeddings, _ = embedder.embed([Crop(pixels, 112.0) for pixels in crops])
+    for pixels, embedding in zip(crops, embeddings, strict=True):
+        row = Photo(
+            id=uuid4(),
+            user=user.id,
+            crop_png=_png(pixels) if retain_crops else None,
+            face_px=112.0,
+            quality={},
+            sha256=uuid4().hex * 2,
+        )
+        await photos.add(session, row, embedder.bundle.space_id, embedding)
+    await refresh_templates(session, current, user)
+
+
+def _png(pixels: Pixels) -> bytes:
+    _, content = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    return content.tobytes()
+
+
+def crops_of(folder: Path, people: int, photos: int) -> dict[str, list[Pixels]]:
+    """Aligned crops of the first people in a folder who have so many."""
+    found: dict[str, list[Pixels]] = {}
+    for person in sorted(folder.iterdir()):
+        files = sorted(person.glob("*.jpg"))[:photos]
+        if len(files) == photos:
+            found[person.name] = [decode_image(file.read_bytes()) for file in files]
+        if len(found) == people:
+            return found
+    raise AssertionError(f"only {len(found)} people have {photos} photos")
