@@ -237,19 +237,19 @@ def elsewhere(pipeline: Pipeline, people: dict[str, list[bytes]]) -> PortableGal
         for content in people[name][:3]:
             (face,) = pipeline.run(content)["faces"]
             wrong = np.roll(face["embedding"], 1)
-            photos.append(_photo(face["crop"], wrong, face["face_px"], pipeline))
+            photos.append(_photo(face["crop"], wrong, face["face_px"], pipeline, len(photos)))
         template = mean_embedding([photo.embedding for photo in photos])
         users.append(PortableUser(name, template, 3, photos=tuple(photos)))
     return PortableGallery("0" * 16, "other", tuple(users))
 
 
 def _photo(
-    crop: np.ndarray, embedding: np.ndarray, face_px: float, pipeline: Pipeline
+    crop: np.ndarray, embedding: np.ndarray, face_px: float, pipeline: Pipeline, index: int
 ) -> PortablePhoto:
     _, png = cv2.imencode(".png", crop[:, :, ::-1])
     quality = pipeline.run(crop, detect=False)["quality"]
     assert quality is not None
-    return PortablePhoto(embedding, png.tobytes(), face_px, quality, "0" * 64)
+    return PortablePhoto(embedding, png.tobytes(), face_px, quality, f"{index:064x}")
 
 
 def test_file_of_another_space_is_embedded_anew_when_it_has_crops(

@@ -45,6 +45,7 @@ MAX_BYTES = 1_000_000_000
 _FORMAT_VERSION = 1
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _LENGTH_BYTES = 8
+_PIECE_BYTES = 1 << 18
 _ITEM_BYTES = {"F32": 4, "U8": 1}
 # Beyond, not every JSON reader keeps an integer whole.
 _LARGEST = 2**53
@@ -180,7 +181,7 @@ def encode_gallery(gallery: PortableGallery) -> Iterator[bytes]:
         msgspec.json.decode(description, type=_Description)
     except msgspec.ValidationError as error:
         raise GalleryFileError(f"The gallery can not be written: {error}.") from error
-    return _pieces(gallery, description)
+    return _joined(_pieces(gallery, description))
 
 
 def write_gallery(path: Path, gallery: PortableGallery) -> None:
@@ -309,6 +310,17 @@ def _describe(gallery: PortableGallery) -> bytes:
             ),
         )
     )
+
+
+def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of a size that is worth a system call each."""
+    buffer = bytearray()
+    for piece in pieces:
+        buffer += piece
+        if len(buffer) >= _PIECE_BYTES:
+            yield bytes(buffer)
+            buffer.clear()
+    yield bytes(buffer)
 
 
 def _pieces(gallery: PortableGallery, description: bytes) -> Iterator[bytes]:

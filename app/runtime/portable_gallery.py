@@ -34,7 +34,7 @@ class PortablePhoto:
         crop_png: The crop, 112x112 RGB, as a PNG file; None where crops are not kept or not told.
         face_px: Source px under the crop's side.
         quality: What the crop is worth.
-        sha256: Of the uploaded photo, lower-case hex.
+        sha256: Of the uploaded photo, lower-case hex; each once per user.
     """
 
     embedding: NDArray[np.float32]
@@ -134,6 +134,8 @@ def check_gallery(gallery: PortableGallery) -> None:
         seen.add(user.user_id)
         if user.photos and len(user.photos) != user.photo_count:
             raise GalleryFileError(f"The gallery lacks photos of user {user.user_id!r}.")
+        if len({photo.sha256 for photo in user.photos}) < len(user.photos):
+            raise GalleryFileError(f"The gallery has a photo of user {user.user_id!r} twice.")
         for vector in (user.template, *(photo.embedding for photo in user.photos)):
             if not is_embedding(vector):
                 raise GalleryFileError(

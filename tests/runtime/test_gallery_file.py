@@ -200,6 +200,7 @@ def _set_photo(**values: object) -> Change:
         (_set_photo(face_px=0), "face_px"),
         (_set_photo(quality={"sharpness": 1}), "quality"),
         (_set_photo(sha256="12"), "sha256"),
+        (_set_photo(sha256=f"{11:064x}"), "photo of user 'anna' twice"),
         (_set_photo(crop_bytes=-1), "crop_bytes"),
         (_set_photo(crop_bytes=10), "do not fit"),
     ],
