@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.console import Console
 
-from app.commands import bundles, keys, openapi, serve
+from app.commands import bundles, gallery, keys, openapi, serve
 from app.errors import FarsightError
 
 cli = typer.Typer(
@@ -18,6 +18,7 @@ cli.command()(serve.serve)
 cli.command()(openapi.openapi)
 cli.add_typer(keys.cli, name="keys")
 cli.add_typer(bundles.cli, name="bundles")
+cli.add_typer(gallery.cli, name="gallery")
 
 
 def main() -> None:

@@ -47,23 +47,38 @@ class ImportAnswer:
 
 
 async def export_gallery(sessions: Sessions, actor: str, *, with_crops: bool) -> PortableGallery:
+    """Everybody, for a gallery file; the audit log keeps who asked.
+
+    Args:
+        sessions: Where the rows are.
+        actor: Who asks.
+        with_crops: See read_everybody.
+
+    Raises:
+        NotReadyError: See read_everybody.
+    """
+    gallery = await read_everybody(sessions, with_crops=with_crops)
+    detail: JsonObject = {"users": len(gallery.users), "crops": with_crops}
+
+    async def note(session: WriteSession) -> None:
+        await events.record(session, actor, "gallery.exported", _SUBJECT, detail)
+
+    await sessions.write(note)
+    return gallery
+
+
+async def read_everybody(sessions: Sessions, *, with_crops: bool) -> PortableGallery:
     """Everybody, in the space of the bundle that serves.
 
     The rows are read in one go; no connection is held afterwards.
 
     Args:
         sessions: Where the rows are.
-        actor: Who asks; exports are audited.
-        with_crops: The crops as well, so that the file can be moved to another space.
+        with_crops: The crops as well, so that people can be moved to another space.
 
     Raises:
         NotReadyError: Nothing has served yet, or people are just being moved to other weights.
     """
-
-    async def note(session: WriteSession) -> None:
-        detail: JsonObject = {"users": len(rows), "crops": with_crops}
-        await events.record(session, actor, "gallery.exported", _SUBJECT, detail)
-
     async with sessions.read() as session:
         active = await _active(session)
         if missing := await users.count_outside_space(session, active.space_id):
@@ -72,7 +87,6 @@ async def export_gallery(sessions: Sessions, actor: str, *, with_crops: bool) ->
             )
         rows = await transfers.everybody(session, active.space_id)
         stored = await transfers.embedded_photos(session, active.space_id, with_crops=with_crops)
-    await sessions.write(note)
     photos: dict[int, list[PortablePhoto]] = {user.id: [] for user, _ in rows}
     for photo in stored:
         photos[photo.user].append(
