@@ -281,3 +281,10 @@ class OutOfMemoryError(FarsightError):
 
     code = "out_of_memory"
     title = "There is not enough memory"
+
+
+class ReloadFailedError(FarsightError):
+    """A reload has ended without success; what served goes on serving."""
+
+    code = "reload_failed"
+    title = "The reload has failed"

@@ -1,6 +1,7 @@
 """What tests in every folder share."""
 
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,9 @@ from app.vision.bundle import pack_weights, weight_file, write_bundle
 from app.vision.manifest import EdgeFaceEntry, Manifest, Networks
 from app.vision.published import read_published
 from demo.samples import fetch_samples
+from tests.rotated import Pixels, crops_of, enrol, rotate_bundle
 
+TRAINED = Path(__file__).parents[1] / "weights" / "farsight-xxs"
 SHARED = Path(os.environ.get("FARSIGHT_SHARED", Path(__file__).parents[2] / "shared"))
 
 
@@ -78,6 +81,29 @@ def people(shared: Path) -> dict[str, list[bytes]]:
     assert len(photos) == 12
     assert {len(of_person) for of_person in photos.values()} == {8}
     return photos
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle store: farsight-xxs, and `turned`, which is the same in another space."""
+    folder = tmp_path_factory.mktemp("store")
+    shutil.copytree(TRAINED, folder / TRAINED.name)
+    rotate_bundle(folder / TRAINED.name, "turned")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def crops(shared: Path) -> dict[str, list[Pixels]]:
+    """Four sharp crops of each of 30 people; the last one is for probes."""
+    return crops_of(shared / "faces" / "val", people=30, photos=4)
+
+
+@pytest.fixture
+def reloading(settings: Settings, store: Path, crops: dict[str, list[Pixels]]) -> Settings:
+    """Settings of a service with 30 people enrolled in the space of farsight-xxs."""
+    settings = settings.model_copy(update={"bundles": store, "bundle": TRAINED.name})
+    enrol(settings, {user_id: photos[:3] for user_id, photos in crops.items()})
+    return settings
 
 
 def _skipped(config: pytest.Config) -> int:

@@ -38,12 +38,10 @@ def rotate_bundle(bundle: Path, name: str, seed: int = 0) -> Path:
     turned, _ = torch.linalg.qr(
         torch.randn(512, 512, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     )
-    head = loaded.edgeface.model.head
-    last = head.fc
-    weight = (turned @ last.weight.double()).float()
-    last.weight.copy_(weight)
-    if last.bias is not None:
-        last.bias.copy_((turned @ last.bias.double()).float())
+    parameters = dict(loaded.edgeface.named_parameters())
+    for name_of in ("model.head.fc.weight", "model.head.fc.bias"):
+        parameter = parameters[name_of]
+        parameter.copy_((turned @ parameter.double()).float())
     content = pack_weights(loaded.edgeface)
     networks = loaded.manifest.networks
     entry = msgspec.structs.replace(

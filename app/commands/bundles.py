@@ -1,19 +1,42 @@
 """`python -m app bundles`: the weights in the bundle store."""
 
+import asyncio
+import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from app.commands.download import download
-from app.errors import BundleError
+from app.db.migration import open_sessions
+from app.errors import ReloadFailedError
+from app.main import open_graph
+from app.runtime.serving import Serving
+from app.services.bundles import BundleView
+from app.services.bundles import list_bundles as every_bundle
+from app.services.job_diary import JobView, State
+from app.services.keys import COMMAND_LINE
 from app.settings import Settings
-from app.vision.bundle import load_bundle, pack_weights, verify_bundle, weight_file, write_bundle
-from app.vision.manifest import MANIFEST_NAME, EdgeFaceEntry, Manifest, Networks
+from app.vision.bundle import (
+    find_bundle,
+    load_bundle,
+    pack_weights,
+    weight_file,
+    write_bundle,
+)
+from app.vision.manifest import EdgeFaceEntry, Manifest, Networks
 from app.vision.model_files import CENTERFACE, YUNET, fetch
 from app.vision.published import read_published
 
@@ -21,6 +44,9 @@ _CHECKPOINTS = (
     "https://gitlab.idiap.ch/bob/bob.paper.tbiom2023_edgeface/-/raw/master/checkpoints/{}.pt"
 )
 _DETECTORS = {"yunet": YUNET, "centerface": CENTERFACE}
+
+_LOOK_EVERY_S = 0.2
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 cli = typer.Typer(help="Bundles of weights, and the files they are made of.", no_args_is_help=True)
 
@@ -59,24 +85,31 @@ def import_checkpoint(
 
 
 @cli.command("list")
-def list_bundles() -> None:
+def list_bundles(as_json: AsJson = False) -> None:
     """Check the files of every bundle in the store and list them, broken ones with the reason."""
-    store = Settings.read().bundles
+
+    async def find() -> list[BundleView]:
+        settings = Settings.read()
+        async with open_sessions(settings.database) as sessions:
+            return await every_bundle(sessions, settings.bundles)
+
+    found = asyncio.run(find())
+    if as_json:
+        typer.echo(json.dumps([_as_json(view) for view in found]))
+        return
     table = Table("name", "network", "DSR", "space", "created", "state")
-    for folder in sorted(path.parent for path in store.glob(f"*/{MANIFEST_NAME}")):
-        try:
-            manifest = verify_bundle(folder)
-        except BundleError as error:
-            table.add_row(folder.name, "", "", "", "", error.detail)
+    for view in found:
+        if view.manifest is None:
+            table.add_row(view.name, "", "", "", "", f"{view.state}: {view.reason}")
             continue
-        networks = manifest.networks
+        networks = view.manifest.networks
         table.add_row(
-            folder.name,
+            view.name,
             networks.edgeface.variant,
             "yes" if networks.dsr else "no",
-            manifest.space_id,
-            f"{manifest.created_at:%Y-%m-%d %H:%M}",
-            "ok",
+            view.manifest.space_id,
+            f"{view.manifest.created_at:%Y-%m-%d %H:%M}",
+            view.state,
         )
     Console().print(table)
 
@@ -84,8 +117,93 @@ def list_bundles() -> None:
 @cli.command()
 def verify(name: Annotated[str, typer.Argument(help="The bundle's name.")]) -> None:
     """Check every file of a bundle and load its networks."""
-    bundle = load_bundle(Settings.read().bundles / name)
+    bundle = load_bundle(find_bundle(Settings.read().bundles, name))
     typer.echo(f"Bundle {name} is as it was published; space {bundle.space_id}.")
+
+
+@cli.command()
+def reload(
+    name: Annotated[str, typer.Argument(help="The bundle that is to serve.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Whatever the gate finds; the audit log keeps it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change to another bundle: everybody enrolled moves along, services follow within seconds.
+
+    The work is done here, beside services on the same database, which go on answering.
+    """
+    job = asyncio.run(_reload(name, force, visible=not as_json))
+    if as_json:
+        typer.echo(msgspec.json.encode(job).decode())
+    if job.error is not None:
+        raise ReloadFailedError(f"{job.error['detail']} The old bundle serves on.")
+    if not as_json:
+        typer.echo(f"Bundle {name} serves, space {job.space}.")
+
+
+@cli.command()
+def rollback(as_json: AsJson = False) -> None:
+    """Go back to the bundle that served before, at once."""
+
+    async def roll_back() -> Serving:
+        async with open_graph(Settings.read()) as graph:
+            return await graph.bundles.rollback(COMMAND_LINE)
+
+    serving = asyncio.run(roll_back())
+    name, space = serving.manifest.name, serving.space_id
+    typer.echo(
+        json.dumps({"bundle": name, "space": space})
+        if as_json
+        else f"Bundle {name} serves again, space {space}."
+    )
+
+
+@cli.command()
+def prune(as_json: AsJson = False) -> None:
+    """Forget the former bundle's embeddings; afterwards there is no way back to it."""
+
+    async def erase() -> int:
+        async with open_graph(Settings.read()) as graph:
+            return await graph.bundles.prune(COMMAND_LINE)
+
+    erased = asyncio.run(erase())
+    typer.echo(json.dumps({"erased": erased}) if as_json else f"{erased} rows are deleted.")
+
+
+async def _reload(name: str, force: bool, *, visible: bool) -> JobView:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    async with open_graph(Settings.read()) as graph:
+        job = await graph.reload.start(name, COMMAND_LINE, force=force)
+        with Progress(*columns, disable=not visible) as progress:
+            task = progress.add_task(job.step, total=None, rate="")
+            while job.state is State.RUNNING:
+                await asyncio.sleep(_LOOK_EVERY_S)
+                job = await graph.reload.job(job.id)
+                rate = f"{job.rate_per_s:.0f}/s" if job.rate_per_s else ""
+                total = job.total or None
+                progress.update(
+                    task, description=job.step, completed=job.done, total=total, rate=rate
+                )
+    return job
+
+
+def _as_json(view: BundleView) -> dict[str, object]:
+    manifest = None if view.manifest is None else msgspec.to_builtins(view.manifest)
+    space = None if view.manifest is None else view.manifest.space_id
+    return {
+        "name": view.name,
+        "state": view.state,
+        "reason": view.reason,
+        "space": space,
+        "manifest": manifest,
+    }
 
 
 @cli.command()

@@ -42,6 +42,19 @@ class BundleView:
     manifest: Manifest | None
 
 
+async def list_bundles(sessions: Sessions, store: Path) -> list[BundleView]:
+    """All bundles of a store by name; the files of each are checked."""
+    async with sessions.read() as session:
+        active = await pointer.active_bundle(session)
+        former = await pointer.former_bundle(session)
+    states = {}
+    if former is not None:
+        states[former.name, former.space_id] = BundleState.FORMER
+    if active is not None:
+        states[active.name, active.space_id] = BundleState.SERVING
+    return await asyncio.to_thread(_views, store, states)
+
+
 class Bundles:
     """Lists bundles, goes back to the former one, forgets it.
 
@@ -68,17 +81,8 @@ class Bundles:
         self._store = store
 
     async def every(self) -> list[BundleView]:
-        """All bundles by name; the files of each are checked."""
-        async with self._sessions.read() as session:
-            active = await pointer.active_bundle(session)
-            former = await pointer.former_bundle(session)
-        states = {}
-        if former is not None:
-            states[former.name, former.space_id] = BundleState.FORMER
-        if active is not None:
-            states[active.name, active.space_id] = BundleState.SERVING
-        folders = sorted(path.parent for path in self._store.glob(f"*/{MANIFEST_NAME}"))
-        return [await asyncio.to_thread(_view, folder, states) for folder in folders]
+        """See list_bundles."""
+        return await list_bundles(self._sessions, self._store)
 
     async def rollback(self, actor: str) -> Serving:
         """Goes back to the former bundle, in whose space everybody is still known.
@@ -137,6 +141,11 @@ class Bundles:
         async with self._sessions.read() as session:
             gallery = await read_gallery(session, space_id)
         return self._activation.serving(embedder, gallery)
+
+
+def _views(store: Path, states: dict[tuple[str, str], BundleState]) -> list[BundleView]:
+    folders = sorted(path.parent for path in store.glob(f"*/{MANIFEST_NAME}"))
+    return [_view(folder, states) for folder in folders]
 
 
 def _view(folder: Path, states: dict[tuple[str, str], BundleState]) -> BundleView:
