@@ -14,6 +14,7 @@ from app.errors import BundleError, ModelFileError
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FARSIGHT_BUNDLES", str(tmp_path / "store"))
     monkeypatch.setenv("FARSIGHT_DETECTORS", str(tmp_path / "detectors"))
+    monkeypatch.setenv("FARSIGHT_DATABASE__URL", f"sqlite+aiosqlite:///{tmp_path}/farsight.db")
     monkeypatch.setenv("COLUMNS", "200")
     return tmp_path / "store"
 
@@ -38,7 +39,7 @@ def test_checkpoint_becomes_a_bundle_when_imported(shared: Path, store: Path) ->
     assert "as it was published" in _run("verify", "mine").stdout
     listed = _run("list").stdout
     assert "mine" in listed
-    assert "ok" in listed
+    assert "available" in listed
     assert isinstance(_import(shared, "mine").exception, BundleError)
 
 
