@@ -39,7 +39,7 @@ class BundleFigures:
         genuine_accepted: Share that reaches the bundle's threshold for the photo.
         impostor_mean: Mean similarity.
         impostor_std: Its standard deviation.
-        impostor_accepted: Share that reaches the threshold: false accepts, duplicates included.
+        impostor_accepted: Share that reaches the threshold.
     """
 
     genuine_mean: float | None
@@ -100,6 +100,12 @@ class Comparison:
             n_photos=n_photos,
         )
 
+    @property
+    def accepted_shares(self) -> NDArray[np.float64]:
+        """(users, users) of the comparisons between two users, both ways, what is accepted."""
+        accepted = self.accepted + self.accepted.T
+        return accepted / (self.n_photos[:, None] + self.n_photos)
+
     def figures(self) -> BundleFigures:
         """The comparison in five figures."""
         n_impostor = len(self.impostor)
@@ -112,26 +118,42 @@ class Comparison:
         )
 
 
-def count_false_accepts(before: Comparison, after: Comparison) -> tuple[int, float]:
-    """The new bundle's false accepts between two users, counted by pairs of users.
+@dataclass(frozen=True, slots=True)
+class FalseAccepts:
+    """False accepts of two bundles among the same pairs of users.
 
-    Two people who look alike do so in all their photos at once: 12 photos are no 12 independent
-    trials. So a pair of users is one trial, and what it adds is the share of its comparisons that
-    are accepted, from 0 to 1. Of sums of such shares with one mean, that of trials which are 0 or 1
-    spreads most (Hoeffding 1963), so a test made for these errs on the bundle's side.
+    Two people who look alike do so in all their photos at once: 12 comparisons are no 12
+    independent trials. So a pair of users is one trial, and what it adds is the share of its
+    comparisons that are accepted, from 0 to 1. Of sums of such shares with one mean, that of trials
+    which are 0 or 1 spreads most (Hoeffding 1963): a test made for these errs on the bundle's side.
 
-    Pairs whom the serving bundle takes for one person in any photo are left out: duplicates and
-    twins say something about the people, not about the bundle. That lets a bundle pass whose rate
-    is above the promise by less than the serving bundle's own.
-
-    Returns:
-        How many pairs there are, and the sum of their shares.
+    Attributes:
+        pairs: Pairs of two users.
+        before: Sum of the shares that the serving bundle accepts.
+        after: Of those that the new one accepts.
+        gained: By how much shares rose, over the pairs where they did.
+        lost: By how much they fell.
     """
-    doubtful = (before.accepted + before.accepted.T) > 0
-    comparisons = after.n_photos[:, None] + after.n_photos
-    shares = (after.accepted + after.accepted.T) / comparisons
-    counted = np.triu(~doubtful, k=1)
-    return int(counted.sum()), float(shares[counted].sum())
+
+    pairs: int
+    before: float
+    after: float
+    gained: float
+    lost: float
+
+    @classmethod
+    def of(cls, before: Comparison, after: Comparison) -> "FalseAccepts":
+        """Counts them in two comparisons of the same photos."""
+        pairs = np.triu_indices(len(before.accepted), k=1)
+        shares_before, shares_after = before.accepted_shares[pairs], after.accepted_shares[pairs]
+        change = shares_after - shares_before
+        return cls(
+            pairs=len(change),
+            before=float(shares_before.sum()),
+            after=float(shares_after.sum()),
+            gained=float(change[change > 0].sum()),
+            lost=float(-change[change < 0].sum()),
+        )
 
 
 def _mean(values: NDArray[np.generic]) -> float | None:

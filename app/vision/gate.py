@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.errors import BundleError
-from app.vision.enrolled import BundleFigures, Comparison, EnrolledPhotos, count_false_accepts
+from app.vision.enrolled import BundleFigures, Comparison, EnrolledPhotos, FalseAccepts
 from app.vision.manifest import Manifest, SizeMetrics
 from app.vision.self_test import are_embeddings
 
@@ -25,8 +25,7 @@ _MAX_IMPOSTOR_DEVIATIONS = 3
 _CHANCE_PAIRS = 4
 # One photo more or less is chance, however few there are.
 _MIN_PHOTOS_LOST = 2
-# How rarely a bundle that keeps its promise is refused for false accepts: once in a thousand
-# reloads.
+# How rarely a bundle that is no worse is refused for its false accepts: once in a thousand reloads.
 _SIGNIFICANCE = 1e-3
 _FAR = "1e-3"
 _HR = "hr"
@@ -60,10 +59,12 @@ class EnrolledFigures:
         n_impostor: Impostor comparisons.
         before: The bundle that serves.
         after: The new one.
-        pairs_of_users: Two users each, without those whom the serving bundle takes for one person.
-        false_accept_rate: The new bundle's among these pairs, each pair weighing the same.
-        promised_rate: What its thresholds were chosen for.
-        p_value: How likely so many false accepts are for a bundle that keeps the promise.
+        pairs_of_users: Two users each.
+        false_accept_rate_before: Among them, each pair weighing the same.
+        false_accept_rate_after: Likewise.
+        promised_rate: What the new bundle's thresholds were chosen for.
+        p_promise: How likely so many false accepts are if the new bundle keeps the promise.
+        p_serving: How likely so many more than before are if it is no worse than the serving one.
     """
 
     photos: int
@@ -73,9 +74,11 @@ class EnrolledFigures:
     before: BundleFigures
     after: BundleFigures
     pairs_of_users: int
-    false_accept_rate: float | None
+    false_accept_rate_before: float | None
+    false_accept_rate_after: float | None
     promised_rate: float
-    p_value: float | None
+    p_promise: float
+    p_serving: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,9 @@ def judge_enrolled(
 
     Refused: strangers that are alike (impostor mean above 0.2, or above what the manifest says by
     3 of its standard deviations); genuine comparisons that no longer reach the threshold; false
-    accepts beyond chance (see `count_false_accepts`). Where there is nothing to compare, nothing is
+    accepts, beyond chance more than promised and more than the serving bundle's. Duplicates and
+    twins are accepted by both, and so are people who are more alike than those on whom thresholds
+    are chosen: that speaks against neither bundle. Where there is nothing to compare, nothing is
     refused: one user has no impostors.
 
     Args:
@@ -176,8 +181,8 @@ def judge_enrolled(
         )
     before = Comparison.of(photos.people, photos.before, photos.threshold_before)
     after = Comparison.of(photos.people, photos.after, photos.threshold_after)
-    pairs, accepted = count_false_accepts(before, after)
-    p_value = poisson_tail(math.floor(accepted), pairs * false_accept_rate) if pairs else None
+    accepts = FalseAccepts.of(before, after)
+    gained, lost = math.floor(accepts.gained), math.ceil(accepts.lost)
     figures = EnrolledFigures(
         photos=len(photos.people),
         users=len(before.accepted),
@@ -185,43 +190,55 @@ def judge_enrolled(
         n_impostor=len(after.impostor),
         before=before.figures(),
         after=after.figures(),
-        pairs_of_users=pairs,
-        false_accept_rate=accepted / pairs if pairs else None,
+        pairs_of_users=accepts.pairs,
+        false_accept_rate_before=accepts.before / accepts.pairs if accepts.pairs else None,
+        false_accept_rate_after=accepts.after / accepts.pairs if accepts.pairs else None,
         promised_rate=false_accept_rate,
-        p_value=p_value,
+        p_promise=binomial_tail(math.floor(accepts.after), accepts.pairs, false_accept_rate),
+        p_serving=binomial_tail(gained, gained + lost, 0.5),
     )
     reasons = _alike_reasons(figures.after.impostor_mean, new)
     reasons += _lost_reasons(before, after, max_loss)
-    if p_value is not None and p_value < _SIGNIFICANCE:
+    if max(figures.p_promise, figures.p_serving) < _SIGNIFICANCE:
+        promised = accepts.pairs * false_accept_rate
         reasons.append(
-            f"false accepts among {pairs} pairs of users are {accepted / pairs:.2g}, more than the "
-            f"promised {false_accept_rate:g} (by chance with probability {p_value:.1g})"
+            f"of {accepts.pairs} pairs of users {accepts.after:.1f} are taken for one person, more "
+            f"than the promised {promised:.1f} (chance: {figures.p_promise:.1g}) and than the "
+            f"{accepts.before:.1f} so far (chance: {figures.p_serving:.1g})"
         )
     return GateReport(figures, tuple(reasons))
 
 
-def poisson_tail(count: int, mean: float) -> float:
-    """The probability of `count` or more events where `mean` are expected, exact.
+def binomial_tail(count: int, trials: int, probability: float) -> float:
+    """The probability of `count` or more successes in so many trials, exact.
 
-    The sum is taken from `count` upwards where terms fall, so that a tiny tail keeps its digits.
+    The sum is taken where terms fall, so that a tiny tail keeps its digits.
+
+    Args:
+        count: From 0 to `trials`.
+        trials: At least 0.
+        probability: Of each, 0 <= probability < 1.
     """
-    if count <= 0:
+    if count == 0:
         return 1.0
-    if mean <= 0:
+    if probability == 0:
         return 0.0
-    if count <= mean:
-        return 1.0 - sum(_poisson(k, mean) for k in range(count))
-    tail, k = 0.0, count
-    term = _poisson(k, mean)
+    odds = probability / (1 - probability)
+    if count <= trials * probability:
+        return 1.0 - binomial_tail(trials - count + 1, trials, 1 - probability)
+    term = math.exp(
+        math.lgamma(trials + 1)
+        - math.lgamma(count + 1)
+        - math.lgamma(trials - count + 1)
+        + count * math.log(probability)
+        + (trials - count) * math.log1p(-probability)
+    )
+    tail = 0.0
     while term > tail * np.finfo(float).eps:
         tail += term
-        k += 1
-        term *= mean / k
+        term *= odds * (trials - count) / (count + 1)
+        count += 1
     return tail
-
-
-def _poisson(count: int, mean: float) -> float:
-    return math.exp(count * math.log(mean) - mean - math.lgamma(count + 1))
 
 
 def _alike_reasons(impostor_mean: float | None, new: Manifest) -> list[str]:
