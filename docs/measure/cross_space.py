@@ -1,7 +1,8 @@
 """How far old templates match new embeddings: TAR across two spaces (docs/decisions/0010).
 
-`.venv/bin/python docs/measure/cross_space.py OLD NEW --val-dir runs/val`; OLD and NEW are bundles or published .pt files.
-Every photo against every other: the gallery side by OLD, the probe side by NEW, shrunk by area, enlarged (bicubic).
+Run as `python docs/measure/cross_space.py OLD NEW --val-dir DIR`, bundles or published .pt files.
+Every photo against every other: the gallery side by OLD, the probe side by NEW, shrunk by area,
+enlarged (bicubic).
 """
 
 from pathlib import Path

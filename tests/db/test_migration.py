@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from alembic import command
 from app.db.migration import alembic_config, open_sessions
-from app.db.repositories import users
+from app.db.repositories import pointer, users
 from app.db.tables import Table
 from app.settings import DatabaseSettings
 
@@ -47,6 +47,27 @@ async def test_no_table_is_left_when_all_migrations_are_taken_back(tmp_path: Pat
         assert _tables(tmp_path) == {"alembic_version"}
         await sessions.migrate(lambda found: command.upgrade(alembic_config(found), "head"))
     assert _tables(tmp_path) == {*Table.metadata.tables, "alembic_version"}
+
+
+async def test_people_and_pointer_are_kept_when_a_database_of_before_reload_is_migrated(
+    tmp_path: Path,
+) -> None:
+    async with open_sessions(_settings(tmp_path)) as sessions:
+        await sessions.migrate(lambda found: command.downgrade(alembic_config(found), "0001"))
+    old = sqlite3.connect(tmp_path / "deep/folder/test.db")
+    now, vector = "2026-11-23 00:00:00", bytes(2048)
+    old.execute("INSERT INTO users VALUES (1, 'anna', NULL, '{}', ?, ?)", (now, now))
+    old.execute("INSERT INTO templates VALUES (1, 'space', ?, 3)", (vector,))
+    old.execute("INSERT INTO bundles VALUES ('first', 'space', ?)", (now,))
+    old.execute("INSERT INTO pointer VALUES (1, 'first', 7)")
+    old.commit()
+    old.close()
+    async with open_sessions(_settings(tmp_path)) as sessions, sessions.read() as session:
+        assert [user_id for user_id, _ in await users.templates(session, "space")] == ["anna"]
+        active = await pointer.active_bundle(session)
+        assert active is not None
+        assert (active.name, await pointer.former_bundle(session)) == ("first", None)
+        assert await pointer.gallery_revision(session) == 7
 
 
 async def test_every_opener_succeeds_when_several_open_a_new_database_at_once(
