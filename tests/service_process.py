@@ -1,0 +1,89 @@
+"""The service as a process of its own, as people start it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from app.settings import Settings
+
+PATIENCE_S = 120
+
+
+@dataclass
+class ServiceProcess:
+    """A running service: its address, what it has printed so far, its process."""
+
+    url: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """`kill -9`: nothing is tidied up."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(timeout=PATIENCE_S)
+
+
+def environment(settings: Settings, **changes: str) -> dict[str, str]:
+    """The variables of a service with these settings.
+
+    Args:
+        settings: Bundles, detectors and database are taken from them.
+        changes: Further variables.
+    """
+    return {
+        **os.environ,
+        "FARSIGHT_BUNDLES": str(settings.bundles),
+        "FARSIGHT_BUNDLE": settings.bundle,
+        "FARSIGHT_DETECTORS": str(settings.detectors),
+        "FARSIGHT_DATABASE__URL": settings.database.url,
+        **changes,
+    }
+
+
+@contextmanager
+def serving(settings: Settings, folder: Path, **changes: str) -> Iterator[ServiceProcess]:
+    """Starts the service, waits until it is ready, and ends it if it still runs.
+
+    Args:
+        settings: See environment.
+        folder: Where its log goes, after those of services before.
+        changes: Further variables.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = folder / "log"
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app", "serve", "--port", str(port)],
+            stdout=file,
+            stderr=file,
+            env=environment(settings, **changes),
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait(url, process)
+        yield ServiceProcess(url, log, process)
+    finally:
+        process.terminate()
+        process.wait(timeout=PATIENCE_S)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError("the service did not start")
