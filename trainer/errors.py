@@ -50,3 +50,10 @@ class ParityError(FarsightError):
 
     code = "parity"
     title = "The export changes the networks"
+
+
+class NotReloadedError(FarsightError):
+    """The bundle is published, but the service does not serve it."""
+
+    code = "not_reloaded"
+    title = "The service goes on with its old weights"

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
@@ -15,12 +14,12 @@ from torch import nn
 from app.vision.alignment import Crop
 from app.vision.dsr import DSR
 from app.vision.edgeface import CROP_SIZE_PX, EdgeFace
+from app.vision.onnx_embedder import MAX_ONNX_DIFFERENCE
 from trainer.data import to_input
 from trainer.errors import ParityError
 
 Floats = NDArray[np.float32]
 
-MAX_DIFFERENCE = 1e-4
 _OPSET = 17
 
 
@@ -67,23 +66,6 @@ def embed_by_torch(edgeface: EdgeFace, dsr: DSR, crops: Sequence[Crop], below_px
     return np.stack(embeddings)
 
 
-def embed_by_onnx(edgeface: bytes, dsr: bytes, crops: Sequence[Crop], below_px: float) -> Floats:
-    """The same through onnxruntime, all crops of a route at once."""
-    sessions = [
-        onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        for content in (edgeface, dsr)
-    ]
-    pixels = to_input(np.stack([crop.pixels for crop in crops])).contiguous().numpy()
-    face_px = np.array([crop.face_px for crop in crops], dtype=np.float32)
-    small = face_px < below_px
-    if small.any():
-        inputs = {"crops": pixels[small], "face_px": face_px[small]}
-        pixels[small] = sessions[1].run(None, inputs)[0]
-    raw = sessions[0].run(None, {"crops": pixels})[0]
-    normalised: Floats = raw / np.linalg.norm(raw, axis=1, keepdims=True)
-    return normalised
-
-
 def refuse_difference(what: str, expected: Floats, found: Floats) -> float:
     """Compares embeddings of the same crops.
 
@@ -94,6 +76,6 @@ def refuse_difference(what: str, expected: Floats, found: Floats) -> float:
         ParityError: It is above 1e-4.
     """
     difference = float(np.abs(expected - found).max())
-    if not difference <= MAX_DIFFERENCE:
+    if not difference <= MAX_ONNX_DIFFERENCE:
         raise ParityError(f"{what} differs from torch by {difference:.2g}.")
     return difference

@@ -27,9 +27,12 @@ from app.vision.manifest import (
     SizeMetrics,
     Training,
 )
+from app.vision.onnx_embedder import embed_by_onnx
 from app.vision.probes import Size, shrink_crop
+from app.vision.self_test import known_answers
 from trainer.config import Engine
 from trainer.crops import clean_labels, load_crops
+from trainer.errors import NotReloadedError
 from trainer.gate import refuse_worse
 from trainer.held_out import (
     REPORTED_SIZES,
@@ -43,12 +46,12 @@ from trainer.metrics import embed
 from trainer.model_card import model_card
 from trainer.networks import blend, read_dsr, read_edgeface
 from trainer.onnx_export import (
-    embed_by_onnx,
     embed_by_torch,
     export_dsr,
     export_edgeface,
     refuse_difference,
 )
+from trainer.reload_request import KEY_VARIABLE, ReloadRequest
 from trainer.run_folder import Provenance, read_provenance
 
 _LICENCE = "BSD-3-Clause"
@@ -92,12 +95,23 @@ def publish(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out bad files.")
     ] = False,
+    reload_url: Annotated[
+        str | None,
+        typer.Option(
+            "--reload",
+            metavar="URL",
+            help=f"Have the service there serve it; the key comes from {KEY_VARIABLE}.",
+        ),
+    ] = None,
 ) -> None:
     """Publish a run as a bundle: measured on held-out people, thresholds chosen, exports checked.
 
     Refused, with the figures, if strangers became alike, if accuracy fell at any size, or if small
     faces are not recognised better than by the stock network on bicubic crops.
+
+    With --reload: exit code 1 if it is published but the service does not serve it.
     """
+    request = ReloadRequest(reload_url) if reload_url else None
     name = name or run.resolve().name.lower()
     if (store / name).exists() and not replace_old:
         raise BundleError(f"There is already a bundle named {name!r}; --replace takes its place.")
@@ -132,6 +146,17 @@ def publish(
     card = model_card(manifest, baseline_metrics, run, provenance, note)
     folder = write_bundle(store, manifest, {**files, _CARD_NAME: card.encode()}, replace_old)
     typer.echo(f"Published {folder}, space {manifest.space_id}.")
+    if request:
+        _reload(request, name)
+
+
+def _reload(request: ReloadRequest, name: str) -> None:
+    try:
+        request.send(name)
+    except NotReloadedError as error:
+        typer.echo(f"{error.title}. {error.detail}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"The service serves {name}.")
 
 
 def _manifest(name: str, edgeface: EdgeFace, dsr: DSR, provenance: Provenance) -> Manifest:
@@ -201,6 +226,7 @@ def _checked_files(
             load_bundle(write_bundle(Path(folder), manifest, files)), torch.device("cpu")
         )
         of_service = refuse_difference("The bundle", expected, served.embed(crops)[0])
+        manifest = msgspec.structs.replace(manifest, self_test=known_answers(served))
     exported = embed_by_onnx(onnx_files["edgeface.onnx"], onnx_files["dsr.onnx"], crops, below_px)
     of_onnx = refuse_difference("ONNX", expected, exported)
     typer.echo(

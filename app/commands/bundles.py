@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
+import torch
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -30,15 +31,18 @@ from app.services.job_diary import JobView, State
 from app.services.keys import COMMAND_LINE
 from app.settings import Settings
 from app.vision.bundle import (
+    Bundle,
     find_bundle,
     load_bundle,
     pack_weights,
     weight_file,
     write_bundle,
 )
+from app.vision.embedder import Embedder
 from app.vision.manifest import EdgeFaceEntry, Manifest, Networks
 from app.vision.model_files import CENTERFACE, YUNET, fetch
 from app.vision.published import read_published
+from app.vision.self_test import known_answers
 
 _CHECKPOINTS = (
     "https://gitlab.idiap.ch/bob/bob.paper.tbiom2023_edgeface/-/raw/master/checkpoints/{}.pt"
@@ -80,6 +84,8 @@ def import_checkpoint(
         licence="BSD-3-Clause",
         attribution="EdgeFace, Idiap Research Institute (George et al., T-BIOM 2024)",
     )
+    embedder = Embedder(Bundle(manifest, network, None), torch.device("cpu"))
+    manifest = msgspec.structs.replace(manifest, self_test=known_answers(embedder))
     folder = write_bundle(Settings.read().bundles, manifest, {entry.weights.name: weights})
     typer.echo(f"Bundle {name} ({network.variant}), space {manifest.space_id}, is in {folder}.")
 

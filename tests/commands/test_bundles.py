@@ -3,11 +3,15 @@
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from app.__main__ import cli
 from app.commands import bundles
 from app.errors import BundleError, ModelFileError
+from app.vision.bundle import load_bundle
+from app.vision.embedder import Embedder
+from app.vision.self_test import check_self_test
 
 
 @pytest.fixture
@@ -37,6 +41,9 @@ def test_checkpoint_becomes_a_bundle_when_imported(shared: Path, store: Path) ->
         "manifest.json",
     ]
     assert "as it was published" in _run("verify", "mine").stdout
+    embedder = Embedder(load_bundle(store / "mine"), torch.device("cpu"))
+    assert embedder.bundle.manifest.self_test is not None
+    check_self_test(embedder, store / "mine")
     listed = _run("list").stdout
     assert "mine" in listed
     assert "available" in listed

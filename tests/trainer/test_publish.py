@@ -1,4 +1,5 @@
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,12 @@ from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
+from app.vision.embedder import Embedder
 from app.vision.manifest import SizeMetrics
+from app.vision.onnx_embedder import embed_by_onnx
 from app.vision.probes import Size
+from app.vision.self_test import check_self_test
+from trainer.__main__ import main
 from trainer.config import FinetuneConfig
 from trainer.crops import load_crops
 from trainer.errors import ParityError, WorseError
@@ -23,7 +28,6 @@ from trainer.gate import refuse_worse
 from trainer.held_out import ROUTING_SIZES, Scores, choose_routing, choose_thresholds
 from trainer.networks import blend, read_dsr, read_edgeface, write_run_networks
 from trainer.onnx_export import (
-    embed_by_onnx,
     embed_by_torch,
     export_dsr,
     export_edgeface,
@@ -115,6 +119,9 @@ def test_bundle_is_published_whole(
     assert manifest.training is not None
     assert manifest.networks.dsr is not None
     assert manifest.networks.dsr.onnx is not None
+    assert manifest.self_test is not None
+    assert manifest.self_test.dsr is not None
+    check_self_test(Embedder(bundle, torch.device("cpu")), folder)
     card = (folder / "MODEL_CARD.md").read_text()
     for part in (
         manifest.space_id,
@@ -135,6 +142,35 @@ def test_onnx_files_stay_out_when_not_wanted(
     manifest = load_bundle(tmp_path / "ours").manifest
     assert manifest.networks.edgeface.onnx is None
     assert manifest.routing.dsr_below_px == 30
+
+
+def test_bundle_stays_published_when_the_service_does_not_reload(
+    run: Path,
+    collapsed: Path,
+    people: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [*publish(run, tmp_path, people, collapsed), "--no-onnx"]
+    # A port where nobody listens.
+    words += ["--reload", "http://127.0.0.1:9"]
+    monkeypatch.setenv("FARSIGHT_API_KEY", "fs_key")
+    monkeypatch.setattr(sys, "argv", ["trainer", *map(str, words)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    assert "127.0.0.1:9 does not answer" in capsys.readouterr().err
+    load_bundle(tmp_path / "ours")
+
+
+def test_nothing_is_published_when_there_is_no_key_to_reload_with(
+    refused: Refused, run: Path, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FARSIGHT_API_KEY", raising=False)
+    words = [*publish(run, tmp_path, people, run), "--reload", "http://127.0.0.1:9"]
+    assert "FARSIGHT_API_KEY" in refused(*words)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_collapsed_weights_are_refused_with_the_figures(
