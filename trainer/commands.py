@@ -122,7 +122,7 @@ def finetune(
     ] = 1000.0,
     search_weight: Annotated[
         float, typer.Option(min=0, help="Of finding a face among all sharp training faces.")
-    ] = 30.0,
+    ] = 10.0,
     pixel_weight: Annotated[float, typer.Option(min=0, help="Of the pixel difference.")] = 30.0,
     backbone_learning_rate: Annotated[float, typer.Option(min=0, help="Peak for EdgeFace.")] = 1e-4,
     dsr_learning_rate: Annotated[

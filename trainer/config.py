@@ -97,7 +97,7 @@ class FinetuneConfig:
     dsr_learning_rate: float = 3e-4
     contrastive_weight: float = 0.3
     distillation_weight: float = 1000.0
-    search_weight: float = 30.0
+    search_weight: float = 10.0
     pixel_weight: float = 30.0
     arcface_scale: float = 64.0
     arcface_margin: float = 0.5

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,14 +16,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.errors import EvaluationError
 from app.vision.bundle import load_bundle
-from app.vision.detection import find_faces
-from app.vision.detector import DetectorName, load_detector
+from app.vision.detector import DetectorName
 from app.vision.embedder import Embedder
 from app.vision.evaluation import Contestant, Progress, evaluate_pairs, evaluate_people
 from app.vision.photo_sets import read_pairs, read_people
-from app.vision.probes import Degrade, Viewer, detecting_viewer, parse_sizes, view_aligned
+from app.vision.probes import Degrade, make_viewer, parse_sizes
 from trainer.device import Device, choose_device
 from trainer.evaluation_report import COLUMNS, rows, write_report
 
@@ -76,7 +73,7 @@ def evaluate(
     with itself. Figures come with 95 % intervals from resampling people.
     """
     probe_sizes = parse_sizes(sizes)
-    view = _viewer(aligned, degrade, detector, detectors)
+    view = make_viewer(aligned, degrade, detector, detectors)
     contestants = _contestants(bundle, baseline, choose_device(device))
     if pairs is None:
         photos = read_people(root)
@@ -94,18 +91,6 @@ def evaluate(
     console = Console()
     console.print(table)
     console.print(f"report.json, report.md and plots are in {out}", soft_wrap=True)
-
-
-def _viewer(aligned: bool, degrade: Degrade, detector: DetectorName, detectors: Path) -> Viewer:
-    if not aligned:
-        find = partial(find_faces, load_detector(detector, detectors))
-        return detecting_viewer(find, degrade)
-    if degrade == "photo":
-        raise EvaluationError(
-            "--degrade photo shrinks whole photos; with --aligned there are only crops. "
-            "Take --degrade crop, or a folder of whole photos."
-        )
-    return view_aligned
 
 
 def _contestants(

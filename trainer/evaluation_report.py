@@ -8,12 +8,10 @@ import msgspec
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from app.vision.comparison import FALSE_ACCEPT_RATES, Interval
+from app.vision.comparison import FALSE_ACCEPT_RATES, FEW_PAIRS, Interval
 from app.vision.evaluation import Contestant, Evaluation, Result
 from app.vision.verification import roc_from_counts
 
-# A rate that rests on fewer accepted impostor pairs than this is marked in report.md.
-_FEW_PAIRS = 10
 _PLOTTED_FAR = "1e-3"
 _HISTOGRAM_BINS_AT_ONCE = 16
 _LINES = ("-", "--", ":", "-.")
@@ -56,7 +54,7 @@ def rows(evaluation: Evaluation) -> list[Row]:
 def _row(result: Result) -> Row:
     figures = result.figures
     tars = [
-        _percent(tar) + ("*" if FALSE_ACCEPT_RATES[far] * figures.n_impostor < _FEW_PAIRS else "")
+        _percent(tar) + ("*" if FALSE_ACCEPT_RATES[far] * figures.n_impostor < FEW_PAIRS else "")
         for far, tar in figures.tar_at_far.items()
     ]
     impostors = "-"
@@ -86,7 +84,7 @@ def _markdown(evaluation: Evaluation, command: str) -> str:
         f"    {command}",
         "",
         "Rates in per cent, impostors' similarities as mean ± standard deviation. `*`: the rate "
-        f"rests on fewer than {_FEW_PAIRS} impostor pairs.",
+        f"rests on fewer than {FEW_PAIRS} impostor pairs.",
         "",
         *_table(COLUMNS, rows(evaluation)),
         "",

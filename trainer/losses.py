@@ -91,13 +91,20 @@ class SearchLoss:
         labels: (n,) class or -1; other photos of the same person do not count as wrong answers.
         scale: Cosines are multiplied by it.
         margin: By how much the own embedding must be nearer.
+        alike: Two sharp embeddings as near as this may be one person whom nobody has named: faces
+            without names come several times too, and pushing them apart costs sharp faces most.
     """
 
     def __init__(
-        self, gallery: Tensor, labels: Tensor, scale: float = 64.0, margin: float = 0.1
+        self,
+        gallery: Tensor,
+        labels: Tensor,
+        scale: float = 64.0,
+        margin: float = 0.1,
+        alike: float = 0.4,
     ) -> None:
         self._gallery, self._labels = gallery, labels
-        self._scale, self._margin = scale, margin
+        self._scale, self._margin, self._alike = scale, margin, alike
 
     def __call__(self, embeddings: Tensor, members: Tensor) -> Tensor:
         """Mean over the batch.
@@ -108,10 +115,11 @@ class SearchLoss:
         """
         with torch.autocast(embeddings.device.type, enabled=False):
             cosines = F.linear(F.normalize(embeddings.float()), self._gallery)
+            alike = F.linear(self._gallery[members], self._gallery) > self._alike
         own = cosines.gather(1, members[:, None])
         labels = self._labels[members, None]
         same_person = (labels == self._labels) & (labels >= 0)
-        rivals = cosines.masked_fill(same_person, -1.0)
+        rivals = cosines.masked_fill(same_person | alike, -1.0)
         logits = self._scale * rivals.scatter(1, members[:, None], own - self._margin)
         return F.cross_entropy(logits, members)
 

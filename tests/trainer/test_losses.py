@@ -94,7 +94,7 @@ def test_search_loss_equals_an_independent_implementation() -> None:
     with torch.no_grad():
         independent.W.copy_(gallery.T)
     embeddings, members = torch.randn(5, 16), torch.tensor([0, 8, 3, 3, 1])
-    everybody_apart = SearchLoss(gallery, torch.full((9,), -1))
+    everybody_apart = SearchLoss(gallery, torch.full((9,), -1), alike=1.1)
     torch.testing.assert_close(
         everybody_apart(embeddings, members), independent(embeddings, members)
     )
@@ -109,3 +109,12 @@ def test_search_loss_does_not_mind_when_another_photo_of_the_person_is_nearer() 
     nameless = SearchLoss(gallery, torch.tensor([-1, -1, -1, -1]))(embedding, member)
     assert float(same) < 10 < float(other)
     torch.testing.assert_close(other, nameless)
+
+
+def test_search_loss_does_not_mind_when_somebody_nearer_looks_like_the_same_person() -> None:
+    twin = torch.tensor([0.5, 0.75**0.5])
+    gallery = torch.stack((torch.tensor([1.0, 0.0]), twin))
+    nobody = torch.tensor([-1, -1])
+    member = torch.tensor([0])
+    assert float(SearchLoss(gallery, nobody, alike=0.4)(twin[None], member)) < 1e-6
+    assert float(SearchLoss(gallery, nobody, alike=0.6)(twin[None], member)) > 10
