@@ -14,7 +14,7 @@ from app.api.deps import Graph
 from app.api.middleware import BodyLimit, RequestContext
 from app.db.migration import open_sessions
 from app.runtime.inference import Inference, set_library_threads
-from app.runtime.recognizer import Recognizer
+from app.runtime.recognizer import open_recognizer
 from app.runtime.serving import Current
 from app.services.activation import Activation
 from app.services.bundles import Bundles
@@ -28,9 +28,6 @@ from app.services.reload import Reload
 from app.services.transfer import GalleryImport
 from app.services.users import Users
 from app.settings import Settings, overridden
-from app.vision.detection import DEFAULT_POLICY
-from app.vision.detector import load_detector
-from app.vision.image import ImageLimits
 from app.vision.quality import REGISTRATION_LIMITS
 
 
@@ -86,12 +83,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     sessions = await opened.enter_async_context(open_sessions(settings.database))
     activation = Activation(settings)
     current = Current(await activation.start(sessions))
-    recognizer = Recognizer(
-        load_detector(settings.detector, settings.detectors, settings.threads.onnxruntime),
-        overridden(DEFAULT_POLICY, "detection", settings.detection),
-        ImageLimits(limits.max_photo_bytes, limits.max_photo_pixels),
-    )
-    inference = Inference(recognizer, limits.max_requests, limits.deadline_s)
+    inference = Inference(open_recognizer(settings), limits.max_requests, limits.deadline_s)
     opened.callback(inference.close)
     await inference.probe(current.serving)
     reembedding = Reembedding(sessions, current, inference)

@@ -17,16 +17,14 @@ from app.runtime.device import DeviceName, choose_device
 from app.runtime.gallery_file import read_gallery, write_gallery
 from app.runtime.local_gallery import LocalGallery
 from app.runtime.portable_gallery import crops_of, move_gallery
-from app.runtime.recognizer import RecognizedFace, Recognizer
+from app.runtime.recognizer import RecognizedFace, Recognizer, open_recognizer
 from app.runtime.serving import Serving
-from app.settings import Settings, overridden
+from app.settings import Settings
 from app.vision.alignment import Crop
 from app.vision.bundle import find_bundle, load_bundle
-from app.vision.detection import DEFAULT_POLICY
-from app.vision.detector import load_detector
 from app.vision.edgeface import CROP_SIZE_PX
 from app.vision.embedder import Embedder, Route
-from app.vision.image import Image, ImageLimits
+from app.vision.image import Image
 from app.vision.quality import Quality
 
 __all__ = [
@@ -274,17 +272,10 @@ def build_pipeline(config: PipelineConfig | None = None) -> Pipeline:
     folder = config.bundle or settings.bundle
     if isinstance(folder, str):
         folder = find_bundle(settings.bundles, folder)
-    recognizer = Recognizer(
-        load_detector(
-            settings.detector,
-            config.detectors or settings.detectors,
-            settings.threads.onnxruntime,
-        ),
-        overridden(DEFAULT_POLICY, "detection", settings.detection),
-        ImageLimits(settings.limits.max_photo_bytes, settings.limits.max_photo_pixels),
-    )
+    if config.detectors is not None:
+        settings = settings.model_copy(update={"detectors": config.detectors})
     pipeline = Pipeline(
-        recognizer,
+        open_recognizer(settings),
         Embedder(load_bundle(folder), device),
         false_accept_rate=config.false_accept_rate or settings.identification.false_accept_rate,
         default_threshold=settings.identification.threshold,

@@ -233,7 +233,7 @@ def elsewhere(pipeline: Pipeline, people: dict[str, list[bytes]]) -> PortableGal
     """Two people in another space, with their crops."""
     users = []
     for name in ("07252", "07263"):
-        photos = []
+        photos: list[PortablePhoto] = []
         for content in people[name][:3]:
             (face,) = pipeline.run(content)["faces"]
             wrong = np.roll(face["embedding"], 1)

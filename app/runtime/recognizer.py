@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from app.errors import LandmarksError
 from app.observability import Stopwatch
+from app.settings import Settings, overridden
 from app.vision.alignment import ARCFACE_TEMPLATE, Crop, align
-from app.vision.detection import DetectionPolicy, find_faces
-from app.vision.detector import Detector, Face
+from app.vision.detection import DEFAULT_POLICY, DetectionPolicy, find_faces
+from app.vision.detector import Detector, Face, load_detector
 from app.vision.edgeface import CROP_SIZE_PX
 from app.vision.embedder import Embedder, Route
 from app.vision.image import Image, ImageLimits, decode_image
@@ -99,6 +100,20 @@ class Recognizer:
             for (face, crop), embedding, route in zip(largest, embeddings, routes, strict=True)
         ]
         return Recognition(recognized, len(aligned), stopwatch.timings_ms)
+
+
+def open_recognizer(settings: Settings) -> Recognizer:
+    """The recognizer that the settings describe.
+
+    Raises:
+        ModelFileError: The detector's file is missing.
+        SettingsError: `detection` names a value that there is not.
+    """
+    return Recognizer(
+        load_detector(settings.detector, settings.detectors, settings.threads.onnxruntime),
+        overridden(DEFAULT_POLICY, "detection", settings.detection),
+        ImageLimits(settings.limits.max_photo_bytes, settings.limits.max_photo_pixels),
+    )
 
 
 def _align_all(image: Image, faces: list[Face]) -> list[tuple[Face, Crop]]:
