@@ -13,6 +13,7 @@ from app.vision.pair_counts import (
     person_groups,
     resampling_weights,
 )
+from app.vision.person_figures import BestMatches
 from app.vision.verification import (
     NOT_COMPARABLE,
     Floats,
@@ -28,6 +29,9 @@ from app.vision.verification import (
 # The rates at which TAR and the identification rate are told, by the names they have in reports.
 FALSE_ACCEPT_RATES = {"1e-2": 1e-2, "1e-3": 1e-3, "1e-4": 1e-4}
 FALSE_POSITIVE_IDENTIFICATION_RATES = {"1e-1": 1e-1, "1e-2": 1e-2}
+
+# A rate that rests on fewer accepted impostor pairs than this is marked in reports.
+FEW_PAIRS = 10
 
 # Similarities held at once: 4 million take about 150 MB with what is made from them.
 _PAIRS_PER_BLOCK = 4_000_000
@@ -98,10 +102,11 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The figures, and the similarities for plots."""
+    """The figures, the similarities for plots, and what searches found (not for listed pairs)."""
 
     figures: Figures
     histogram: Histogram
+    matches: BestMatches | None = None
 
 
 def compare_people(gallery: Side, probes: Side, people: NDArray[np.integer]) -> Comparison:
@@ -124,6 +129,7 @@ def compare_people(gallery: Side, probes: Side, people: NDArray[np.integer]) -> 
     references = gallery.embeddings[enrolled].T
     best_genuine = np.full(len(people), NOT_COMPARABLE)
     best_impostor = np.full(len(people), NOT_COMPARABLE)
+    rival = np.zeros(len(people), dtype=np.int64)
     has_mate = np.zeros(len(people), dtype=np.bool_)
     step = max(1, _PAIRS_PER_BLOCK // max(1, len(enrolled)))
     for start in range(0, len(people), step):
@@ -137,7 +143,10 @@ def compare_people(gallery: Side, probes: Side, people: NDArray[np.integer]) -> 
         counts.add_genuine(similarities[genuine], row_groups[genuine])
         counts.add_impostor(similarities[impostor], row_groups[impostor], column_groups[impostor])
         best_genuine[rows] = similarities.max(axis=1, initial=NOT_COMPARABLE, where=genuine)
-        best_impostor[rows] = similarities.max(axis=1, initial=NOT_COMPARABLE, where=impostor)
+        of_others = np.where(impostor, similarities, NOT_COMPARABLE)
+        nearest = of_others.argmax(axis=1)
+        best_impostor[rows] = of_others[np.arange(len(rows)), nearest]
+        rival[rows] = people[enrolled[nearest]]
         has_mate[rows] = genuine.any(axis=1)
     figures = _figures(counts, list(counts.resampled()))
     searches = Searches(best_genuine[has_mate], best_impostor[has_mate])
@@ -152,7 +161,8 @@ def compare_people(gallery: Side, probes: Side, people: NDArray[np.integer]) -> 
         },
         ci95=replace(figures.ci95, rank1=_interval(_weighted_means(found, weights))),
     )
-    return Comparison(figures, counts.histogram())
+    matches = BestMatches(best_genuine, best_impostor, rival)
+    return Comparison(figures, counts.histogram(), matches)
 
 
 def compare_pairs(

@@ -23,6 +23,7 @@ from app.vision.edgeface import EMBEDDING_SIZE
 from app.vision.embedder import Route
 from app.vision.image import decode_image
 from app.vision.pair_counts import Histogram
+from app.vision.person_figures import BestMatches
 from app.vision.photo_sets import Pair, Photo
 from app.vision.probes import Size, Viewer, size_name
 
@@ -67,6 +68,7 @@ class Result:
         n_undetected: Photos without a face at this size; as probes they count as misses.
         figures: The rates.
         histogram: The similarities.
+        matches: What searches found, photo by photo; None for listed pairs.
     """
 
     size: str
@@ -75,6 +77,7 @@ class Result:
     n_undetected: int
     figures: Figures
     histogram: Histogram
+    matches: BestMatches | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,7 @@ def _evaluate(
                 n_undetected=int((~probes.side.found).sum()),
                 figures=comparison.figures,
                 histogram=comparison.histogram,
+                matches=comparison.matches,
             )
             results.append(result)
     without_face = [

@@ -7,6 +7,7 @@ and aligned as in the service, so that a lost face or landmarks that are off cou
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -14,7 +15,8 @@ import numpy as np
 
 from app.errors import EvaluationError, LandmarksError
 from app.vision.alignment import Crop, align
-from app.vision.detector import Face
+from app.vision.detection import find_faces
+from app.vision.detector import DetectorName, Face, load_detector
 from app.vision.edgeface import CROP_SIZE_PX
 from app.vision.image import Image
 
@@ -69,6 +71,29 @@ def view_aligned(image: Image, sizes: Sequence[Size]) -> list[Crop | None]:
         )
     crop = Crop(image, float(CROP_SIZE_PX))
     return [shrink_crop(crop, size) for size in sizes]
+
+
+def make_viewer(aligned: bool, degrade: Degrade, detector: DetectorName, detectors: Path) -> Viewer:
+    """The viewer that the options of an `evaluate` command ask for.
+
+    Args:
+        aligned: The files are aligned crops already.
+        degrade: Which way probes are shrunk.
+        detector: What finds the faces, unless the files are aligned.
+        detectors: The folder of the detectors' files.
+
+    Raises:
+        EvaluationError: Whole photos are to be shrunk, but there are only crops.
+        ModelFileError: The detector's file is missing or damaged.
+    """
+    if not aligned:
+        return detecting_viewer(partial(find_faces, load_detector(detector, detectors)), degrade)
+    if degrade == "photo":
+        raise EvaluationError(
+            "--degrade photo shrinks whole photos; with --aligned there are only crops. "
+            "Take --degrade crop, or a folder of whole photos."
+        )
+    return view_aligned
 
 
 def detecting_viewer(find: FaceFinder, degrade: Degrade) -> Viewer:

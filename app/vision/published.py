@@ -6,13 +6,19 @@ which are de-quantised here. Nothing is unpickled but tensors (`weights_only=Tru
 
 import pickle
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from app.errors import BundleError
+from app.vision.bundle import Bundle, pack_weights, weight_file
 from app.vision.edgeface import VARIANTS, EdgeFace
+from app.vision.manifest import EdgeFaceEntry, Manifest, Networks
+
+WEIGHTS_NAME = "edgeface.safetensors"
+"""What a bundle's file with the network's weights is called."""
 
 _PACKED = "._packed_params._packed_params"
 # What a quantised layer stores besides: scale and zero point of its (unused) static output.
@@ -41,6 +47,28 @@ def read_published(path: Path) -> EdgeFace:
             network.load_state_dict(tensors, strict=True)
             return network.eval().requires_grad_(requires_grad=False)
     raise BundleError(f"{path.name} fits none of {', '.join(VARIANTS)}.")
+
+
+def published_bundle(path: Path, name: str | None = None) -> Bundle:
+    """A published checkpoint as a bundle in memory: no DSR, no thresholds.
+
+    Args:
+        path: See `read_published`.
+        name: The bundle's; the variant's if not given.
+
+    Raises:
+        BundleError: See `read_published`.
+    """
+    network = read_published(path)
+    weights = weight_file(WEIGHTS_NAME, pack_weights(network))
+    manifest = Manifest(
+        name=name or network.variant,
+        created_at=datetime.now(UTC),
+        networks=Networks(edgeface=EdgeFaceEntry(variant=network.variant, weights=weights)),
+        licence="BSD-3-Clause",
+        attribution="EdgeFace, Idiap Research Institute (George et al., T-BIOM 2024)",
+    )
+    return Bundle(manifest, network, None)
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
