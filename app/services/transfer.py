@@ -87,32 +87,7 @@ async def read_everybody(sessions: Sessions, *, with_crops: bool) -> PortableGal
             )
         rows = await transfers.everybody(session, active.space_id)
         stored = await transfers.embedded_photos(session, active.space_id, with_crops=with_crops)
-    photos: dict[int, list[PortablePhoto]] = {user.id: [] for user, _ in rows}
-    for photo in stored:
-        photos[photo.user].append(
-            PortablePhoto(
-                embedding=photo.embedding,
-                crop_png=photo.crop_png,
-                face_px=photo.face_px,
-                quality=msgspec.convert(photo.quality, Quality),
-                sha256=photo.sha256,
-            )
-        )
-    return PortableGallery(
-        active.space_id,
-        active.name,
-        tuple(
-            PortableUser(
-                user_id=user.user_id,
-                template=template.vector,
-                photo_count=template.photo_count,
-                display_name=user.display_name,
-                metadata=user.details,
-                photos=tuple(photos[user.id]),
-            )
-            for user, template in rows
-        ),
-    )
+    return await asyncio.to_thread(_assemble, active, rows, stored)
 
 
 class GalleryImport:
@@ -158,17 +133,17 @@ class GalleryImport:
         async def store(session: WriteSession) -> ImportAnswer:
             if (await _active(session)).space_id != gallery.space_id:
                 raise NotReadyError("The weights have just changed. Try again.")
-            taken = await transfers.taken(session, [user.user_id for user in gallery.users])
+            taken = await transfers.ids(session, [user.user_id for user in gallery.users])
             refuse_taken(list(taken), on_conflict)
             new = [
                 user
                 for user in gallery.users
                 if user.user_id not in taken or on_conflict == OnConflict.REPLACE
             ]
-            replaced = [taken[user.user_id] for user in new if user.user_id in taken]
-            for user in replaced:
-                await users.erase(session, user)
-                await events.record(session, actor, "user.replaced", user.user_id, {})
+            replaced = [user.user_id for user in new if user.user_id in taken]
+            await transfers.erase(session, [taken[user_id] for user_id in replaced])
+            for user_id in replaced:
+                await events.record(session, actor, "user.replaced", user_id, {})
             await self._add(session, gallery.space_id, new)
             answer = ImportAnswer(
                 added=len(new) - len(replaced),
@@ -190,48 +165,66 @@ class GalleryImport:
 
     async def _add(self, session: WriteSession, space_id: str, new: Sequence[PortableUser]) -> None:
         """Rows of users who are not there; galleries follow after the commit."""
-        rows = [
-            User(user_id=user.user_id, display_name=user.display_name, details=user.metadata)
-            for user in new
-        ]
-        await transfers.add_all(session, rows)
-        photos: list[Photo] = []
-        embeddings: list[Embedding] = []
-        templates: list[Template] = []
-        revision = await pointer.count_gallery_change(session)
+        await transfers.add_all(
+            session,
+            User,
+            (
+                {
+                    "user_id": user.user_id,
+                    "display_name": user.display_name,
+                    "details": user.metadata,
+                }
+                for user in new
+            ),
+        )
+        rows = await transfers.ids(session, [user.user_id for user in new])
+        photos = [(uuid4(), rows[user.user_id], photo) for user in new for photo in user.photos]
         now = utc_now()
-        for row, user in zip(rows, new, strict=True):
-            for photo in user.photos:
-                stored = Photo(
-                    id=uuid4(),
-                    user=row.id,
-                    crop_png=photo.crop_png if self._retain_crops else None,
-                    face_px=photo.face_px,
-                    quality=asdict(photo.quality),
-                    sha256=photo.sha256,
-                    created_at=now + timedelta(microseconds=len(photos)),  # keeps the order
-                )
-                photos.append(stored)
-                embeddings.append(
-                    Embedding(photo=stored.id, space_id=space_id, vector=photo.embedding)
-                )
-            templates.append(
-                Template(
-                    user=row.id,
-                    space_id=space_id,
-                    vector=mean_embedding([photo.embedding for photo in user.photos]),
-                    photo_count=user.photo_count,
-                    revision=revision,
-                )
-            )
-        await transfers.add_all(session, photos)
-        await transfers.add_all(session, embeddings)
-        await transfers.add_all(session, templates)
+        await transfers.add_all(
+            session,
+            Photo,
+            (
+                {
+                    "id": photo_id,
+                    "user": row,
+                    "crop_png": photo.crop_png if self._retain_crops else None,
+                    "face_px": photo.face_px,
+                    "quality": asdict(photo.quality),
+                    "sha256": photo.sha256,
+                    "created_at": now + timedelta(microseconds=index),  # keeps the order
+                }
+                for index, (photo_id, row, photo) in enumerate(photos)
+            ),
+        )
+        await transfers.add_all(
+            session,
+            Embedding,
+            (
+                {"photo": photo_id, "space_id": space_id, "vector": photo.embedding}
+                for photo_id, _, photo in photos
+            ),
+        )
+        templates = {
+            user.user_id: mean_embedding([photo.embedding for photo in user.photos]) for user in new
+        }
+        revision = await pointer.count_gallery_change(session)
+        await transfers.add_all(
+            session,
+            Template,
+            (
+                {
+                    "user": rows[user.user_id],
+                    "space_id": space_id,
+                    "vector": templates[user.user_id],
+                    "photo_count": user.photo_count,
+                    "revision": revision,
+                }
+                for user in new
+            ),
+        )
+        nobody = dict.fromkeys(templates)
         changes = {
-            space: {
-                user.user_id: template.vector if space == space_id else None
-                for user, template in zip(new, templates, strict=True)
-            }
+            space: templates if space == space_id else nobody
             for space, _ in self._current.galleries()
         }
         session.after_commit.append(partial(self._current.follow, changes, revision))
@@ -251,3 +244,36 @@ def _require_photos(gallery: PortableGallery) -> None:
                 f"Of user {user.user_id!r} the gallery file has a template only, no photos. Such a "
                 "file serves the Python API; for a service, register the user from photos."
             )
+
+
+def _assemble(
+    active: BundleRow,
+    rows: Sequence[tuple[User, Template]],
+    stored: Sequence[transfers.StoredPhoto],
+) -> PortableGallery:
+    photos: dict[int, list[PortablePhoto]] = {user.id: [] for user, _ in rows}
+    for photo in stored:
+        photos[photo.user].append(
+            PortablePhoto(
+                embedding=photo.embedding,
+                crop_png=photo.crop_png,
+                face_px=photo.face_px,
+                quality=msgspec.convert(photo.quality, Quality),
+                sha256=photo.sha256,
+            )
+        )
+    return PortableGallery(
+        active.space_id,
+        active.name,
+        tuple(
+            PortableUser(
+                user_id=user.user_id,
+                template=template.vector,
+                photo_count=template.photo_count,
+                display_name=user.display_name,
+                metadata=user.details,
+                photos=tuple(photos[user.id]),
+            )
+            for user, template in rows
+        ),
+    )

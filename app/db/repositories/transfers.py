@@ -1,21 +1,22 @@
 """Rows of everybody at once, for gallery files."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import null, select
+from sqlalchemy import delete, insert, null, select
 
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, JsonObject, Photo, Table, Template, User
 
-T = TypeVar("T", bound=Table)
+T = TypeVar("T")
 
 # SQLite takes 32,766 values in one statement.
 _VALUES_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,17 +62,31 @@ async def embedded_photos(
     return [StoredPhoto(*row) for row in found]
 
 
-async def taken(session: ReadSession, user_ids: Collection[str]) -> dict[str, User]:
-    """Those of some users who are there, by `user_id`."""
-    found: dict[str, User] = {}
-    left = iter(user_ids)
-    while some := list(islice(left, _VALUES_AT_ONCE)):
-        rows = await session.scalars(select(User).where(User.user_id.in_(some)))
-        found |= {user.user_id: user for user in rows}
+async def ids(session: ReadSession, user_ids: Iterable[str]) -> dict[str, int]:
+    """Row ids of those of some users who are there, by `user_id`."""
+    found: dict[str, int] = {}
+    for some in _parts(user_ids, _VALUES_AT_ONCE):
+        rows = await session.execute(select(User.user_id, User.id).where(User.user_id.in_(some)))
+        found.update((user_id, row) for user_id, row in rows)
     return found
 
 
-async def add_all(session: WriteSession, rows: Sequence[T]) -> None:
-    """Adds many new rows of one table."""
-    session.add_all(rows)
-    await session.flush()
+async def erase(session: WriteSession, users: Iterable[int]) -> None:
+    """Deletes users by row id; all that is known of them goes with the rows."""
+    for some in _parts(users, _VALUES_AT_ONCE):
+        await session.execute(delete(User).where(User.id.in_(some)))
+        session.erases = True
+
+
+async def add_all(
+    session: WriteSession, table: type[Table], rows: Iterable[Mapping[str, object]]
+) -> None:
+    """Adds many rows of one table, given by column; other tasks run in between."""
+    for some in _parts(rows, _ROWS_AT_ONCE):
+        await session.execute(insert(table), some)
+
+
+def _parts(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    left = iter(values)
+    while some := list(islice(left, size)):
+        yield some
