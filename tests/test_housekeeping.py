@@ -121,12 +121,19 @@ def test_every_command_in_the_documents_exists() -> None:
 def test_every_address_in_the_readme_exists() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     named = {
-        (path.replace("/ada", "/{user_id}"), "delete" if "DELETE" in rest else "post")
+        (path.replace("/ada", "/{user_id}").replace("/$JOB", "/{job_id}"), _method(path, rest))
         for path, rest in re.findall(r"\$URL(/\S+)(.*)", readme)
     }
     assert len(named) >= 5
     paths = create_app(Settings()).openapi()["paths"]
     assert [(path, method) for path, method in named if method not in paths[f"/v1{path}"]] == []
+
+
+def _method(path: str, options: str) -> str:
+    if "DELETE" in options:
+        return "delete"
+    has_body = any(option in options for option in ("-F ", "--json", "-X POST"))
+    return "post" if has_body else "get"
 
 
 def test_every_link_between_documents_leads_somewhere() -> None:

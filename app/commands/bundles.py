@@ -42,7 +42,7 @@ from app.vision.embedder import Embedder
 from app.vision.manifest import EdgeFaceEntry, Manifest, Networks
 from app.vision.model_files import CENTERFACE, YUNET, fetch
 from app.vision.published import read_published
-from app.vision.self_test import known_answers
+from app.vision.self_test import check_self_test, known_answers
 
 _CHECKPOINTS = (
     "https://gitlab.idiap.ch/bob/bob.paper.tbiom2023_edgeface/-/raw/master/checkpoints/{}.pt"
@@ -122,8 +122,10 @@ def list_bundles(as_json: AsJson = False) -> None:
 
 @cli.command()
 def verify(name: Annotated[str, typer.Argument(help="The bundle's name.")]) -> None:
-    """Check every file of a bundle and load its networks."""
-    bundle = load_bundle(find_bundle(Settings.read().bundles, name))
+    """Check every file of a bundle, load its networks, and ask them for what is known."""
+    folder = find_bundle(Settings.read().bundles, name)
+    bundle = load_bundle(folder)
+    check_self_test(Embedder(bundle, torch.device("cpu")), folder)
     typer.echo(f"Bundle {name} is as it was published; space {bundle.space_id}.")
 
 

@@ -13,7 +13,7 @@ from app.services.reembedding import PATIENCE_S, decode_crops
 from app.vision.enrolled import EnrolledPhotos
 from app.vision.gate import GateReport, judge_enrolled
 
-# 40,000 pairs of users: a false-accept rate of 1e-4 shows as four of them. At five photos each a
+# 19,900 pairs of users: a false-accept rate of 1e-4 shows as two of them. At five photos each a
 # CPU needs four seconds.
 _MAX_USERS = 200
 _MAX_PHOTOS_PER_USER = 5
