@@ -1,0 +1,92 @@
+"""People enrolled once; every test takes a copy of their database and a service of its own."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.services.keys import Scope
+from app.settings import DatabaseSettings, Settings
+from tests.api.conftest import create_key
+from tests.reload.caller import Caller, Rows
+from tests.rotated import Pixels, crops_of, enrol
+from tests.service_process import ServiceProcess, serving
+
+Serve = Callable[..., AbstractContextManager[tuple[ServiceProcess, Caller]]]
+
+_PHOTOS = 6
+_NEWCOMERS = 3
+_PROBES = 10
+
+
+@pytest.fixture(scope="session")
+def faces(shared: Path) -> dict[str, list[Pixels]]:
+    """Crops of 33 people: photos to enrol, and one more for a probe."""
+    return crops_of(shared / "faces" / "val", people=30 + _NEWCOMERS, photos=_PHOTOS + 1)
+
+
+@pytest.fixture(scope="session")
+def probes(faces: dict[str, list[Pixels]]) -> dict[str, Pixels]:
+    """A crop of each of ten enrolled people that they were not enrolled with."""
+    return {user_id: photos[-1] for user_id, photos in list(faces.items())[:_PROBES]}
+
+
+@pytest.fixture(scope="session")
+def newcomers(faces: dict[str, list[Pixels]]) -> dict[str, list[Pixels]]:
+    """People who are not enrolled yet."""
+    return dict(list(faces.items())[-_NEWCOMERS:])
+
+
+@pytest.fixture(scope="session")
+def enrolled(
+    make_settings: Callable[[Path], Settings],
+    store: Path,
+    faces: dict[str, list[Pixels]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Settings, str]:
+    """Settings of a service that knows 30 people in the space of farsight-xxs, and a key."""
+    settings = make_settings(tmp_path_factory.mktemp("enrolled"))
+    settings = settings.model_copy(update={"bundles": store, "bundle": "farsight-xxs"})
+    known = list(faces.items())[:-_NEWCOMERS]
+    enrol(settings, {user_id: photos[:_PHOTOS] for user_id, photos in known})
+    return settings, create_key(settings, *Scope)
+
+
+def copied(settings: Settings, folder: Path) -> Settings:
+    """Settings of a service with a copy of another's database as it is now."""
+    with (
+        closing(sqlite3.connect(Rows(settings).path)) as source,
+        closing(sqlite3.connect(folder / "farsight.db")) as copy,
+    ):
+        source.backup(copy)
+    url = f"sqlite+aiosqlite:///{folder}/farsight.db"
+    return settings.model_copy(update={"database": DatabaseSettings(url=url)})
+
+
+@pytest.fixture
+def world(enrolled: tuple[Settings, str], tmp_path: Path) -> Settings:
+    """30 people are enrolled, in a database for one test."""
+    return copied(enrolled[0], tmp_path)
+
+
+@pytest.fixture
+def rows(world: Settings) -> Rows:
+    """The rows of that database."""
+    return Rows(world)
+
+
+@pytest.fixture(scope="session")
+def serve(enrolled: tuple[Settings, str]) -> Serve:
+    """Starts a service: `with serve(world) as (process, caller)`."""
+
+    @contextmanager
+    def started(settings: Settings, **changes: str) -> Iterator[tuple[ServiceProcess, Caller]]:
+        folder = Rows(settings).path.parent
+        with serving(settings, folder, **changes) as process:
+            caller = Caller(process.url, enrolled[1])
+            with caller.http:
+                yield process, caller
+
+    return started

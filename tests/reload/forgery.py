@@ -1,0 +1,181 @@
+"""Bundles that nobody should serve, made from one that is good."""
+
+import shutil
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import msgspec
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from app.vision.bundle import load_bundle, pack_weights, weight_file, write_bundle
+from app.vision.edgeface import EdgeFace
+from app.vision.manifest import MANIFEST_NAME, read_manifest
+
+_EDGEFACE = "edgeface.safetensors"
+_DSR = "dsr.safetensors"
+
+Tensors = dict[str, Tensor]
+
+
+def publish(good: Path, name: str, edgeface: bytes, variant: str | None = None) -> Path:
+    """A bundle with other weights, whose manifest fits them and tells the good one's figures."""
+    manifest = read_manifest(good)
+    networks = manifest.networks
+    entry = msgspec.structs.replace(
+        networks.edgeface,
+        variant=variant or networks.edgeface.variant,
+        weights=weight_file(_EDGEFACE, edgeface),
+    )
+    forged = msgspec.structs.replace(
+        manifest,
+        name=name,
+        networks=msgspec.structs.replace(networks, edgeface=entry),
+        self_test=None,
+    )
+    return write_bundle(
+        good.parent, forged, {_EDGEFACE: edgeface, _DSR: (good / _DSR).read_bytes()}
+    )
+
+
+def publish_changed(good: Path, name: str, change: Callable[[EdgeFace], None]) -> Path:
+    """A bundle whose network was changed."""
+    network = load_bundle(good).edgeface
+    with torch.no_grad():
+        change(network)
+    return publish(good, name, pack_weights(network))
+
+
+def publish_tensors(good: Path, name: str, change: Callable[[Tensors], None]) -> Path:
+    """A bundle whose tensors were changed."""
+    tensors = safetensors.torch.load_file(good / _EDGEFACE)
+    change(tensors)
+    return publish(good, name, safetensors.torch.save(tensors))
+
+
+def copy_of(good: Path, name: str) -> Path:
+    """A copy of a bundle under another name."""
+    folder = good.parent / name
+    shutil.copytree(good, folder)
+    manifest = folder / MANIFEST_NAME
+    manifest.write_text(manifest.read_text().replace(f'"{good.name}"', f'"{name}"'))
+    return folder
+
+
+# What follows makes one bundle each, named `name`, beside the good one.
+
+
+def flipped_bit(good: Path, name: str) -> None:
+    file = copy_of(good, name) / _EDGEFACE
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def missing_file(good: Path, name: str) -> None:
+    (copy_of(good, name) / _DSR).unlink()
+
+
+def short_file(good: Path, name: str) -> None:
+    file = copy_of(good, name) / _DSR
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def no_manifest(good: Path, name: str) -> None:
+    (copy_of(good, name) / MANIFEST_NAME).write_text("{")
+
+
+def path_out_of_the_store(good: Path, name: str) -> None:
+    manifest = copy_of(good, name) / MANIFEST_NAME
+    manifest.write_text(manifest.read_text().replace(_DSR, "../../etc/passwd"))
+
+
+def linked_file(good: Path, name: str) -> None:
+    file = copy_of(good, name) / _DSR
+    elsewhere = good.parent.parent / f"{name}.safetensors"
+    file.rename(elsewhere)
+    file.symlink_to(elsewhere)
+
+
+def linked_folder(good: Path, name: str) -> None:
+    folder = copy_of(good, name)
+    elsewhere = good.parent.parent / name
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere, target_is_directory=True)
+
+
+def extra_tensor(good: Path, name: str) -> None:
+    publish_tensors(good, name, lambda tensors: tensors.update(extra=torch.zeros(1)))
+
+
+def missing_tensor(good: Path, name: str) -> None:
+    publish_tensors(good, name, lambda tensors: tensors.popitem())
+
+
+def wrong_shape(good: Path, name: str) -> None:
+    def change(tensors: Tensors) -> None:
+        first = next(iter(tensors))
+        tensors[first] = tensors[first][:-1].clone()
+
+    publish_tensors(good, name, change)
+
+
+def other_embedding_size(good: Path, name: str) -> None:
+    def change(tensors: Tensors) -> None:
+        last = [key for key, tensor in tensors.items() if len(tensor) == 512 and "head" in key]
+        assert last
+        tensors.update({key: tensors[key][:256].clone() for key in last})
+
+    publish_tensors(good, name, change)
+
+
+def nan_weight(good: Path, name: str) -> None:
+    def change(tensors: Tensors) -> None:
+        next(iter(tensors.values())).view(-1)[0] = torch.nan
+
+    publish_tensors(good, name, change)
+
+
+def pickle(good: Path, name: str) -> None:
+    content = BytesIO()
+    torch.save(safetensors.torch.load_file(good / _EDGEFACE), content)
+    publish(good, name, content.getvalue())
+
+
+def constant(good: Path, name: str) -> None:
+    """Every crop gets the same embedding."""
+
+    def change(network: EdgeFace) -> None:
+        network.model.head.fc.weight.zero_()
+        network.model.head.fc.bias.fill_(1.0)
+
+    publish_changed(good, name, change)
+
+
+def collapsed(good: Path, name: str) -> None:
+    """Every crop gets nearly the same embedding, but not quite."""
+
+    def change(network: EdgeFace) -> None:
+        network.model.head.fc.bias.add_(1.0)
+
+    publish_changed(good, name, change)
+
+
+def noisy(good: Path, name: str) -> None:
+    """A crop's embedding says little about whose it is."""
+
+    def change(network: EdgeFace) -> None:
+        generator = torch.Generator().manual_seed(0)
+        for weight in network.parameters():
+            if weight.ndim > 1:
+                noise = torch.randn(weight.shape, generator=generator)
+                weight.add_(noise, alpha=0.3 * float(weight.std()))
+
+    publish_changed(good, name, change)
+
+
+def large(good: Path, name: str) -> None:
+    """The largest variant, with weights that nobody has trained: 73 MB."""
+    publish(good, name, pack_weights(EdgeFace("edgeface_base")), "edgeface_base")

@@ -1,0 +1,97 @@
+"""`kill -9` at each step of a reload: what serves, what becomes of the job, and of the gallery."""
+
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+from tests.reload.caller import Caller, Json, Rows, assert_same
+from tests.reload.conftest import Serve, copied
+from tests.rotated import Pixels
+
+Probes = dict[str, Pixels]
+
+
+def _let_time_pass(rows: Rows) -> None:
+    """Eleven seconds since anybody was heard of who works on the job: nobody does any more."""
+    rows.change(
+        "UPDATE jobs SET updated_at = strftime('%Y-%m-%d %H:%M:%f', updated_at, '-11 seconds')"
+        " WHERE state = 'running'"
+    )
+
+
+def _assert_as_rebuilt(
+    serve: Serve, caller: Caller, world: Settings, probes: Probes, folder: Path
+) -> None:
+    """A service that builds its gallery from the same rows answers the same."""
+    folder.mkdir()
+    with serve(copied(world, folder)) as (_, fresh):
+        assert fresh.version() == caller.version()
+        assert_same(caller.answers(probes), fresh.answers(probes), tolerance=1e-6)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [("verify", "load"), ("warm_up", "self_test"), ("gate", "re_embed"), ("switch",)],
+    ids="-".join,
+)
+def test_old_bundle_serves_and_the_reload_goes_on_when_the_process_is_killed(
+    world: Settings,
+    rows: Rows,
+    serve: Serve,
+    probes: Probes,
+    tmp_path: Path,
+    steps: tuple[str, ...],
+) -> None:
+    with serve(world) as (process, caller):
+        before = caller.answers(probes)
+        job_id = caller.reload("turned")
+        rows.wait_for_step(steps[0])
+        process.kill()
+    for step in steps[1:]:
+        _let_time_pass(rows)
+        with serve(world) as (process, _):
+            rows.wait_for_step(step)
+            process.kill()
+    with serve(world) as (_, caller):
+        rows.assert_whole(caller)
+        if rows.one("SELECT state FROM jobs") == "running":
+            assert caller.version()[0] == "farsight-xxs"
+        assert_same(caller.answers(probes), before)
+        _let_time_pass(rows)
+        job = caller.finished(job_id)
+        assert job["state"] == "succeeded", job
+        assert caller.version()[0] == "turned"
+        rows.assert_whole(caller)
+        assert_same(caller.answers(probes), before)
+        _assert_as_rebuilt(serve, caller, world, probes, tmp_path / "rebuilt")
+
+
+def test_job_is_failed_when_three_processes_have_died_over_it(
+    world: Settings, rows: Rows, serve: Serve, probes: Probes
+) -> None:
+    with serve(world) as (process, caller):
+        job_id = caller.reload("turned")
+        rows.wait_for_step("re_embed")
+        process.kill()
+    for _ in range(2):
+        _let_time_pass(rows)
+        with serve(world) as (process, _):
+            rows.wait_for_step("re_embed")
+            process.kill()
+    with serve(world) as (_, caller):
+        # This time without haste: it is taken for abandoned ten seconds after the last sign.
+        job = caller.finished(job_id)
+        _assert_died(job)
+        assert caller.version()[0] == "farsight-xxs"
+        rows.assert_whole(caller)
+        assert all(user_id in {name, None} for name, (user_id, _) in caller.answers(probes).items())
+        # Nothing of it is in the way of the next one.
+        assert caller.finished(caller.reload("turned"))["state"] == "succeeded"
+
+
+def _assert_died(job: Json) -> None:
+    assert job["state"] == "failed"
+    assert job["attempts"] == 3
+    assert job["error"]["code"] == "process_died"
+    assert "re_embed" in job["error"]["detail"]
