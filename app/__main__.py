@@ -8,13 +8,15 @@ import sys
 import typer
 from rich.console import Console
 
-from app.commands import bundles, gallery, keys, openapi, serve
+from app.commands import bundles, gallery, identify, keys, openapi, register, serve
 from app.errors import FarsightError
 
 cli = typer.Typer(
     name="farsight", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
 )
 cli.command()(serve.serve)
+cli.command()(register.register)
+cli.command()(identify.identify)
 cli.command()(openapi.openapi)
 cli.add_typer(keys.cli, name="keys")
 cli.add_typer(bundles.cli, name="bundles")

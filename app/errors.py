@@ -73,6 +73,20 @@ class EvaluationError(FarsightError):
     title = "The evaluation cannot be done"
 
 
+class RemoteServiceError(FarsightError):
+    """A service elsewhere cannot be reached, or answers what no other error here says."""
+
+    code = "remote_service"
+    title = "The service did not do it"
+
+
+class CameraError(FarsightError):
+    """No camera, no video file that can be read, or no display to look at either."""
+
+    code = "camera_unavailable"
+    title = "The camera cannot be used"
+
+
 class SettingsError(FarsightError):
     """A setting that cannot be served with; the service does not start."""
 

@@ -50,7 +50,7 @@ def read_people(root: Path) -> list[Photo]:
         Photo(path, folder.name)
         for folder in sorted(root.iterdir())
         if folder.is_dir()
-        for path in _photos_in(folder)
+        for path in photos_in(folder)
     ]
     people = {photo.person for photo in photos}
     if len(people) < 2:  # noqa: PLR2004 - an impostor pair takes two people
@@ -109,7 +109,8 @@ def read_pairs(file: Path, root: Path) -> list[Pair]:
     return pairs
 
 
-def _photos_in(folder: Path) -> list[Path]:
+def photos_in(folder: Path) -> list[Path]:
+    """The images right in a folder, by name; hidden ones are passed over."""
     return sorted(
         path
         for path in folder.iterdir()
@@ -177,5 +178,5 @@ class _PhotoFinder:
             # The list may come from elsewhere: a name must not lead out of the root.
             if name in {"", ".", ".."} or Path(name).name != name or not folder.is_dir():
                 raise EvaluationError(f"there is no folder for {name!r}.")
-            self._listed[name] = _photos_in(folder)
+            self._listed[name] = photos_in(folder)
         return self._listed[name]

@@ -1,0 +1,124 @@
+"""A folder of folders, each the photos of one person, registered one after the other.
+
+Each person is one transaction. In the order of their names, so that a run that was killed and
+begun again ends with what one run gives: whoever is registered already is passed over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app.commands.target import Target, Wishes, read_photo
+from app.errors import (
+    DuplicatePersonError,
+    FarsightError,
+    InvalidRequestError,
+    TooFewPhotosError,
+    TooManyPhotosError,
+    UnreadableImageError,
+    UserExistsError,
+)
+from app.vision.photo_sets import photos_in
+from clients import PhotoReport
+
+# These concern one person. Any other error ends the run: the next person would meet it too.
+_REFUSALS = (
+    DuplicatePersonError,
+    InvalidRequestError,
+    TooFewPhotosError,
+    TooManyPhotosError,
+    UnreadableImageError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedPerson:
+    """Somebody who is not registered, and why."""
+
+    user_id: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedPhoto:
+    """A photo that was not used, and why."""
+
+    user_id: str
+    filename: str | None
+    reason: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a folder; people are told by their user_id."""
+
+    registered: list[str] = field(default_factory=list)
+    already_registered: list[str] = field(default_factory=list)
+    refused: list[RefusedPerson] = field(default_factory=list)
+    rejected_photos: list[RejectedPhoto] = field(default_factory=list)
+
+
+def people_in(folder: Path) -> list[Path]:
+    """The folders in a folder, by name."""
+    return sorted(path for path in folder.iterdir() if path.is_dir())
+
+
+async def register_people(target: Target, people: Sequence[Path], wishes: Wishes) -> Report:
+    """Registers everybody; progress goes to stderr.
+
+    Args:
+        target: Where.
+        people: A folder of photos each, named by the user_id.
+        wishes: For each of them.
+
+    Raises:
+        FarsightError: Something that does not concern one person alone. Who was registered
+            before stays so.
+    """
+    report = Report()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("people", total=len(people))
+        for person in people:
+            await _register(target, person, wishes, report)
+            progress.advance(task)
+    return report
+
+
+async def _register(target: Target, folder: Path, wishes: Wishes, report: Report) -> None:
+    user_id = folder.name
+    try:
+        photos = [read_photo(path) for path in photos_in(folder)]
+        registration = await target.register(user_id, photos, wishes)
+    except UserExistsError:
+        report.already_registered.append(user_id)
+        return
+    except _REFUSALS as error:
+        report.refused.append(RefusedPerson(user_id, error.code, error.detail))
+        _note_rejected(user_id, _photo_reports(error), report)
+        return
+    report.registered.append(user_id)
+    _note_rejected(user_id, registration.photos, report)
+
+
+def _photo_reports(error: FarsightError) -> list[PhotoReport]:
+    return msgspec.convert(error.facts.get("photos", []), list[PhotoReport])
+
+
+def _note_rejected(user_id: str, photos: list[PhotoReport], report: Report) -> None:
+    report.rejected_photos.extend(
+        RejectedPhoto(user_id, photo.filename, photo.reason, photo.detail)
+        for photo in photos
+        if photo.reason is not None
+    )

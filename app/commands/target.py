@@ -1,0 +1,195 @@
+"""Where `register` and `identify` do their work: the local database, or a service elsewhere.
+
+Both answer with the clients' types: what a command prints does not depend on where it came from.
+"""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
+
+import msgspec
+import typer
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from app.api.deps import Graph
+from app.api.problems import STATUSES
+from app.api.schemas import IdentificationSchema, RegistrationSchema, UserId
+from app.errors import (
+    FarsightError,
+    InvalidRequestError,
+    RemoteServiceError,
+    UnauthenticatedError,
+    UnreadableImageError,
+)
+from app.main import open_graph
+from app.services import identification
+from app.services.keys import COMMAND_LINE
+from app.services.photo_review import Upload
+from app.services.registration import NewUser
+from app.settings import Settings
+from clients import ApiError, AsyncClient, Identification, NamedPhoto, Registration
+
+T = TypeVar("T")
+Device = Literal["auto", "cpu", "cuda"]
+
+KEY_VARIABLE = "FARSIGHT_API_KEY"
+"""Where the key for `--url` is: on the command line, other users of the machine would see it."""
+
+_USER_ID = TypeAdapter[str](UserId)
+_ERRORS = {error.code: error for error in STATUSES}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a caller asks of a registration.
+
+    Attributes:
+        allow_duplicate: Register even if the face belongs to another user already.
+        detect: False where the photos are face crops already.
+    """
+
+    allow_duplicate: bool = False
+    detect: bool = True
+
+
+class Target(Protocol):
+    """Registers and identifies; errors are FarsightErrors wherever they come from."""
+
+    async def register(
+        self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes
+    ) -> Registration:
+        """See Registration.register."""
+
+    async def identify(self, photo: bytes, *, detect: bool) -> Identification:
+        """See Identifier.identify."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the options say about where to work.
+
+    Attributes:
+        url: A service; None for the local database.
+        device: Instead of the settings'.
+    """
+
+    url: str | None
+    device: Device | None
+
+    def __post_init__(self) -> None:
+        """Refuses options that exclude each other."""
+        if self.url is not None and self.device is not None:
+            raise typer.BadParameter("--device has no effect on the service behind --url.")
+
+
+@asynccontextmanager
+async def open_target(place: Place, settings: Settings) -> AsyncIterator[Target]:
+    """Opens what `place` names and closes it in the end.
+
+    Raises:
+        UnauthenticatedError: A service, but no key in the environment.
+        DeviceError: The device is not there.
+        FarsightError: Whatever forbids a start of the service.
+    """
+    if place.url is not None:
+        key = os.environ.get(KEY_VARIABLE)
+        if not key:
+            raise UnauthenticatedError(f"Put the key for {place.url} into {KEY_VARIABLE}.")
+        async with AsyncClient(place.url, key) as client:
+            yield RemoteTarget(client)
+        return
+    if place.device is not None:
+        settings = settings.model_copy(update={"device": place.device})
+    async with open_graph(settings) as graph:
+        yield LocalTarget(graph)
+
+
+def read_photo(path: Path) -> NamedPhoto:
+    """A file as it is sent.
+
+    Raises:
+        UnreadableImageError: It cannot be read.
+    """
+    try:
+        return path.name, path.read_bytes()
+    except OSError as error:
+        raise UnreadableImageError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+class LocalTarget:
+    """The database of the settings, without HTTP."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    async def register(
+        self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes
+    ) -> Registration:
+        """See Target."""
+        try:
+            _USER_ID.validate_python(user_id)
+        except ValidationError as error:
+            raise InvalidRequestError(
+                f"{user_id!r} cannot be a user_id, which is 1 to 64 letters, digits, '.', '_', "
+                "'@' or '-', a letter or digit first."
+            ) from error
+        answer = await self._graph.registration.register(
+            self._graph.current.serving,
+            COMMAND_LINE,
+            NewUser(user_id, None, {}, wishes.allow_duplicate),
+            [Upload(name, content) for name, content in photos],
+            detect=wishes.detect,
+        )
+        return _as_sent(RegistrationSchema.model_validate(answer), Registration)
+
+    async def identify(self, photo: bytes, *, detect: bool) -> Identification:
+        """See Target."""
+        serving = self._graph.current.serving
+        found = await self._graph.identifier.identify(
+            serving, [photo], identification.Wishes(detect=detect)
+        )
+        return _as_sent(IdentificationSchema.of(found, serving), Identification)
+
+
+class RemoteTarget:
+    """A service."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def register(
+        self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes
+    ) -> Registration:
+        """See Target."""
+        try:
+            return await self._client.register(
+                user_id,
+                photos,
+                allow_duplicate=wishes.allow_duplicate,
+                detect=wishes.detect,
+            )
+        except ApiError as error:
+            raise _as_raised(error) from error
+
+    async def identify(self, photo: bytes, *, detect: bool) -> Identification:
+        """See Target."""
+        try:
+            return await self._client.identify([photo], detect=detect)
+        except ApiError as error:
+            raise _as_raised(error) from error
+
+
+def _as_sent(answer: BaseModel, kind: type[T]) -> T:
+    """An answer of the services as a client would read it."""
+    return msgspec.convert(answer.model_dump(mode="json"), kind)
+
+
+def _as_raised(error: ApiError) -> FarsightError:
+    """A problem document as the error that the service made it of."""
+    kind = _ERRORS.get(error.code)
+    if kind is not None:
+        return kind(error.detail, **error.facts)
+    return RemoteServiceError(f"{error.title}. {error.detail}")

@@ -1,0 +1,74 @@
+"""How fast `register --from-dir --aligned` is, against a bare loop over the same photos.
+
+Run as `python docs/measure/register_from_dir.py ../shared/faces/train_small`.
+
+The bare loop reads each photo and makes its embedding, nothing else. Both go over the same people,
+fifty at a time and in turns, so that what slows down the machine slows down both.
+"""
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from material import show
+
+from app.commands.people_folder import people_in, register_people
+from app.commands.target import LocalTarget, Wishes
+from app.main import open_graph
+from app.runtime.recognizer import Recognizer
+from app.settings import DatabaseSettings, RegistrationSettings, Settings
+from app.vision.detection import DEFAULT_POLICY
+from app.vision.detector import load_detector
+from app.vision.image import ImageLimits
+from app.vision.photo_sets import photos_in
+
+_AT_A_TIME = 50
+_WISHES = Wishes(detect=False)
+
+
+async def measure(people: list[Path], folder: Path) -> None:
+    """Prints seconds, photos per second and the ratio."""
+    settings = Settings(
+        database=DatabaseSettings(url=f"sqlite+aiosqlite:///{folder}/farsight.db"),
+        registration=RegistrationSettings(min_photos=2),
+    )
+    bare_s = registering_s = 0.0
+    photos = registered = 0
+    async with open_graph(settings) as graph:
+        target = LocalTarget(graph)
+        recognizer = Recognizer(
+            load_detector(settings.detector, settings.detectors, 1), DEFAULT_POLICY, ImageLimits()
+        )
+        for start in range(0, len(people), _AT_A_TIME):
+            some = people[start : start + _AT_A_TIME]
+            began = time.perf_counter()
+            for path in [path for person in some for path in photos_in(person)]:
+                recognizer.recognize(
+                    path.read_bytes(), graph.current.serving.embedder, max_faces=2, detect=False
+                )
+                photos += 1
+            turned = time.perf_counter()
+            report = await register_people(target, some, _WISHES)
+            registering_s += time.perf_counter() - turned
+            bare_s += turned - began
+            registered += len(report.registered)
+    show(f"{len(people)} people, {photos} photos; {registered} people registered")
+    show(f"bare loop {bare_s:.1f} s, {photos / bare_s:.0f} photos/s")
+    show(f"register --from-dir {registering_s:.1f} s, {photos / registering_s:.0f} photos/s")
+    show(f"throughput {bare_s / registering_s:.2f} of the bare loop's")
+
+
+def main(
+    root: Annotated[Path, typer.Argument(help="A folder of folders of aligned crops.")],
+    people: Annotated[int, typer.Option(help="The first so many by name.")] = 500,
+) -> None:
+    """Measures."""
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(measure(people_in(root)[:people], Path(folder)))
+
+
+if __name__ == "__main__":
+    typer.run(main)

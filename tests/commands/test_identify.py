@@ -1,0 +1,102 @@
+"""`identify` as a process: photos, folders, drawings, and what cannot be read."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from app.vision.image import decode_image
+
+if TYPE_CHECKING:
+    from tests.commands.conftest import RunApp
+
+ANNA, BERT = "07263", "07359"
+
+
+@pytest.fixture
+def folder(shared: Path, tmp_path: Path) -> Path:
+    """One photo each of two people, one without a face, one that is none, and a text."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in (ANNA, BERT):
+        first = sorted((shared / "photos" / name).glob("*.jpg"))[0]
+        (folder / f"{name}.jpg").write_bytes(first.read_bytes())
+    (folder / "broken.jpg").write_bytes(b"no photo")
+    (folder / "notes.txt").write_text("not looked at")
+    return folder
+
+
+def test_every_photo_of_a_folder_is_told_of_and_drawn(
+    run_app: "RunApp", folder: Path, shared: Path, tmp_path: Path
+) -> None:
+    nobody = run_app("identify", folder / f"{ANNA}.jpg")
+    assert nobody.returncode == 0
+    assert "unknown" in nobody.stdout
+    assert "nobody is registered" in nobody.stdout
+
+    photos = sorted((shared / "photos" / ANNA).glob("*.jpg"))[1:4]
+    assert run_app("register", "--user-id", "anna", "--photos", *photos).returncode == 0
+    out = tmp_path / "out"
+    done = run_app("identify", "--dir", folder, "--draw", out)
+    assert done.returncode == 1  # one photo could not be read
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2
+    assert f"{ANNA}.jpg: anna (face of" in lines[0]
+    assert f"{BERT}.jpg: unknown (face of" in lines[1]
+    assert "broken.jpg: The photo cannot be read." in done.stderr
+    assert sorted(path.name for path in out.iterdir()) == [f"{ANNA}.jpg", f"{BERT}.jpg"]
+    before = decode_image((folder / f"{ANNA}.jpg").read_bytes())
+    after = decode_image((out / f"{ANNA}.jpg").read_bytes())
+    assert after.shape == before.shape
+    changed = np.abs(after.astype(int) - before).max(axis=2) > 60
+    assert 0.005 < changed.mean() < 0.2
+
+    told = run_app("identify", "--dir", folder, "--json")
+    objects = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [Path(each["photo"]).name for each in objects] == [
+        f"{ANNA}.jpg",
+        f"{BERT}.jpg",
+        "broken.jpg",
+    ]
+    assert [face["user_id"] for each in objects[:2] for face in each["faces"]] == ["anna", None]
+    assert objects[2]["code"] == "unreadable_image"
+
+
+def test_crop_is_taken_whole_when_it_is_aligned(run_app: "RunApp", shared: Path) -> None:
+    crop = sorted((shared / "faces" / "val").glob("*/*.jpg"))[0]
+    done = run_app("identify", crop, "--aligned", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["faces"][0]["face_px"] == 112
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        ([], 2, "Give photos, --dir or --webcam"),
+        (["--dir", "{folder}", "{photo}"], 2, "Give photos, --dir or --webcam"),
+        (["--dir", "{folder}/missing"], 2, "does not exist"),
+        (["--dir", "{folder}", "--draw", "{folder}"], 2, "write over the photos"),
+        (["--webcam", "--dir", "{folder}"], 2, "at most"),
+        (["{photo}", "--device", "cpu", "--url", "http://x"], 2, "--device"),
+        (["--webcam"], 1, "There is no display"),
+        (["--webcam", "{folder}/broken.jpg"], 1, "is not a video"),
+        (["{photo}", "--url", "http://127.0.0.1:9"], 1, "did not answer"),
+    ],
+)
+def test_process_ends_with_a_sentence_when_it_cannot_identify(
+    run_app: "RunApp", folder: Path, arguments: list[str], code: int, sentence: str
+) -> None:
+    given = [part.format(folder=folder, photo=folder / f"{ANNA}.jpg") for part in arguments]
+    done = run_app("identify", *given, FARSIGHT_API_KEY="fs_no_key")
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_names_every_option(run_app: "RunApp") -> None:
+    told = run_app("identify", "--help").stdout
+    for option in ["--dir", "--webcam", "--draw", "--aligned", "--url", "--device", "--json"]:
+        assert option in told
+    assert "Exit codes" in told

@@ -1,0 +1,156 @@
+"""`register` as a process: photos, video, service; every refusal and every wrong usage."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from demo.service import Address
+    from tests.commands.conftest import MakeVideo, RunApp
+
+ANNA, BERT = "07263", "07359"
+People = dict[str, list[bytes]]
+
+
+@pytest.fixture
+def anna(shared: Path) -> list[Path]:
+    return sorted((shared / "photos" / ANNA).glob("*.jpg"))
+
+
+@pytest.fixture
+def bert(shared: Path) -> list[Path]:
+    return sorted((shared / "photos" / BERT).glob("*.jpg"))
+
+
+def test_person_is_known_when_registered_from_photos(
+    run_app: "RunApp", anna: Sequence[Path]
+) -> None:
+    done = run_app("register", "--user-id", "john_doe", "--photos", *anna[:3])
+    assert done.returncode == 0, done.stderr
+    assert "john_doe is registered with 3 photos." in done.stdout
+    known = run_app("identify", anna[5], "--json")
+    assert json.loads(known.stdout)["faces"][0]["user_id"] == "john_doe"
+
+    again = run_app("register", "--user-id", "john_doe", "--photos", *anna[:3])
+    assert again.returncode == 1
+    assert "There is already a user 'john_doe'." in again.stderr
+    twin = run_app("register", "--user-id", "jane", *anna[3:6], "--json")
+    assert twin.returncode == 1
+    assert json.loads(twin.stdout)["code"] == "duplicate_person"
+    allowed = run_app("register", "--user-id", "jane", *anna[3:6], "--allow-duplicate", "--json")
+    assert allowed.returncode == 0
+    assert json.loads(allowed.stdout)["user"]["user_id"] == "jane"
+
+
+def test_every_photo_is_told_of_when_too_few_are_usable(
+    run_app: "RunApp", anna: Sequence[Path], bert: Sequence[Path], tmp_path: Path
+) -> None:
+    text = tmp_path / "text.jpg"
+    text.write_text("no photo")
+    photos = [anna[0], anna[0], text]
+    done = run_app("register", "--user-id", "anna", "--photos", *photos)
+    assert done.returncode == 1
+    assert "1 of 3 photos are usable; 3 are needed." in done.stderr
+    assert "duplicate_photo" in done.stdout
+    assert "unreadable_image" in done.stdout
+    assert "Traceback" not in done.stderr
+    told = run_app("register", "--user-id", "anna", "--photos", *photos, "--json")
+    assert [photo["reason"] for photo in json.loads(told.stdout)["photos"]] == [
+        None,
+        "duplicate_photo",
+        "unreadable_image",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--user-id", "anna"], "Give --photos"),
+        (["--photos", "{photo}"], "--user-id is missing"),
+        (["--user-id", "anna", "--photos", "missing.jpg"], "does not exist"),
+        (["--user-id", "anna", "--from-dir", "."], "--from-dir excludes"),
+        (["--user-id", "anna", "--webcam", "--photos", "{photo}"], "at most"),
+        (["--user-id", "anna", "{photo}", "--url", "http://x", "--device", "cpu"], "--device"),
+        (["--user-id", "anna", "{photo}", "--num-captures", "0"], "num-captures"),
+    ],
+)
+def test_usage_is_wrong(
+    run_app: "RunApp", anna: Sequence[Path], arguments: list[str], sentence: str
+) -> None:
+    done = run_app("register", *[part.format(photo=anna[0]) for part in arguments])
+    assert done.returncode == 2
+    assert sentence in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--user-id", "Anna Ä", "{photo}"], "cannot be a user_id"),
+        (["--user-id", "anna", "{photo}", "--device", "cuda"], "finds no GPU"),
+        (["--user-id", "anna", "--webcam"], "There is no display"),
+        (["--user-id", "anna", "--webcam", "{text}"], "is not a video"),
+        (["--user-id", "anna", "{photo}", "--url", "http://127.0.0.1:9"], "did not answer"),
+    ],
+)
+def test_process_ends_with_a_sentence_when_it_cannot_register(
+    run_app: "RunApp", anna: Sequence[Path], tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    text = tmp_path / "text.avi"
+    text.write_text("no video")
+    given = [part.format(photo=anna[0], text=text) for part in arguments]
+    done = run_app("register", *given, CUDA_VISIBLE_DEVICES="", FARSIGHT_API_KEY="fs_no_key")
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_person_is_known_when_registered_from_a_video(
+    run_app: "RunApp", make_video: "MakeVideo", people: People
+) -> None:
+    black = make_video()
+    done = run_app("register", "--user-id", "anna", "--webcam", black)
+    assert done.returncode == 1
+    video = make_video(*people[ANNA][:4])
+    done = run_app(
+        "register", "--user-id", "anna", "--webcam", video, "--num-captures", "5", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no window" in done.stderr
+    names = [photo["filename"] for photo in json.loads(done.stdout)["photos"]]
+    assert names == [f"capture-{number}.png" for number in range(1, 6)]
+    seen = run_app("identify", "--webcam", video, "--json")
+    assert seen.returncode == 0
+    frames = [json.loads(line) for line in seen.stdout.splitlines()]
+    assert len(frames) == 8
+    assert {face["user_id"] for frame in frames for face in frame["faces"]} == {"anna"}
+
+
+def test_service_registers_when_its_address_is_given(
+    run_app: "RunApp", address: "Address", anna: Sequence[Path], bert: Sequence[Path]
+) -> None:
+    there = ["--url", address.url]
+    done = run_app("register", "--user-id", "anna", *anna[:3], *there, FARSIGHT_API_KEY=address.key)
+    assert done.returncode == 0, done.stderr
+    few = run_app("register", "--user-id", "bert", bert[0], *there, FARSIGHT_API_KEY=address.key)
+    assert few.returncode == 1
+    assert "1 of 1 photos are usable" in few.stderr
+    assert bert[0].name in few.stdout
+    known = run_app("identify", anna[5], "--json", *there, FARSIGHT_API_KEY=address.key)
+    assert json.loads(known.stdout)["faces"][0]["user_id"] == "anna"
+    keyless = run_app("register", "--user-id", "bert", *bert[:3], *there)
+    assert keyless.returncode == 1
+    assert "into FARSIGHT_API_KEY" in keyless.stderr
+    stranger = run_app("register", "--user-id", "bert", *bert[:3], *there, FARSIGHT_API_KEY="fs_1")
+    assert stranger.returncode == 1
+    assert "The API key is unknown or revoked" in stranger.stderr
+
+
+def test_help_names_every_option(run_app: "RunApp") -> None:
+    told = run_app("register", "--help").stdout
+    options = ["--photos", "--user-id", "--webcam", "--num-captures", "--from-dir", "--aligned"]
+    for option in [*options, "--allow-duplicate", "--url", "--device", "--json"]:
+        assert option in told
+    assert "Exit codes" in told

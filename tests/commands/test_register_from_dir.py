@@ -1,0 +1,111 @@
+"""`register --from-dir`: a folder of folders, killed and begun again."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.commands.conftest import RunApp
+
+PEOPLE = 60
+Row = tuple[object, ...]
+
+
+@pytest.fixture
+def people_folder(shared: Path, tmp_path: Path) -> Path:
+    """People with aligned crops; one of them under a second name, one without photos."""
+    folder = tmp_path / "people"
+    folder.mkdir()
+    some = sorted((shared / "faces" / "train_small").iterdir())[:PEOPLE]
+    for person in some:
+        (folder / person.name).symlink_to(person)
+    (folder / "zz-twin").symlink_to(some[0])
+    (folder / "empty").mkdir()
+    (folder / "no user id").symlink_to(some[1])
+    return folder
+
+
+def _rows(database: Path) -> list[Row]:
+    """Everybody's template and photos, without what differs from run to run."""
+    with sqlite3.connect(database) as connection:
+        found = connection.execute(
+            "SELECT users.user_id, photos.sha256, photos.face_px FROM users "
+            "JOIN photos ON photos.user = users.id ORDER BY users.user_id, photos.sha256"
+        ).fetchall()
+        templates = connection.execute(
+            "SELECT users.user_id, templates.* FROM users "
+            "JOIN templates ON templates.user = users.id ORDER BY users.user_id"
+        ).fetchall()
+    vectors = [(row[0], *[part for part in row if isinstance(part, bytes)]) for row in templates]
+    assert all(len(row) == 2 for row in vectors)
+    return [*found, *vectors]
+
+
+def _users(database: Path) -> int:
+    try:
+        with sqlite3.connect(database) as connection:
+            count: int = connection.execute("SELECT count(*) FROM users").fetchone()[0]
+    except sqlite3.OperationalError:  # not made yet
+        return 0
+    return count
+
+
+def test_same_people_are_registered_when_the_process_was_killed_in_between(
+    run_app: "RunApp",
+    environment: dict[str, str],
+    people_folder: Path,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    arguments = ["register", "--from-dir", str(people_folder), "--aligned", "--json"]
+    changes = {"FARSIGHT_REGISTRATION__MIN_PHOTOS": "2"}
+    once = tmp_path / "once.db"
+    whole = run_app(*arguments, **changes, FARSIGHT_DATABASE__URL=f"sqlite+aiosqlite:///{once}")
+    assert whole.returncode == 1  # not everybody can be registered
+    report = json.loads(whole.stdout)
+    assert len(report["registered"]) + len(report["refused"]) == PEOPLE + 3
+    assert len(report["registered"]) > PEOPLE * 0.8
+    codes = {person["user_id"]: person["code"] for person in report["refused"]}
+    assert codes["zz-twin"] == "duplicate_person"
+    assert codes["empty"] == "too_few_photos"
+    assert codes["no user id"] == "invalid_request"
+
+    database = Path(settings.database.url.partition("///")[2])
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "app", *arguments],
+        env={**environment, **changes},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while _users(database) < 10 and killed.poll() is None:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    before = _users(database)
+    assert 10 <= before < len(report["registered"])
+
+    rest = json.loads(run_app(*arguments, **changes).stdout)
+    assert len(rest["already_registered"]) == before
+    assert rest["already_registered"] + rest["registered"] == report["registered"]
+    assert {person["user_id"] for person in rest["refused"]} == set(codes)
+    assert _rows(database) == _rows(once)
+
+
+def test_report_is_a_table_when_it_is_for_people(run_app: "RunApp", people_folder: Path) -> None:
+    done = run_app("register", "--from-dir", people_folder, "--aligned")
+    assert done.returncode == 1
+    assert "too_few_photos" in done.stdout
+    assert "people are registered now, 0 were already" in done.stdout
+
+
+def test_usage_is_wrong_when_there_is_no_such_folder(run_app: "RunApp", tmp_path: Path) -> None:
+    assert run_app("register", "--from-dir", tmp_path / "missing").returncode == 2
