@@ -38,7 +38,7 @@ from docs.measure.reload_material import (
 from tests.load import Heard, Reloaded, ask, judge, running_load
 from tests.rotated import enrol
 
-_LOOK_EVERY_S = 0.1
+_LOOK_EVERY_S = 0.25
 _SETTLE_S = 3.0
 _BATCHES = (4, 8, 16, 32, 64)
 _BARE_CROPS = 512

@@ -156,8 +156,13 @@ async def embeddings_of_complete_users(
 
 async def put_templates(session: WriteSession, templates: Sequence[Template]) -> None:
     """Adds templates of one space, or takes them in place of the former ones."""
-    for template in templates:
-        await session.merge(template)
+    # Not by `merge`, which asks for each row by itself: a tenth of the time of a re-embedding.
+    users = [template.user for template in templates]
+    space_ids = {template.space_id for template in templates}
+    await session.execute(
+        delete(Template).where(Template.user.in_(users), Template.space_id.in_(space_ids))
+    )
+    session.add_all(templates)
     await session.flush()
 
 
