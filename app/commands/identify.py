@@ -15,9 +15,11 @@ from PIL import Image as PillowImage
 from app.commands.annotate import draw_identified
 from app.commands.camera import Frame, open_camera
 from app.commands.capture import as_png, open_preview
-from app.commands.target import Device, Place, Target, open_target, read_photo
+from app.commands.place import Place, open_target
+from app.commands.target import Target, read_photo
 from app.commands.window import Key
 from app.errors import FarsightError, ImageTooLargeError, UnreadableImageError
+from app.runtime.device import DeviceName
 from app.settings import Settings
 from app.vision.image import Image, decode_image
 from app.vision.photo_sets import photos_in
@@ -62,8 +64,14 @@ def identify(
             "of the settings."
         ),
     ] = None,
+    gallery_path: Annotated[
+        Path | None,
+        typer.Option(
+            help="A gallery file, instead of the local database.", exists=True, dir_okay=False
+        ),
+    ] = None,
     device: Annotated[
-        Device | None, typer.Option(help="Instead of FARSIGHT_DEVICE; local work only.")
+        DeviceName | None, typer.Option(help="Instead of FARSIGHT_DEVICE; local work only.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per photo, each on a line.")
@@ -85,7 +93,7 @@ def identify(
 
     async def work() -> None:
         settings = Settings.read()
-        async with open_target(Place(url, device), settings) as target:
+        async with open_target(Place(url, gallery_path, device), settings) as target:
             if webcam:
                 await _identify_frames(target, video, teller)
             else:

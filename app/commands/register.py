@@ -13,8 +13,10 @@ from rich.table import Table
 
 from app.commands.capture import take_captures
 from app.commands.people_folder import Report, people_in, register_people
-from app.commands.target import Device, Place, Wishes, open_target, read_photo
+from app.commands.place import Place, open_target
+from app.commands.target import Wishes, read_photo
 from app.errors import FarsightError, TooFewPhotosError
+from app.runtime.device import DeviceName
 from app.settings import Settings
 from clients import PhotoReport, Registration
 
@@ -70,8 +72,15 @@ def register(
             "database of the settings."
         ),
     ] = None,
+    gallery_path: Annotated[
+        Path | None,
+        typer.Option(
+            help="A gallery file, instead of the local database; made where it is missing.",
+            dir_okay=False,
+        ),
+    ] = None,
     device: Annotated[
-        Device | None, typer.Option(help="Instead of FARSIGHT_DEVICE; local work only.")
+        DeviceName | None, typer.Option(help="Instead of FARSIGHT_DEVICE; local work only.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -82,7 +91,7 @@ def register(
     given = [*(photos or []), *(files or [])]
     _check_usage(given, photos, user_id, from_dir, webcam=webcam, aligned=aligned)
     wishes = Wishes(allow_duplicate=allow_duplicate, detect=not aligned)
-    place = Place(url, device)
+    place = Place(url, gallery_path, device)
     settings = Settings.read()
     if from_dir is not None:
         report = asyncio.run(_register_folder(place, settings, from_dir, wishes))

@@ -1,17 +1,14 @@
-"""Where `register` and `identify` do their work: the local database, or a service elsewhere.
+"""What `register` and `identify` work on: the local database, or a service elsewhere.
 
 Both answer with the clients' types: what a command prints does not depend on where it came from.
 """
 
-import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
-import typer
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app.api.deps import Graph
@@ -21,22 +18,15 @@ from app.errors import (
     FarsightError,
     InvalidRequestError,
     RemoteServiceError,
-    UnauthenticatedError,
     UnreadableImageError,
 )
-from app.main import open_graph
 from app.services import identification
 from app.services.keys import COMMAND_LINE
 from app.services.photo_review import Upload
 from app.services.registration import NewUser
-from app.settings import Settings
 from clients import ApiError, AsyncClient, Identification, NamedPhoto, Registration
 
 T = TypeVar("T")
-Device = Literal["auto", "cpu", "cuda"]
-
-KEY_VARIABLE = "FARSIGHT_API_KEY"
-"""Where the key for `--url` is: on the command line, other users of the machine would see it."""
 
 _USER_ID = TypeAdapter[str](UserId)
 _ERRORS = {error.code: error for error in STATUSES}
@@ -65,46 +55,6 @@ class Target(Protocol):
 
     async def identify(self, photo: bytes, *, detect: bool) -> Identification:
         """See Identifier.identify."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What the options say about where to work.
-
-    Attributes:
-        url: A service; None for the local database.
-        device: Instead of the settings'.
-    """
-
-    url: str | None
-    device: Device | None
-
-    def __post_init__(self) -> None:
-        """Refuses options that exclude each other."""
-        if self.url is not None and self.device is not None:
-            raise typer.BadParameter("--device has no effect on the service behind --url.")
-
-
-@asynccontextmanager
-async def open_target(place: Place, settings: Settings) -> AsyncIterator[Target]:
-    """Opens what `place` names and closes it in the end.
-
-    Raises:
-        UnauthenticatedError: A service, but no key in the environment.
-        DeviceError: The device is not there.
-        FarsightError: Whatever forbids a start of the service.
-    """
-    if place.url is not None:
-        key = os.environ.get(KEY_VARIABLE)
-        if not key:
-            raise UnauthenticatedError(f"Put the key for {place.url} into {KEY_VARIABLE}.")
-        async with AsyncClient(place.url, key) as client:
-            yield RemoteTarget(client)
-        return
-    if place.device is not None:
-        settings = settings.model_copy(update={"device": place.device})
-    async with open_graph(settings) as graph:
-        yield LocalTarget(graph)
 
 
 def read_photo(path: Path) -> NamedPhoto:

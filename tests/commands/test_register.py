@@ -74,6 +74,7 @@ def test_every_photo_is_told_of_when_too_few_are_usable(
         (["--user-id", "anna", "--from-dir", "."], "--from-dir excludes"),
         (["--user-id", "anna", "--webcam", "--photos", "{photo}"], "at most"),
         (["--user-id", "anna", "{photo}", "--url", "http://x", "--device", "cpu"], "--device"),
+        (["--user-id", "anna", "{photo}", "--url", "http://x", "--gallery-path", "g"], "exclude"),
         (["--user-id", "anna", "{photo}", "--num-captures", "0"], "num-captures"),
     ],
 )
@@ -148,9 +149,37 @@ def test_service_registers_when_its_address_is_given(
     assert "The API key is unknown or revoked" in stranger.stderr
 
 
+def test_gallery_file_knows_whom_it_was_given(
+    run_app: "RunApp", anna: Sequence[Path], bert: Sequence[Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "my_gallery.pt"
+    there = ["--gallery-path", file]
+    done = run_app("register", "--user-id", "anna", "--photos", *anna[:3], *there)
+    assert done.returncode == 0, done.stderr
+    assert run_app("register", "--user-id", "bert", *bert[:3], *there).returncode == 0
+    before = file.read_bytes()
+    again = run_app("register", "--user-id", "anna", *anna[:3], *there)
+    assert again.returncode == 1
+    assert "There is already a user 'anna'." in again.stderr
+    twin = run_app("register", "--user-id", "jane", *anna[3:6], *there)
+    assert twin.returncode == 1
+    assert "already registered as 'anna'" in twin.stderr
+    assert file.read_bytes() == before
+    known = run_app("identify", anna[6], bert[6], "--json", *there)
+    faces = [face for line in known.stdout.splitlines() for face in json.loads(line)["faces"]]
+    assert [face["user_id"] for face in faces] == ["anna", "bert"]
+    assert run_app("identify", anna[6]).stdout.count("nobody is registered") == 1
+
+    file.write_bytes(before[:-10])
+    damaged = run_app("identify", anna[6], *there)
+    assert damaged.returncode == 1
+    assert "The gallery file cannot be used." in damaged.stderr
+    assert "Traceback" not in damaged.stderr
+
+
 def test_help_names_every_option(run_app: "RunApp") -> None:
     told = run_app("register", "--help").stdout
     options = ["--photos", "--user-id", "--webcam", "--num-captures", "--from-dir", "--aligned"]
-    for option in [*options, "--allow-duplicate", "--url", "--device", "--json"]:
+    for option in [*options, "--allow-duplicate", "--gallery-path", "--url", "--device", "--json"]:
         assert option in told
     assert "Exit codes" in told

@@ -1,0 +1,69 @@
+"""Where a command works, as its options say."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from app.commands.gallery_target import open_gallery
+from app.commands.target import LocalTarget, RemoteTarget, Target
+from app.errors import UnauthenticatedError
+from app.main import open_graph
+from app.runtime.device import DeviceName
+from app.settings import Settings
+from clients import AsyncClient
+
+KEY_VARIABLE = "FARSIGHT_API_KEY"
+"""Where the key for `--url` is: on the command line, other users of the machine would see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The local database, unless one of the first two is given.
+
+    Attributes:
+        url: A service.
+        gallery_path: A gallery file.
+        device: Instead of the settings'.
+    """
+
+    url: str | None
+    gallery_path: Path | None
+    device: DeviceName | None
+
+    def __post_init__(self) -> None:
+        """Refuses options that exclude each other."""
+        if self.url is not None and self.gallery_path is not None:
+            raise typer.BadParameter("--url and --gallery-path exclude each other.")
+        if self.url is not None and self.device is not None:
+            raise typer.BadParameter("--device has no effect on the service behind --url.")
+
+
+@asynccontextmanager
+async def open_target(place: Place, settings: Settings) -> AsyncIterator[Target]:
+    """Opens what `place` names and closes it in the end.
+
+    Raises:
+        UnauthenticatedError: A service, but no key in the environment.
+        DeviceError: The device is not there.
+        GalleryFileError: See open_gallery, as for SpaceMismatchError.
+        FarsightError: Whatever forbids a start of the service.
+    """
+    if place.url is not None:
+        key = os.environ.get(KEY_VARIABLE)
+        if not key:
+            raise UnauthenticatedError(f"Put the key for {place.url} into {KEY_VARIABLE}.")
+        async with AsyncClient(place.url, key) as client:
+            yield RemoteTarget(client)
+        return
+    if place.device is not None:
+        settings = settings.model_copy(update={"device": place.device})
+    if place.gallery_path is not None:
+        async with open_gallery(place.gallery_path, settings) as target:
+            yield target
+        return
+    async with open_graph(settings) as graph:
+        yield LocalTarget(graph)
