@@ -17,7 +17,7 @@ from app.errors import DeadlineExceededError, NotReadyError, OverloadedError
 from app.runtime.recognizer import Recognition, Recognizer
 from app.runtime.serving import Serving
 from app.vision.alignment import Crop
-from app.vision.edgeface import CROP_SIZE_PX
+from app.vision.edgeface import CROP_SIZE_PX, EMBEDDING_SIZE
 from app.vision.embedder import Embedder
 from app.vision.self_test import are_embeddings, known_crop
 
@@ -105,7 +105,7 @@ class Inference:
         Returns:
             (n, 512) float32 of unit length.
         """
-        parts = []
+        parts = [np.empty((0, EMBEDDING_SIZE), np.float32)]
         start = 0
         while start < len(crops):
             end = start + self._turn(embedder)

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
 from app.services.keys import Scope
-from app.settings import Settings
+from app.settings import DatabaseSettings, Settings
 from tests.rotated import Pixels
 
 if TYPE_CHECKING:
@@ -68,6 +69,18 @@ def test_everybody_stays_known_when_the_weights_change_and_change_back(
     assert back.json()["bundle"] == "farsight-xxs"
     assert _answers(service, crops, encode) == before
     assert _states(service) == {"farsight-xxs": "serving", "turned": "former"}
+
+
+def test_weights_change_when_nobody_is_enrolled(
+    reloading: Settings, tmp_path: Path, run_service: "RunService"
+) -> None:
+    database = DatabaseSettings(url=f"sqlite+aiosqlite:///{tmp_path}/empty.db")
+    with run_service(reloading.model_copy(update={"database": database})) as service:
+        job = _reload(service, "turned")
+    assert (job["state"], job["total"]) == ("succeeded", 0), job["error"]
+    # The database decides from now on, whatever is set.
+    with run_service(reloading.model_copy(update={"database": database})) as service:
+        assert service.client.get("/version").json()["bundle"] == "turned"
 
 
 def test_people_who_come_after_a_reload_are_known_after_the_rollback(

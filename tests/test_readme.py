@@ -1,0 +1,106 @@
+"""The README's tours, line by line, as somebody would type them."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+from tests.rotated import rotate_bundle
+from tests.service_process import environment, serving
+
+ROOT = Path(__file__).parents[1]
+
+
+def _tour(heading: str) -> list[str]:
+    """The commands of the first block of code below a heading."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.partition(f"## {heading}\n")[2]
+    block = re.search(r"```bash\n(.+?)```", section, re.DOTALL)
+    assert block is not None
+    return block[1].strip().splitlines()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, people: dict[str, list[bytes]]) -> Path:
+    """The files that the tours name."""
+    ada, other = people["07263"], next(iter(set(people) - {"07263"}))
+    for name, photo in zip(["1", "2", "3", "4", "street", "a", "b", "door"], ada, strict=True):
+        (tmp_path / f"{name}.jpg").write_bytes(photo)
+    (tmp_path / "people" / "bert").mkdir(parents=True)
+    for index, photo in enumerate(people[other][:4]):
+        (tmp_path / "people" / "bert" / f"{index}.jpg").write_bytes(photo)
+    return tmp_path
+
+
+@pytest.fixture
+def type_in(folder: Path) -> Callable[..., str]:
+    """Types a line into a shell in the folder of photos."""
+
+    def typed(line: str, environment: dict[str, str]) -> str:
+        line = line.replace(".venv/bin/python", sys.executable)
+        quiet = 'curl() { command curl --silent --show-error --fail-with-body "$@"; }\n'
+        done = subprocess.run(
+            ["bash", "-euc", quiet + line],
+            cwd=folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return typed
+
+
+def test_tour_of_the_api_works_as_written(
+    settings: Settings, tmp_path: Path, type_in: Callable[..., str]
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(settings.bundles, store)
+    rotate_bundle(store / settings.bundle, "edgeface-s")
+    settings = settings.model_copy(update={"bundles": store})
+    with serving(settings, tmp_path) as service:
+        (key,) = re.findall(r"fs_[0-9a-f]{12}_[0-9a-f]{64}", service.log.read_text())
+        shell = {"URL": f"{service.url}/v1", "AUTH": f"Authorization: Bearer {key}"}
+        lines = [line for line in _tour("Use it") if line.startswith("curl")]
+        assert len(lines) == 8
+        answers = [type_in(line, shell) for line in lines]
+        assert json.loads(answers[0])["user"]["user_id"] == "ada"
+        assert json.loads(answers[1])["faces"][0]["user_id"] == "ada"
+        assert json.loads(answers[4])["match"] is True
+
+        lines = [line for line in _admin_tour() if line.startswith("curl")]
+        assert len(lines) == 4
+        type_in(lines[0], shell)
+        shell["JOB"] = json.loads(type_in(lines[1], shell))["id"]
+        assert '"state":"succeeded"' in type_in(lines[2], shell)
+        assert json.loads(type_in(lines[3], shell))["bundle"] == settings.bundle
+
+
+def _admin_tour() -> list[str]:
+    """The second block below the heading."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```bash\n(.+?)```", readme.partition("## Weights\n")[2], re.DOTALL)
+    return blocks[1].strip().splitlines()
+
+
+def test_tour_of_the_shell_works_as_written(
+    settings: Settings, folder: Path, type_in: Callable[..., str]
+) -> None:
+    shell = environment(settings, PYTHONPATH=str(ROOT))
+    lines = _tour("In the shell and in Python")
+    assert len(lines) == 7
+    said = [type_in(line, shell) for line in lines]
+    assert "ada" in said[2]
+    assert "ada" in said[3]
+    assert "bert" in said[3]
+    assert "ada" in said[6]
+    assert (folder / "out").is_dir()
