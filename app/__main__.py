@@ -8,7 +8,17 @@ import sys
 import typer
 from rich.console import Console
 
-from app.commands import bundles, gallery, identify, keys, openapi, register, serve
+from app.commands import (
+    bundles,
+    calibrate,
+    evaluate,
+    gallery,
+    identify,
+    keys,
+    openapi,
+    register,
+    serve,
+)
 from app.errors import FarsightError
 
 cli = typer.Typer(
@@ -18,6 +28,8 @@ cli.command()(serve.serve)
 cli.command()(register.register)
 cli.command()(identify.identify)
 cli.command()(openapi.openapi)
+cli.command()(evaluate.evaluate)
+cli.command()(calibrate.calibrate)
 cli.add_typer(keys.cli, name="keys")
 cli.add_typer(bundles.cli, name="bundles")
 cli.add_typer(gallery.cli, name="gallery")

@@ -302,3 +302,17 @@ class ReloadFailedError(FarsightError):
 
     code = "reload_failed"
     title = "The reload has failed"
+
+
+class MislabelledError(FarsightError):
+    """Enrolled photos show another enrolled user; whoever they are, figures would be wrong."""
+
+    code = "photos_mislabelled"
+    title = "Enrolled photos belong to somebody else"
+
+
+class CalibrationError(FarsightError):
+    """Too few people are enrolled for the false-accept rate that is wanted."""
+
+    code = "calibration_unsupported"
+    title = "No thresholds can be proposed"

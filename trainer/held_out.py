@@ -13,7 +13,7 @@ from app.vision.alignment import Crop
 from app.vision.edgeface import CROP_SIZE_PX
 from app.vision.embedder import Embedder
 from app.vision.manifest import SizeMetrics, Threshold
-from app.vision.probes import Size, shrink_crop, size_name
+from app.vision.probes import SIZE_RANGES, Size, shrink_crop, size_name
 from app.vision.verification import (
     Searches,
     equal_error_rate,
@@ -29,14 +29,6 @@ FALSE_ACCEPT_RATES = {"1e-2": 1e-2, "1e-3": 1e-3, "1e-4": 1e-4}
 REPORTED_SIZES: tuple[Size, ...] = (None, 32, 24, 16, 12)
 ROUTING_SIZES = (12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 
-# From face_px, to face_px, the sizes that stand for what is between.
-_RANGES: tuple[tuple[float, float | None, tuple[Size, ...]], ...] = (
-    (0, 14, (10, 12)),
-    (14, 20, (14, 16)),
-    (20, 28, (20, 24)),
-    (28, 40, (28, 32)),
-    (40, None, (40, 56, None)),
-)
 SIZES: tuple[Size, ...] = (None, 10, 14, *ROUTING_SIZES)
 
 
@@ -118,7 +110,7 @@ def choose_routing(direct: Mapping[Size, Scores], restored: Mapping[Size, Scores
 def choose_thresholds(scores: Mapping[Size, Scores]) -> tuple[Threshold, ...]:
     """For each range of sizes and each rate, the similarity from which on the rate is kept."""
     chosen = []
-    for low, high, sizes in _RANGES:
+    for low, high, sizes in SIZE_RANGES:
         genuine = _together(scores[size].similarity[scores[size].genuine] for size in sizes)
         impostor = _together(scores[size].similarity[scores[size].impostor] for size in sizes)
         roc = roc_from_scores(genuine, impostor)

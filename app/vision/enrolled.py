@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from app.vision.leave_one_out import Floats, LeaveOneOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +79,19 @@ class Comparison:
             embeddings: (n, 512) of unit length.
             thresholds: (n,) for a face of the photo's size.
         """
-        users, member = np.unique(people, return_inverse=True)
-        n_photos = np.bincount(member, minlength=len(users))
-        sums = np.zeros((len(users), embeddings.shape[1]), dtype=np.float64)
-        np.add.at(sums, member, embeddings)
-        similarity = embeddings @ _unit(sums).T
-        is_other = member[:, None] != np.arange(len(users))
-        reached = (similarity >= thresholds[:, None]) & is_other
-        accepted = np.zeros((len(users), len(users)), dtype=np.int64)
-        np.add.at(accepted, member, reached)
-        # Against the user's template the photo would be compared with itself as well.
-        has_others = n_photos[member] > 1
-        others = _unit((sums[member] - embeddings)[has_others])
-        genuine = np.einsum("nd,nd->n", embeddings[has_others], others)
+        compared = LeaveOneOut.of(people, embeddings)
+        n_users = len(compared.n_photos)
+        reached = (compared.similarity >= thresholds[:, None]) & compared.is_other
+        accepted = np.zeros((n_users, n_users), dtype=np.int64)
+        np.add.at(accepted, compared.member, reached)
+        has_others = ~np.isnan(compared.genuine)
+        genuine = compared.genuine[has_others]
         return cls(
             genuine=genuine,
             genuine_accepted=genuine >= thresholds[has_others],
-            impostor=similarity[is_other],
+            impostor=compared.impostor,
             accepted=accepted,
-            n_photos=n_photos,
+            n_photos=compared.n_photos,
         )
 
     @property
@@ -158,9 +152,3 @@ class FalseAccepts:
 
 def _mean(values: NDArray[np.generic]) -> float | None:
     return float(values.mean(dtype=np.float64)) if len(values) else None
-
-
-def _unit(vectors: NDArray[np.float64]) -> Floats:
-    """Brought to unit length; opposite embeddings, whose sum is nothing, stay nothing."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float64).tiny), dtype=np.float32)

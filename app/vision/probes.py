@@ -24,6 +24,15 @@ Degrade = Literal["crop", "photo"]
 Size = int | None
 """`face_px` that probes are shrunk to; None leaves them as they are ("hr")."""
 
+SIZE_RANGES: tuple[tuple[float, float | None, tuple[Size, ...]], ...] = (
+    (0, 14, (10, 12)),
+    (14, 20, (14, 16)),
+    (20, 28, (20, 24)),
+    (28, 40, (28, 32)),
+    (40, None, (40, 56, None)),
+)
+"""Where thresholds hold: from `face_px`, to `face_px`, the sizes that stand for what is between."""
+
 _SMALLEST_PX = 4
 _HR = "hr"
 

@@ -1,0 +1,169 @@
+"""`python -m app evaluate`: how well weights tell the people in a folder apart."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from app.errors import EvaluationError
+from app.runtime.device import DeviceName, choose_device
+from app.settings import Settings
+from app.vision.bundle import Bundle, find_bundle, load_bundle
+from app.vision.comparison import FALSE_ACCEPT_RATES, FEW_PAIRS
+from app.vision.detector import DetectorName
+from app.vision.embedder import Embedder
+from app.vision.evaluation import Contestant, Evaluation, Result, evaluate_people
+from app.vision.person_figures import PersonFigures, person_figures
+from app.vision.photo_sets import Photo, read_people
+from app.vision.probes import Size, make_viewer, parse_sizes
+from app.vision.published import published_bundle
+
+# Who is missed, and whom a search names, is told at the threshold for this rate.
+_FAR = "1e-3"
+_PEOPLE_SHOWN = 10
+_RIVALS_SHOWN = 3
+
+
+def evaluate(
+    dataset_root: Annotated[Path, typer.Option(help="Photos, one folder per person.")],
+    edgeface_weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="A bundle: its folder, or its name in the store; or a published checkpoint "
+            "(.pt), without DSR. Default: the bundle that the settings name."
+        ),
+    ] = None,
+    sizes: Annotated[
+        str, typer.Option(help="Face sizes of the probes in px; hr leaves them as they are.")
+    ] = "hr,32,24,16",
+    aligned: Annotated[
+        bool, typer.Option("--aligned", help="The files are 112x112 crops already.")
+    ] = False,
+    device: Annotated[DeviceName, typer.Option(help="Where the networks run.")] = "auto",
+    detector: Annotated[DetectorName, typer.Option(help="What finds the faces.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure weights on people in folders: accuracy by face size and by person, thresholds.
+
+    Every photo is compared with every other one, sharp on the one side, shrunk on the other.
+    """
+    probe_sizes = _sizes(sizes)
+    settings = Settings.read()
+    photos = read_people(dataset_root)
+    bundle = _weights(edgeface_weights, settings)
+    view = make_viewer(aligned, "crop", detector, settings.detectors)
+    embedder = Embedder(bundle, choose_device(device))
+    contestant = Contestant(bundle.manifest.name, bundle.space_id, embedder)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Photos", total=None)
+
+        def advance(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        evaluation = evaluate_people(photos, probe_sizes, view, [contestant], advance)
+    if as_json:
+        typer.echo(json.dumps(_document(evaluation, photos)))
+    else:
+        _print(evaluation, photos, bundle)
+
+
+def _sizes(text: str) -> tuple[Size, ...]:
+    try:
+        return parse_sizes(text)
+    except EvaluationError as error:
+        raise typer.BadParameter(error.detail, param_hint="--sizes") from error
+
+
+def _weights(named: Path | None, settings: Settings) -> Bundle:
+    if named is None:
+        return load_bundle(find_bundle(settings.bundles, settings.bundle))
+    if named.is_file():
+        if named.suffix == ".safetensors":
+            raise typer.BadParameter(
+                f"{named.name} is one file of a bundle: name its folder, {named.parent}.",
+                param_hint="--edgeface-weights",
+            )
+        return published_bundle(named)
+    return load_bundle(named if named.is_dir() else find_bundle(settings.bundles, str(named)))
+
+
+def _people(result: Result, photos: list[Photo]) -> list[PersonFigures]:
+    assert result.matches is not None  # every photo was compared with all others
+    threshold = result.figures.threshold_at_far[_FAR]
+    return person_figures(result.matches, [photo.person for photo in photos], threshold)
+
+
+def _document(evaluation: Evaluation, photos: list[Photo]) -> dict[str, object]:
+    """What the trainer writes into report.json, and everybody's figures for each size."""
+    people = [
+        {"size": result.size, "false_accept_rate": FALSE_ACCEPT_RATES[_FAR]}
+        | {"people": [asdict(person) for person in _people(result, photos)]}
+        for result in evaluation.results
+    ]
+    return {**evaluation.document(), "people": people}
+
+
+def _print(evaluation: Evaluation, photos: list[Photo], bundle: Bundle) -> None:
+    console = Console()
+    console.print(
+        f"{evaluation.n_photos} photos of {evaluation.n_people} people, bundle "
+        f"{bundle.manifest.name} ({bundle.manifest.networks.edgeface.variant})",
+        highlight=False,
+    )
+    accuracy = Table("size", "route", "accuracy", "EER", f"TAR at FAR {_FAR}", "rank-1", "no face")
+    for result in evaluation.results:
+        figures = result.figures
+        rates = (figures.accuracy, figures.eer, figures.tar_at_far[_FAR], figures.rank1 or 0.0)
+        accuracy.add_row(
+            *(result.size, result.route),
+            *(_percent(rate) for rate in rates),
+            str(result.n_undetected),
+        )
+    console.print(accuracy)
+    _print_people(console, evaluation.results[0], photos)
+    _print_thresholds(console, evaluation.results)
+    if evaluation.without_face:
+        names = ", ".join(evaluation.without_face[:_PEOPLE_SHOWN])
+        console.print(f"No face in {len(evaluation.without_face)} photos: {names}", markup=False)
+
+
+def _print_people(console: Console, result: Result, photos: list[Photo]) -> None:
+    missed = [person for person in _people(result, photos) if person.missed]
+    table = Table("person", "photos", "missed", "taken for")
+    table.title = f"Most missed at {result.size}, FAR {_FAR}"
+    for person in missed[:_PEOPLE_SHOWN]:
+        rivals = [f"{name} ({times})" for name, times in person.taken_for.items()]
+        more = [] if len(rivals) <= _RIVALS_SHOWN else [f"{len(rivals) - _RIVALS_SHOWN} more"]
+        told = ", ".join(rivals[:_RIVALS_SHOWN] + more)
+        table.add_row(person.person, str(person.photos), str(person.missed), told or "nobody")
+    if len(missed) > _PEOPLE_SHOWN:
+        table.caption = f"and {len(missed) - _PEOPLE_SHOWN} more; --json names them"
+    console.print(table)
+
+
+def _print_thresholds(console: Console, results: list[Result]) -> None:
+    table = Table("size", *(f"FAR {name}" for name in FALSE_ACCEPT_RATES))
+    table.title = "Thresholds that keep a false-accept rate (and the TAR there)"
+    marked = False
+    for result in results:
+        figures = result.figures
+        cells = []
+        for name, rate in FALSE_ACCEPT_RATES.items():
+            few = rate * figures.n_impostor < FEW_PAIRS
+            marked |= few
+            similarity, tar = figures.threshold_at_far[name], figures.tar_at_far[name]
+            cells.append(f"{similarity:.3f} ({_percent(tar)}){'*' if few else ''}")
+        table.add_row(result.size, *cells)
+    if marked:
+        table.caption = f"* rests on fewer than {FEW_PAIRS} pairs: too few to set it by"
+    console.print(table)
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.2f} %"
