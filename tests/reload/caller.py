@@ -104,7 +104,8 @@ def wait_until(happened: Callable[[], bool], what: str, every_s: float = 0.05) -
 def assert_same(answers: Answers, expected: Answers, tolerance: float = 1e-4) -> None:
     """The same people; similarities in rotated spaces differ by what float32 loses."""
     for name, (user_id, similarity) in expected.items():
-        assert answers[name] == (user_id, pytest.approx(similarity, abs=tolerance)), name
+        assert answers[name][0] == user_id, name
+        assert answers[name][1] == pytest.approx(similarity, abs=tolerance), name
 
 
 class Rows:

@@ -111,7 +111,10 @@ def extra_tensor(good: Path, name: str) -> None:
 
 
 def missing_tensor(good: Path, name: str) -> None:
-    publish_tensors(good, name, lambda tensors: tensors.popitem())
+    def change(tensors: Tensors) -> None:
+        tensors.popitem()
+
+    publish_tensors(good, name, change)
 
 
 def wrong_shape(good: Path, name: str) -> None:
@@ -148,8 +151,9 @@ def constant(good: Path, name: str) -> None:
     """Every crop gets the same embedding."""
 
     def change(network: EdgeFace) -> None:
-        network.model.head.fc.weight.zero_()
-        network.model.head.fc.bias.fill_(1.0)
+        weight, bias = network.model.head.fc.parameters()
+        weight.zero_()
+        bias.fill_(1.0)
 
     publish_changed(good, name, change)
 
@@ -158,7 +162,8 @@ def collapsed(good: Path, name: str) -> None:
     """Every crop gets nearly the same embedding, but not quite."""
 
     def change(network: EdgeFace) -> None:
-        network.model.head.fc.bias.add_(1.0)
+        _, bias = network.model.head.fc.parameters()
+        bias.add_(0.3)
 
     publish_changed(good, name, change)
 
@@ -171,7 +176,7 @@ def noisy(good: Path, name: str) -> None:
         for weight in network.parameters():
             if weight.ndim > 1:
                 noise = torch.randn(weight.shape, generator=generator)
-                weight.add_(noise, alpha=0.3 * float(weight.std()))
+                weight.add_(noise, alpha=0.1 * float(weight.std()))
 
     publish_changed(good, name, change)
 

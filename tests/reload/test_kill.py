@@ -1,11 +1,12 @@
 """`kill -9` at each step of a reload: what serves, what becomes of the job, and of the gallery."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from app.settings import Settings
-from tests.reload.caller import Caller, Json, Rows, assert_same
+from tests.reload.caller import Caller, Json, Rows, assert_same, wait_until
 from tests.reload.conftest import Serve, copied
 from tests.rotated import Pixels
 
@@ -72,12 +73,13 @@ def test_job_is_failed_when_three_processes_have_died_over_it(
 ) -> None:
     with serve(world) as (process, caller):
         job_id = caller.reload("turned")
-        rows.wait_for_step("re_embed")
+        rows.wait_for_step("gate")
         process.kill()
-    for _ in range(2):
+    for attempt in (2, 3):
         _let_time_pass(rows)
         with serve(world) as (process, _):
-            rows.wait_for_step("re_embed")
+            taken_over = partial(_is_at_attempt, rows, attempt)
+            wait_until(taken_over, "the job is taken over", every_s=0.001)
             process.kill()
     with serve(world) as (_, caller):
         # This time without haste: it is taken for abandoned ten seconds after the last sign.
@@ -90,8 +92,12 @@ def test_job_is_failed_when_three_processes_have_died_over_it(
         assert caller.finished(caller.reload("turned"))["state"] == "succeeded"
 
 
+def _is_at_attempt(rows: Rows, attempt: int) -> bool:
+    return bool(rows.one("SELECT attempts FROM jobs") == attempt)
+
+
 def _assert_died(job: Json) -> None:
     assert job["state"] == "failed"
     assert job["attempts"] == 3
     assert job["error"]["code"] == "process_died"
-    assert "re_embed" in job["error"]["detail"]
+    assert "3 processes have died" in job["error"]["detail"]
