@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -85,11 +85,13 @@ def take_captures(settings: Settings, video: Path | None, count: int) -> list[Na
         PNG files, at most `count`.
 
     Raises:
-        CameraError: No camera, no video, or a camera and no display.
+        CameraError: No camera, no video, a camera and no display, or nothing was captured.
     """
     advisor = Advisor(
         load_detector(settings.detector, settings.detectors, settings.threads.onnxruntime),
-        overridden(DEFAULT_POLICY, "detection", settings.detection),
+        # One look: the second, enlarged one would leave less than two frames a second, for faces
+        # that are told to move closer anyway.
+        replace(overridden(DEFAULT_POLICY, "detection", settings.detection), enlarge=1.0),
         overridden(REGISTRATION_LIMITS, "quality", settings.quality),
     )
     with ExitStack() as opened:
@@ -99,6 +101,11 @@ def take_captures(settings: Settings, video: Path | None, count: int) -> list[Na
             captured = _capture_unseen(frames, advisor, count)
         else:
             captured = _capture_shown(frames, advisor, count, window)
+    if not captured:
+        raise CameraError(
+            "Nothing was captured: there was no frame that registration would accept, or SPACE was "
+            "not pressed while there was one."
+        )
     return [(f"capture-{number}.png", as_png(image)) for number, image in enumerate(captured, 1)]
 
 
