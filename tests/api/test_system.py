@@ -178,12 +178,14 @@ def test_every_error_has_a_status_or_is_one_of_the_service() -> None:
     # Met by commands, at the start and in jobs, never through HTTP; landmarks are judged by the
     # recogniser.
     inside = {
+        errors.CalibrationError,
         errors.DeviceError,
         errors.EvaluationError,
         errors.GateError,
         errors.JobLostError,
         errors.KeyNotFoundError,
         errors.LandmarksError,
+        errors.MislabelledError,
         errors.ModelFileError,
         errors.OutOfMemoryError,
         errors.ReloadFailedError,
@@ -191,4 +193,4 @@ def test_every_error_has_a_status_or_is_one_of_the_service() -> None:
         errors.SpaceMismatchError,
     }
     assert of_app - inside == set(STATUSES)
-    assert len({error.code for error in of_app}) == len(of_app) == 40
+    assert len({error.code for error in of_app}) == len(of_app) == 42

@@ -1,0 +1,140 @@
+"""`calibrate` from the shell, each command a process, on real faces."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.settings import DatabaseSettings, Settings
+from tests.rotated import Pixels, enrol
+
+ROOT = Path(__file__).parents[2]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Enrolled = Callable[..., Run]
+
+
+@pytest.fixture
+def enrolled(make_settings: Callable[[Path], Settings], store: Path, tmp_path: Path) -> Enrolled:
+    """Enrols people in a database of its own; what comes back runs `calibrate` there."""
+
+    def with_people(people: dict[str, list[Pixels]], *, retain_crops: bool = True) -> Run:
+        url = f"sqlite+aiosqlite:///{tmp_path}/calibrate.db"
+        settings = make_settings(tmp_path).model_copy(
+            update={
+                "bundles": store,
+                "bundle": "farsight-xxs",
+                "database": DatabaseSettings(url=url),
+            }
+        )
+        enrol(settings, people, retain_crops=retain_crops)
+        environment = {
+            **os.environ,
+            "FARSIGHT_BUNDLES": str(store),
+            "FARSIGHT_BUNDLE": "farsight-xxs",
+            "FARSIGHT_DATABASE__URL": url,
+            "COLUMNS": "200",
+        }
+
+        def calibrate(*words: str | Path) -> subprocess.CompletedProcess[str]:
+            line = [sys.executable, "-m", "app", "calibrate", *map(str, words)]
+            return subprocess.run(
+                line,
+                cwd=ROOT,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=250,
+            )
+
+        return calibrate
+
+    return with_people
+
+
+def test_thresholds_are_proposed_for_every_size_and_drawn(
+    enrolled: Enrolled, crops: dict[str, list[Pixels]], tmp_path: Path
+) -> None:
+    run = enrolled(crops)
+    told = run("--false-accept-rate", "1e-2", "--json", "--plot", tmp_path / "plot.png")
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout)
+    assert (found["users"], found["photos"], found["mislabelled"]) == (30, 120, [])
+    assert [size["probes"] for size in found["sizes"]] == [120] * 5
+    assert [(of["min_face_px"], of["max_face_px"]) for of in found["thresholds"]] == [
+        (0, 14),
+        (14, 20),
+        (20, 28),
+        (28, 40),
+        (40, None),
+    ]
+    assert all(0.15 < of["similarity"] < 0.4 for of in found["thresholds"])
+    assert found["sizes"][0]["proposal"]["accepted"] < found["sizes"][-1]["proposal"]["accepted"]
+    assert -1 < found["worst_genuine"]["similarity"] < 0.5
+    assert len(set(found["closest"]["users"])) == 2
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_exchanged_photos_are_named_and_nothing_is_proposed(
+    enrolled: Enrolled, crops: dict[str, list[Pixels]]
+) -> None:
+    people = {user_id: list(photos) for user_id, photos in crops.items()}
+    one, two = list(people)[:2]
+    people[one][0], people[two][0] = people[two][0], people[one][0]
+    run = enrolled(people)
+    told = run("--json")
+    assert told.returncode == 1
+    assert f"{one}, {two}" in " ".join(told.stderr.split())
+    found = json.loads(told.stdout)
+    assert found["thresholds"] == found["sizes"] == []
+    named = {(photo["user_id"], photo["looks_like"]) for photo in found["mislabelled"]}
+    assert named == {(one, two), (two, one)}
+    shown = run()
+    assert shown.returncode == 1
+    assert "looks like" in shown.stdout
+    assert "threshold" not in shown.stdout.lower()
+
+
+def test_only_sizes_of_the_photos_are_advised_when_crops_are_not_kept(
+    enrolled: Enrolled, crops: dict[str, list[Pixels]]
+) -> None:
+    run = enrolled(crops, retain_crops=False)
+    told = run("--false-accept-rate", "1e-2")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.count("no photos of this size") == 4
+    assert "120 photos are stored without crop" in told.stdout
+    missing = run("--plot", "missing/plot.png", "--false-accept-rate", "1e-2")
+    assert missing.returncode == 1
+    assert "cannot be written" in " ".join(missing.stderr.split())
+
+
+def test_refused_with_the_reason_when_people_are_few(
+    enrolled: Enrolled, crops: dict[str, list[Pixels]]
+) -> None:
+    run = enrolled({user_id: crops[user_id] for user_id in list(crops)[:3]})
+    told = run("--false-accept-rate", "1e-4")
+    assert told.returncode == 1
+    said = " ".join(told.stderr.split())
+    assert "3 users with 12 photos are too few for a false-accept rate of 0.0001" in said
+    assert "enrol more people" in said
+
+
+def test_refused_when_nobody_is_enrolled(enrolled: Enrolled) -> None:
+    told = enrolled({})()
+    assert told.returncode == 1, told.stderr
+    assert "0 users with 0 photos are too few" in " ".join(told.stderr.split())
+    assert "Traceback" not in told.stderr
+
+
+def test_usage_is_told(enrolled: Enrolled) -> None:
+    run = enrolled({})
+    told = run("--help")
+    assert told.returncode == 0
+    for option in ("--false-accept-rate", "--plot", "--json"):
+        assert option in told.stdout
+    assert run("--false-accept-rate", "2").returncode == 2
+    assert run("--nonsense").returncode == 2

@@ -1,0 +1,131 @@
+"""`evaluate` from the shell, each command a process, on real faces."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.vision.person_figures import BestMatches, person_figures
+
+ROOT = Path(__file__).parents[2]
+TRAINED = ROOT / "weights" / "farsight-xxs"
+
+
+def run(program: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", program, "evaluate", *map(str, words)],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=250,
+    )
+
+
+@pytest.fixture(scope="module")
+def people(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four crops of each of five people, one of them under a wrong name."""
+    root = tmp_path_factory.mktemp("people")
+    folders = [
+        folder
+        for folder in sorted((shared / "faces" / "val").iterdir())
+        if len(list(folder.iterdir())) >= 4
+    ][:5]
+    assert len(folders) == 5
+    for folder in folders:
+        (root / folder.name).mkdir()
+        for photo in sorted(folder.iterdir())[:4]:
+            shutil.copy(photo, root / folder.name)
+    wrong = min((root / folders[0].name).iterdir())
+    wrong.rename(root / folders[1].name / f"wrong-{wrong.name}")
+    return root
+
+
+def test_figures_are_exactly_the_trainers(people: Path, tmp_path: Path) -> None:
+    options = ("--aligned", "--sizes", "hr,16", "--device", "cpu")
+    ours = run("app", "--dataset-root", people, "--edgeface-weights", TRAINED, *options, "--json")
+    assert ours.returncode == 0, ours.stderr
+    theirs = run("trainer", "--root", people, "--bundle", TRAINED, *options, "--out", tmp_path)
+    assert theirs.returncode == 0, theirs.stderr
+    found = json.loads(ours.stdout)
+    by_person = found.pop("people")
+    assert found == json.loads((tmp_path / "report.json").read_text())
+    assert len(found["results"]) == 2
+    assert [of["size"] for of in by_person] == ["hr", "16"]
+    assert all(len(of["people"]) == 5 for of in by_person)
+    assert sum(person["photos"] for person in by_person[0]["people"]) == 20
+    # The photo under a wrong name is found by nobody, or as whom it shows.
+    assert by_person[0]["people"][0]["missed"] >= 1
+
+
+def test_published_checkpoint_is_measured_and_shown(people: Path, shared: Path) -> None:
+    weights = shared / "weights" / "edgeface_xxs_q.pt"
+    told = run(
+        *("app", "--dataset-root", people, "--edgeface-weights", weights),
+        *("--aligned", "--sizes", "hr"),
+    )
+    assert told.returncode == 0, told.stderr
+    assert "20 photos of 5 people, bundle edgeface_xxs" in told.stdout
+    for title in ("accuracy", "Most missed at hr", "Thresholds that keep a false-accept rate"):
+        assert title in told.stdout
+    assert "too few to set it by" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--dataset-root", "absent"), "no folder absent"),
+        (("--edgeface-weights", "absent"), "no bundle named 'absent'"),
+        (("--edgeface-weights", "README.md"), "not a checkpoint"),
+        (("--edgeface-weights", "docs"), "manifest.json"),
+    ],
+)
+def test_refused_in_a_sentence(people: Path, words: tuple[str, str], reason: str) -> None:
+    told = run("app", "--dataset-root", people, "--aligned", *words)
+    assert told.returncode == 1, told.stdout
+    assert reason in " ".join(told.stderr.split())
+    assert "Traceback" not in told.stderr
+    assert told.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--sizes", "hr,banana"), "'banana' is no size"),
+        (("--device", "abacus"), "abacus"),
+        (
+            ("--edgeface-weights", "weights/farsight-xxs/edgeface.safetensors"),
+            "name its folder",
+        ),
+    ],
+)
+def test_wrong_usage_is_told(people: Path, words: tuple[str, str], reason: str) -> None:
+    told = run("app", "--dataset-root", people, "--aligned", *words)
+    assert told.returncode == 2
+    assert reason in " ".join(told.stderr.replace("│", " ").split())
+
+
+def test_help_names_every_option() -> None:
+    told = run("app", "--help")
+    assert told.returncode == 0
+    for option in ("dataset-root", "edgeface-weights", "sizes", "aligned", "device", "json"):
+        assert f"--{option}" in told.stdout
+
+
+def test_people_are_told_with_whom_they_are_confused() -> None:
+    matches = BestMatches(
+        genuine=np.array([0.8, 0.2, 0.5, -2.0]),
+        impostor=np.array([0.1, 0.1, 0.6, 0.4]),
+        rival=np.array([1, 1, 0, 0]),
+    )
+    figures = person_figures(matches, ["ann", "ann", "bob", "bob"], 0.4)
+    assert [(of.person, of.photos, of.missed, of.taken_for) for of in figures] == [
+        ("bob", 2, 2, {"ann": 2}),
+        ("ann", 2, 1, {}),
+    ]
