@@ -132,6 +132,8 @@ class Reload:
             job.attempts += 1
             session.after_commit.append(partial(self._spawn, job.id))
 
+        if self._tasks:
+            return  # this process works on it, however long it has to wait for the database
         async with self._sessions.read() as session:
             job = await jobs.running(session)
         if job is not None and utc_now() - job.updated_at >= ABANDONED_AFTER:
