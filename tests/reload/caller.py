@@ -2,10 +2,10 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import cv2
 import httpx
@@ -18,6 +18,8 @@ from tests.service_process import PATIENCE_S
 Answers = dict[str, tuple[str | None, float]]
 """Whom each probe was taken for, and how similar it was, by whose it is."""
 Json = dict[str, Any]
+Photo = Pixels | bytes
+"""An aligned crop, or a whole photo in which the face is to be found."""
 
 
 class Caller:
@@ -54,31 +56,40 @@ class Caller:
         found = as_json(self.http.get("/version"))
         return found["bundle"], found["space"]
 
-    def identify(self, crop: Pixels) -> Json:
-        """Whose crop this is."""
-        files = {"photos": ("crop.png", as_png(crop))}
-        answer = self.http.post("/v1/identify", data={"detect": "false"}, files=files)
+    def identify(self, photo: Photo) -> Json:
+        """Whose photo this is."""
+        answer = self.http.post("/v1/identify", **_upload(photo))
         assert answer.status_code == 200, answer.text
         return as_json(answer)
 
-    def answers(self, probes: Mapping[str, Pixels]) -> Answers:
+    def answers(self, probes: Mapping[str, Photo]) -> Answers:
         """Whom the service takes each probe for."""
         found: Answers = {}
-        for name, crop in probes.items():
-            (face,) = self.identify(crop)["faces"]
+        for name, photo in probes.items():
+            (face,) = self.identify(photo)["faces"]
             found[name] = (face["user_id"], face["similarity"])
         return found
 
-    def register(self, user_id: str, *crops: Pixels) -> httpx.Response:
-        """Registers a person from crops."""
-        files = [("photos", ("crop.png", as_png(crop))) for crop in crops]
-        form = {"user_id": user_id, "detect": "false"}
-        return self.http.post("/v1/users", data=form, files=files)
+    def register(self, user_id: str, photos: Sequence[Photo]) -> httpx.Response:
+        """Registers a person."""
+        return self.http.post("/v1/users", **_upload(*photos, user_id=user_id))
 
-    def add_photo(self, user_id: str, crop: Pixels) -> httpx.Response:
+    def add_photo(self, user_id: str, photo: Photo) -> httpx.Response:
         """Adds a photo to a person."""
-        files = {"photos": ("crop.png", as_png(crop))}
-        return self.http.post(f"/v1/users/{user_id}/photos", data={"detect": "false"}, files=files)
+        return self.http.post(f"/v1/users/{user_id}/photos", **_upload(photo))
+
+
+class _Upload(TypedDict):
+    data: dict[str, str]
+    files: list[tuple[str, tuple[str, bytes]]]
+
+
+def _upload(*photos: Photo, **fields: str) -> _Upload:
+    """A form with photos of one kind."""
+    if not isinstance(photos[0], bytes):
+        fields["detect"] = "false"
+    contents = [photo if isinstance(photo, bytes) else as_png(photo) for photo in photos]
+    return {"data": fields, "files": [("photos", ("photo", content)) for content in contents]}
 
 
 def as_json(answer: httpx.Response) -> Json:

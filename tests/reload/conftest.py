@@ -17,14 +17,13 @@ from tests.service_process import ServiceProcess, serving
 Serve = Callable[..., AbstractContextManager[tuple[ServiceProcess, Caller]]]
 
 _PHOTOS = 6
-_NEWCOMERS = 3
 _PROBES = 10
 
 
 @pytest.fixture(scope="session")
 def faces(shared: Path) -> dict[str, list[Pixels]]:
-    """Crops of 33 people: photos to enrol, and one more for a probe."""
-    return crops_of(shared / "faces" / "val", people=30 + _NEWCOMERS, photos=_PHOTOS + 1)
+    """Crops of 30 people: photos to enrol, and one more for a probe."""
+    return crops_of(shared / "faces" / "val", people=30, photos=_PHOTOS + 1)
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +33,16 @@ def probes(faces: dict[str, list[Pixels]]) -> dict[str, Pixels]:
 
 
 @pytest.fixture(scope="session")
-def newcomers(faces: dict[str, list[Pixels]]) -> dict[str, list[Pixels]]:
-    """People who are not enrolled yet."""
-    return dict(list(faces.items())[-_NEWCOMERS:])
+def newcomers(shared: Path, faces: dict[str, list[Pixels]]) -> dict[str, list[Pixels]]:
+    """Crops of three people who are not enrolled."""
+    found = crops_of(shared / "faces" / "val", people=33, photos=_PHOTOS + 1)
+    return {user_id: photos for user_id, photos in found.items() if user_id not in faces}
+
+
+@pytest.fixture(scope="session")
+def arrivals(people: dict[str, list[bytes]]) -> dict[str, list[bytes]]:
+    """Whole photos of people who are to be registered."""
+    return {user_id: people[user_id] for user_id in ("07263", "07252")}
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +55,7 @@ def enrolled(
     """Settings of a service that knows 30 people in the space of farsight-xxs, and a key."""
     settings = make_settings(tmp_path_factory.mktemp("enrolled"))
     settings = settings.model_copy(update={"bundles": store, "bundle": "farsight-xxs"})
-    known = list(faces.items())[:-_NEWCOMERS]
-    enrol(settings, {user_id: photos[:_PHOTOS] for user_id, photos in known})
+    enrol(settings, {user_id: photos[:_PHOTOS] for user_id, photos in faces.items()})
     return settings, create_key(settings, *Scope)
 
 
