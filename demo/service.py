@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,10 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a service listens, a key for it, and its process."""
+    """Where a service listens, and a key for it."""
 
     url: str
     key: str
-    process_id: int
 
 
 def run_command(*arguments: str, settings: Mapping[str, str]) -> str:
@@ -49,21 +48,19 @@ def run_command(*arguments: str, settings: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def running_service(
-    settings: Mapping[str, str], log: Path, scopes: Sequence[str] = ("enroll", "identify")
-) -> Iterator[Address]:
+def running_service(settings: Mapping[str, str], log: Path) -> Iterator[Address]:
     """Starts the service on a free port of this machine and stops it at the end.
 
     Args:
         settings: FARSIGHT_* variables; those of the caller's environment do not count.
         log: Where the service's own lines go.
-        scopes: What the key is good for.
 
     Raises:
         ServiceError: It does not get ready.
     """
-    asked = [word for scope in scopes for word in ("--scope", scope)]
-    key = run_command("keys", "create", *asked, settings=settings)
+    key = run_command(
+        *("keys", "create", "--scope", "enroll", "--scope", "identify"), settings=settings
+    )
     port = _free_port()
     command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
     with (
@@ -75,7 +72,7 @@ def running_service(
     ):
         try:
             _wait_until_ready(f"http://127.0.0.1:{port}", process, log)
-            yield Address(f"http://127.0.0.1:{port}", key, process.pid)
+            yield Address(f"http://127.0.0.1:{port}", key)
         finally:
             process.terminate()
 

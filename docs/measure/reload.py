@@ -24,16 +24,16 @@ from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
 from clients import Client
-from demo.service import Address, running_service
 from docs.measure.reload_kills import measure_kills
 from docs.measure.reload_material import (
-    SCOPES,
     SHARED,
     Enrolled,
-    environment,
+    Service,
+    create_key,
     find_people,
     make_store,
     probes_of,
+    started,
 )
 from tests.load import Heard, Reloaded, ask, judge, running_load
 from tests.rotated import enrol
@@ -67,7 +67,7 @@ class Round:
     rss_mib: float
 
 
-def reload_once(service: Address, bundle: str) -> Round:
+def reload_once(service: Service, bundle: str) -> Round:
     """Reloads and watches.
 
     Raises:
@@ -94,12 +94,12 @@ def reload_once(service: Address, bundle: str) -> Round:
         steps={name: (began, end) for (name, began), end in zip(seen.items(), ends, strict=True)},
         photos=int(str(job["done"])),
         per_s=float(str(job["rate_per_s"])),
-        rss_mib=_resident_mib(service.process_id),
+        rss_mib=_resident_mib(service.process.process.pid),
     )
 
 
 def measure_under_load(
-    service: Address, enrolled: Enrolled, names: Sequence[str], calm_s: float, connections: int
+    service: Service, enrolled: Enrolled, names: Sequence[str], calm_s: float, connections: int
 ) -> tuple[list[Round], dict[str, object]]:
     """Points 1 and the first of 2: nothing fails, nothing is wrong, nobody waits much longer.
 
@@ -157,7 +157,7 @@ def measure_under_load(
 
 
 def measure_alone(
-    service: Address, crops: Sequence[Crop], store: Path, names: Sequence[str]
+    service: Service, crops: Sequence[Crop], store: Path, names: Sequence[str]
 ) -> tuple[list[Round], dict[str, object]]:
     """The second of point 2: re-embedding beside nothing, against the bare network."""
     rounds, ratios, bare = [], [], []
@@ -213,9 +213,10 @@ def measure(
         enrol(settings, people.enrolled)
         enrolled = Enrolled(people, probes_of(people))
         typer.echo(f"{users} people, {people.photos} photos, {len(enrolled.probes)} probes")
+        key = create_key(settings)
         turns = [names[(index + 1) % len(names)] for index in range(reloads + alone)]
         if turns:
-            with running_service(environment(settings), folder / "log", SCOPES) as service:
+            with started(settings, key) as service:
                 rounds: list[Round] = []
                 if reloads:
                     rounds, figures["under_load"] = measure_under_load(
@@ -230,7 +231,7 @@ def measure(
             show_rounds(rounds, reloads)
             figures["rounds"] = [asdict(round_) for round_ in rounds]
         if kills:
-            figures["kills"] = measure_kills(settings, names, enrolled.probes, kills)
+            figures["kills"] = measure_kills(settings, key, names, enrolled.probes, kills)
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 

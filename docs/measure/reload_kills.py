@@ -1,27 +1,23 @@
 """Kills a service in the middle of reloads and asks what comes back: docs/measure/reload.py."""
 
-import os
 import random
-import signal
 import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 
 import typer
 
 from app.settings import DatabaseSettings, Settings
 from clients import Client, JsonObject
-from demo.service import Address, running_service
-from docs.measure.reload_material import SCOPES, environment
+from docs.measure.reload_material import Service, database_file, started
 from tests.load import Faces, Probe, ask, same_faces
 
 _LOOK_EVERY_S = 0.2
 
 
 def measure_kills(
-    settings: Settings, names: Sequence[str], probes: Sequence[Probe], kills: int
+    settings: Settings, key: str, names: Sequence[str], probes: Sequence[Probe], kills: int
 ) -> list[JsonObject]:
     """Point 3: after each kill the service answers what a fresh one on the same rows answers.
 
@@ -29,28 +25,28 @@ def measure_kills(
 
     Args:
         settings: Of the service.
+        key: For it.
         names: Bundles that take turns.
         probes: What is asked.
         kills: How often.
     """
     chance = random.Random(0)  # noqa: S311 - moments, not secrets
-    log = settings.bundles.parent / "log"
     found: list[JsonObject] = []
-    with running_service(environment(settings), log, SCOPES) as service:
+    with started(settings, key) as service:
         usual = ask(service.url, service.key, probes)
         began = time.monotonic()
         _begin_reload(service, names)
         _wait_for_end(service, settings)
         lasts_s = time.monotonic() - began
     for number in range(1, kills + 1):
-        with running_service(environment(settings), log, SCOPES) as service:
+        with started(settings, key) as service:
             job = _begin_reload(service, names)
             after_s = chance.uniform(0, lasts_s)
             time.sleep(after_s)
             with Client(service.url, service.key) as client:
                 step = client.job(job)["step"]
-            os.kill(service.process_id, signal.SIGKILL)
-        with running_service(environment(settings), log, SCOPES) as service:
+            service.process.kill()
+        with started(settings, key) as service:
             at_once = _differences(service, settings, probes, usual)
             end = _wait_for_end(service, settings)
             at_end = _differences(service, settings, probes, usual)
@@ -64,14 +60,14 @@ def measure_kills(
     return found
 
 
-def _begin_reload(service: Address, names: Sequence[str]) -> str:
+def _begin_reload(service: Service, names: Sequence[str]) -> str:
     """Asks for the bundle after the one that serves; the job's id."""
     with Client(service.url, service.key) as client:
         place = names.index(client.version().bundle)
         return str(client.reload(names[(place + 1) % len(names)])["id"])
 
 
-def _wait_for_end(service: Address, settings: Settings) -> str:
+def _wait_for_end(service: Service, settings: Settings) -> str:
     """How the last job has ended, and after how many attempts."""
     with Client(service.url, service.key) as client, closing(_connect(settings)) as rows:
         while True:
@@ -83,17 +79,18 @@ def _wait_for_end(service: Address, settings: Settings) -> str:
 
 
 def _differences(
-    service: Address, settings: Settings, probes: Sequence[Probe], usual: Sequence[Faces]
+    service: Service, settings: Settings, probes: Sequence[Probe], usual: Sequence[Faces]
 ) -> int:
     """How many probes are answered otherwise than by a fresh service on a copy of the rows."""
-    copy = Path(f"{_path(settings)}.copy")
-    copy.unlink(missing_ok=True)
+    copy = database_file(settings).parent / "copy" / "farsight.db"
+    copy.parent.mkdir(exist_ok=True)
+    for stale in copy.parent.glob("farsight.db*"):
+        stale.unlink()
     with closing(_connect(settings)) as rows, closing(sqlite3.connect(copy)) as copied:
         rows.backup(copied)
     answers = ask(service.url, service.key, probes)
     database = DatabaseSettings(url=f"sqlite+aiosqlite:///{copy}")
-    settings = settings.model_copy(update={"database": database})
-    with running_service(environment(settings), Path(f"{copy}.log"), SCOPES) as fresh:
+    with started(settings.model_copy(update={"database": database}), service.key) as fresh:
         with Client(service.url, service.key) as one, Client(fresh.url, fresh.key) as other:
             assert one.version().space == other.version().space
         expected = ask(fresh.url, fresh.key, probes)
@@ -104,8 +101,4 @@ def _differences(
 
 
 def _connect(settings: Settings) -> sqlite3.Connection:
-    return sqlite3.connect(_path(settings))
-
-
-def _path(settings: Settings) -> str:
-    return settings.database.url.partition(":///")[2]
+    return sqlite3.connect(database_file(settings))

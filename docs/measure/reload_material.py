@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +12,14 @@ import numpy as np
 
 from app.settings import Settings
 from app.vision.image import decode_image
+from demo.service import run_command
 from tests.load import Probe
 from tests.rotated import Pixels, rotate_bundle
+from tests.service_process import ServiceProcess, environment, serving
 
 SHARED = Path(os.environ.get("FARSIGHT_SHARED", "../shared"))
-SCOPES = ("identify", "admin")
 
+_SCOPES = ("identify", "admin")
 _SHIPPED = Path("weights/farsight-xxs")
 _FEWEST_PHOTOS = 3
 _STRANGERS = 100
@@ -50,6 +54,15 @@ class Enrolled:
 
     people: People
     probes: list[Probe]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service and a key for it."""
+
+    url: str
+    key: str
+    process: ServiceProcess
 
 
 def make_store(store: Path) -> list[str]:
@@ -89,16 +102,24 @@ def probes_of(people: People) -> list[Probe]:
     return [probes[index] for index in order]
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """The settings as variables for a process."""
-    return {
-        "FARSIGHT_THREADS__TORCH": str(settings.threads.torch),
-        "FARSIGHT_BUNDLES": str(settings.bundles),
-        "FARSIGHT_BUNDLE": settings.bundle,
-        "FARSIGHT_DETECTORS": str(settings.detectors),
-        "FARSIGHT_DETECTOR": settings.detector,
-        "FARSIGHT_DATABASE__URL": settings.database.url,
-    }
+def create_key(settings: Settings) -> str:
+    """A key for everything that is measured."""
+    asked = [word for scope in _SCOPES for word in ("--scope", scope)]
+    return run_command("keys", "create", *asked, settings=environment(settings))
+
+
+@contextmanager
+def started(settings: Settings, key: str) -> Iterator[Service]:
+    """Starts a service on some rows, and ends it if it still runs."""
+    threads = str(settings.threads.torch)
+    folder = database_file(settings).parent
+    with serving(settings, folder, FARSIGHT_THREADS__TORCH=threads) as process:
+        yield Service(process.url, key, process)
+
+
+def database_file(settings: Settings) -> Path:
+    """Where the rows are."""
+    return Path(settings.database.url.partition(":///")[2])
 
 
 def _shrunk(crop: Pixels) -> Pixels:
