@@ -13,6 +13,7 @@ COPY constraints.txt pyproject.toml ./
 # That index has none of the versions of constraints.txt but torch's own: the rest comes after it.
 RUN pip install --no-deps --constraint constraints.txt --index-url "$TORCH_INDEX" torch
 COPY app app
+COPY clients clients
 COPY alembic alembic
 COPY weights weights
 # The detector goes into the image, so that it starts without a network.
