@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -31,17 +30,14 @@ from app.services.job_diary import JobView, State
 from app.services.keys import COMMAND_LINE
 from app.settings import Settings
 from app.vision.bundle import (
-    Bundle,
     find_bundle,
     load_bundle,
     pack_weights,
-    weight_file,
     write_bundle,
 )
 from app.vision.embedder import Embedder
-from app.vision.manifest import EdgeFaceEntry, Manifest, Networks
 from app.vision.model_files import CENTERFACE, YUNET, fetch
-from app.vision.published import read_published
+from app.vision.published import published_bundle, read_published
 from app.vision.self_test import check_self_test, known_answers
 
 _CHECKPOINTS = (
@@ -72,22 +68,13 @@ def import_checkpoint(
     name: Annotated[str, typer.Option(help="The bundle's name.")],
 ) -> None:
     """Turn a published EdgeFace checkpoint into a bundle without DSR."""
-    network = read_published(edgeface)
-    weights = pack_weights(network)
-    entry = EdgeFaceEntry(
-        variant=network.variant, weights=weight_file("edgeface.safetensors", weights)
-    )
-    manifest = Manifest(
-        name=name,
-        created_at=datetime.now(UTC),
-        networks=Networks(edgeface=entry),
-        licence="BSD-3-Clause",
-        attribution="EdgeFace, Idiap Research Institute (George et al., T-BIOM 2024)",
-    )
-    embedder = Embedder(Bundle(manifest, network, None), torch.device("cpu"))
-    manifest = msgspec.structs.replace(manifest, self_test=known_answers(embedder))
+    bundle = published_bundle(edgeface, name)
+    entry = bundle.manifest.networks.edgeface
+    weights = pack_weights(bundle.edgeface)
+    known = known_answers(Embedder(bundle, torch.device("cpu")))
+    manifest = msgspec.structs.replace(bundle.manifest, self_test=known)
     folder = write_bundle(Settings.read().bundles, manifest, {entry.weights.name: weights})
-    typer.echo(f"Bundle {name} ({network.variant}), space {manifest.space_id}, is in {folder}.")
+    typer.echo(f"Bundle {name} ({entry.variant}), space {manifest.space_id}, is in {folder}.")
 
 
 @cli.command("list")

@@ -49,7 +49,7 @@ def write_plot(found: Calibration, path: Path) -> None:
         if size.proposal is not None and size.proposal.supported:
             threshold, rate = size.proposal.similarity, size.proposal.false_accept_rate
             axes.axvline(threshold, color="k", label=f"{threshold:.3f} for {rate:g}")
-        upper = "" if size.max_face_px is None else f" to {size.max_face_px:g}"
+        upper = " and more" if size.max_face_px is None else f" to {size.max_face_px:g}"
         axes.set(title=f"face_px {size.min_face_px:g}{upper}", xlabel="similarity", ylabel="share")
         axes.legend(fontsize="small")
     try:

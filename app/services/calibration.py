@@ -30,6 +30,7 @@ _MAX_PHOTOS_PER_USER = 30
 _MAX_PHOTOS = 20_000
 _MAX_PROBES = 1_000
 _PER_STEP = 64
+_NAMED_AT_MOST = 10
 
 Advance = Callable[[int, int], None]
 """Told after every step: probes done, probes in all."""
@@ -122,10 +123,11 @@ class Calibration:
             CalibrationError: The people are too few for the rate, at every size.
         """
         if self.mislabelled:
-            named = sorted({photo.user_id for photo in self.mislabelled})
+            named = [f"{of.user_id} (looks like {of.looks_like})" for of in self.mislabelled]
+            listed = ", ".join(dict.fromkeys(named[:_NAMED_AT_MOST]))
             raise MislabelledError(
-                f"{len(self.mislabelled)} photos look like another user than their own (of "
-                f"{', '.join(named[:10])}{' and others' if len(named) > 10 else ''}). "  # noqa: PLR2004 - enough for a line
+                f"{len(named)} photos look like another user than their own, of {listed}"
+                f"{' and others' if len(named) > _NAMED_AT_MOST else ''}. "
                 "Remove or move them, then calibrate again; nothing is proposed until then."
             )
         if any(size.proposal and size.proposal.supported for size in self.sizes):

@@ -62,7 +62,7 @@ def published_bundle(path: Path, name: str | None = None) -> Bundle:
     network = read_published(path)
     weights = weight_file(WEIGHTS_NAME, pack_weights(network))
     manifest = Manifest(
-        name=name or network.variant,
+        name=network.variant if name is None else name,
         created_at=datetime.now(UTC),
         networks=Networks(edgeface=EdgeFaceEntry(variant=network.variant, weights=weights)),
         licence="BSD-3-Clause",
