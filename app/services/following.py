@@ -14,6 +14,7 @@ from app.db.repositories import pointer, users
 from app.db.session import Sessions, WriteSession
 from app.db.tables import BundleRow
 from app.errors import FarsightError
+from app.runtime.memory import give_back_freed_memory
 from app.runtime.serving import Current, Serving
 from app.services.activation import Activation
 from app.services.reembedding import Reembedding
@@ -121,6 +122,7 @@ class Following:
 
         await self._sessions.write(store)
         _log.info("serving bundle=%s space=%s", active.name, active.space_id)
+        await asyncio.to_thread(give_back_freed_memory)
 
     async def _load(self, row: BundleRow) -> Serving:
         embedder = await asyncio.to_thread(self._activation.load, row.name, row.space_id)

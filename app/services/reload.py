@@ -23,6 +23,7 @@ from app.errors import (
 )
 from app.runtime.gallery import Gallery
 from app.runtime.inference import Inference
+from app.runtime.memory import give_back_freed_memory
 from app.runtime.serving import Current, Serving
 from app.services.activation import Activation
 from app.services.enrolled_sample import EnrolledSample
@@ -175,6 +176,7 @@ class Reload:
         except Exception:  # noqa: BLE001 - logged; whatever went wrong, the job must end
             _log.exception("job %s failed", job_id)
             await self._fail(diary, _UNFORESEEN)
+        await asyncio.to_thread(give_back_freed_memory)
 
     async def _carry_out(self, job: JobView, diary: JobDiary) -> None:
         folder = self._activation.folder(job.bundle)

@@ -86,6 +86,7 @@ def reload_once(service: Service, bundle: str) -> Round:
         if job["state"] != "succeeded":
             raise RuntimeError(f"the reload failed: {job['error']}")
         after = client.version().space
+    typer.echo(f"{job['done']} photos to {bundle} in {ended - asked:.1f} s", err=True)
     ends = [*list(seen.values())[1:], ended]
     time.sleep(_SETTLE_S)
     return Round(
