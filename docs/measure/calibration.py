@@ -22,7 +22,7 @@ SIZES: tuple[Size, ...] = (None, 24, 16)
 RATES = (1e-2, 1e-3, 1e-4)
 PHOTOS = 5
 # The first 400 served while the tail was chosen among three.
-JUDGES = {"train": slice(None), "train_small": slice(400, 800)}
+JUDGES = {"train": slice(None), "train_small": slice(400, 600)}
 
 
 def compared(
