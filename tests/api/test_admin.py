@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 
-from app.services.keys import Scope
 from app.settings import DatabaseSettings, Settings
 from tests.rotated import Pixels
 
@@ -122,19 +121,3 @@ def test_nothing_is_rolled_back_when_no_bundle_served_before(service: "Service")
 def test_job_is_not_found_when_there_is_none(service: "Service") -> None:
     for path in (f"/v1/admin/jobs/{uuid4()}", f"/v1/admin/jobs/{uuid4()}/events"):
         service.assert_problem(service.client.get(path), 404, "job_not_found")
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/v1/admin/bundles"),
-        ("POST", "/v1/admin/reload"),
-        ("POST", "/v1/admin/rollback"),
-        ("GET", f"/v1/admin/jobs/{uuid4()}"),
-        ("GET", f"/v1/admin/jobs/{uuid4()}/events"),
-    ],
-)
-def test_admin_scope_is_needed(service: "Service", method: str, path: str) -> None:
-    key = service.key(Scope.ENROLL, Scope.IDENTIFY)
-    answer = service.client.request(method, path, json={"bundle": "turned"}, headers=key)
-    service.assert_problem(answer, 403, "missing_scope")

@@ -195,6 +195,15 @@ SCOPES = {
         ("DELETE", "/v1/users/anna/photos/00000000-0000-0000-0000-000000000000"),
     ],
     Scope.IDENTIFY: [("POST", "/v1/identify"), ("POST", "/v1/verify")],
+    Scope.ADMIN: [
+        ("GET", "/v1/admin/bundles"),
+        ("POST", "/v1/admin/reload"),
+        ("POST", "/v1/admin/rollback"),
+        ("GET", "/v1/admin/jobs/11111111-1111-1111-1111-111111111111"),
+        ("GET", "/v1/admin/jobs/11111111-1111-1111-1111-111111111111/events"),
+        ("GET", "/v1/gallery/export"),
+        ("POST", "/v1/gallery/import"),
+    ],
 }
 _VALID: dict[str, dict[str, Any]] = {
     "POST": {"data": {"user_id": "anna"}, "files": {"photos": b"x", "photo": b"x"}},
@@ -234,12 +243,12 @@ def test_every_operation_of_v1_is_in_the_list_of_scopes(service: "Service") -> N
     listed = [
         (
             method,
-            path.replace("00000000-0000-0000-0000-000000000000", "{photo_id}").replace(
-                "/anna", "/{user_id}"
-            ),
+            path.replace("00000000-0000-0000-0000-000000000000", "{photo_id}")
+            .replace("11111111-1111-1111-1111-111111111111", "{job_id}")
+            .replace("/anna", "/{user_id}"),
         )
         for of_scope in SCOPES.values()
         for method, path in of_scope
     ]
     assert sorted(operations) == sorted(listed)
-    assert len(operations) == 9
+    assert len(operations) == 16

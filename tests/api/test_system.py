@@ -179,6 +179,7 @@ def test_every_error_has_a_status_or_is_one_of_the_service() -> None:
     # recogniser.
     inside = {
         errors.CalibrationError,
+        errors.CameraError,
         errors.DeviceError,
         errors.EvaluationError,
         errors.GateError,
@@ -189,8 +190,8 @@ def test_every_error_has_a_status_or_is_one_of_the_service() -> None:
         errors.ModelFileError,
         errors.OutOfMemoryError,
         errors.ReloadFailedError,
+        errors.RemoteServiceError,
         errors.SettingsError,
-        errors.SpaceMismatchError,
     }
     assert of_app - inside == set(STATUSES)
     assert len({error.code for error in of_app}) == len(of_app) == 42

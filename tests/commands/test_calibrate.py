@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Enrolled = Callable[..., Run]
 
+# Each command loads all networks and embeds every crop at five sizes.
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture
 def enrolled(make_settings: Callable[[Path], Settings], store: Path, tmp_path: Path) -> Enrolled:
