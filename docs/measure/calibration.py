@@ -1,4 +1,4 @@
-"""Prints the table of docs/decisions/0012-calibration.md.
+"""Prints the table of docs/decisions/0011-calibration.md.
 
 Run as `python docs/measure/calibration.py`: thresholds from the people of faces/val, judged by
 people on whom neither thresholds nor the method were chosen.
