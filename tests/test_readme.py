@@ -88,7 +88,9 @@ def test_tour_of_the_api_works_as_written(
 def _admin_tour() -> list[str]:
     """The second block below the heading."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```bash\n(.+?)```", readme.partition("## Weights\n")[2], re.DOTALL)
+    blocks: list[str] = re.findall(
+        r"```bash\n(.+?)```", readme.partition("## Weights\n")[2], re.DOTALL
+    )
     return blocks[1].strip().splitlines()
 
 

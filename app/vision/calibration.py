@@ -1,6 +1,6 @@
 """Thresholds from enrolled people: what their number supports, and no more.
 
-See docs/decisions/0012-calibration.md for the choice of the tail and how it fared.
+See docs/decisions/0011-calibration.md for the choice of the tail and how it fared.
 """
 
 import math
