@@ -14,6 +14,8 @@ from docs.measure.reload_material import Service, database_file, started
 from tests.load import Faces, Probe, ask, same_faces
 
 _LOOK_EVERY_S = 0.2
+_TIMED = 3
+_MOST_PROBES = 120
 
 
 def measure_kills(
@@ -32,12 +34,11 @@ def measure_kills(
     """
     chance = random.Random(0)  # noqa: S311 - moments, not secrets
     found: list[JsonObject] = []
+    probes = probes[:_MOST_PROBES]
     with started(settings, key) as service:
         usual = ask(service.url, service.key, probes)
-        began = time.monotonic()
-        _begin_reload(service, names)
-        _wait_for_end(service, settings)
-        lasts_s = time.monotonic() - began
+    # The shortest, so that few moments come after the switch.
+    lasts_s = min(_reload_lasts_s(settings, key, names) for _ in range(_TIMED))
     for number in range(1, kills + 1):
         with started(settings, key) as service:
             job = _begin_reload(service, names)
@@ -58,6 +59,15 @@ def measure_kills(
             f"the job has then {end}, {at_end} differ afterwards"
         )
     return found
+
+
+def _reload_lasts_s(settings: Settings, key: str, names: Sequence[str]) -> float:
+    """How long the first reload of a service that has just begun takes."""
+    with started(settings, key) as service:
+        began = time.monotonic()
+        _begin_reload(service, names)
+        _wait_for_end(service, settings)
+        return time.monotonic() - began
 
 
 def _begin_reload(service: Service, names: Sequence[str]) -> str:

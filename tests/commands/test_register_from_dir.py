@@ -9,23 +9,21 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from app.settings import Settings
 
 if TYPE_CHECKING:
     from tests.commands.conftest import RunApp
 
-PEOPLE = 60
+PEOPLE = 500
+KILLED_AT = 200
 Row = tuple[object, ...]
 
 
-@pytest.fixture
-def people_folder(shared: Path, tmp_path: Path) -> Path:
+def _folder(shared: Path, tmp_path: Path, people: int) -> Path:
     """People with aligned crops; one of them under a second name, one without photos."""
     folder = tmp_path / "people"
     folder.mkdir()
-    some = sorted((shared / "faces" / "train_small").iterdir())[:PEOPLE]
+    some = sorted((shared / "faces" / "train_small").iterdir())[:people]
     for person in some:
         (folder / person.name).symlink_to(person)
     (folder / "zz-twin").symlink_to(some[0])
@@ -62,11 +60,12 @@ def _users(database: Path) -> int:
 def test_same_people_are_registered_when_the_process_was_killed_in_between(
     run_app: "RunApp",
     environment: dict[str, str],
-    people_folder: Path,
+    shared: Path,
     settings: Settings,
     tmp_path: Path,
 ) -> None:
-    arguments = ["register", "--from-dir", str(people_folder), "--aligned", "--json"]
+    folder = _folder(shared, tmp_path, PEOPLE)
+    arguments = ["register", "--from-dir", str(folder), "--aligned", "--json"]
     changes = {"FARSIGHT_REGISTRATION__MIN_PHOTOS": "2"}
     once = tmp_path / "once.db"
     whole = run_app(*arguments, **changes, FARSIGHT_DATABASE__URL=f"sqlite+aiosqlite:///{once}")
@@ -86,12 +85,12 @@ def test_same_people_are_registered_when_the_process_was_killed_in_between(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while _users(database) < 10 and killed.poll() is None:
+    while _users(database) < KILLED_AT and killed.poll() is None:
         time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     before = _users(database)
-    assert 10 <= before < len(report["registered"])
+    assert KILLED_AT <= before < len(report["registered"])
 
     rest = json.loads(run_app(*arguments, **changes).stdout)
     assert len(rest["already_registered"]) == before
@@ -100,8 +99,10 @@ def test_same_people_are_registered_when_the_process_was_killed_in_between(
     assert _rows(database) == _rows(once)
 
 
-def test_report_is_a_table_when_it_is_for_people(run_app: "RunApp", people_folder: Path) -> None:
-    done = run_app("register", "--from-dir", people_folder, "--aligned")
+def test_report_is_a_table_when_it_is_for_people(
+    run_app: "RunApp", shared: Path, tmp_path: Path
+) -> None:
+    done = run_app("register", "--from-dir", _folder(shared, tmp_path, 20), "--aligned")
     assert done.returncode == 1
     assert "too_few_photos" in done.stdout
     assert "people are registered now, 0 were already" in done.stdout
