@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from app.errors import NoFaceError, UnreadableImageError
 from app.runtime.decision import Decision, decide, mean_embedding
-from app.runtime.device import DeviceName, choose_device
 from app.runtime.gallery_file import read_gallery, write_gallery
 from app.runtime.local_gallery import LocalGallery
 from app.runtime.portable_gallery import crops_of, move_gallery
@@ -22,6 +21,7 @@ from app.runtime.serving import Serving
 from app.settings import Settings
 from app.vision.alignment import Crop
 from app.vision.bundle import find_bundle, load_bundle
+from app.vision.device import DeviceName, choose_device
 from app.vision.edgeface import CROP_SIZE_PX
 from app.vision.embedder import Embedder, Route
 from app.vision.image import Image

@@ -9,12 +9,12 @@ import cv2
 import typer
 from lightning_fabric import Fabric
 
+from app.vision.device import DeviceName, choose_device
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from trainer.config import DsrConfig, Engine, FinetuneConfig, Precision
 from trainer.crops import CropSet, load_crops, refuse_overlap
 from trainer.data import refuse_batch_size
-from trainer.device import Device, choose_device
 from trainer.loop import finetune as run_finetune
 from trainer.loop import train_dsr
 from trainer.networks import read_dsr, read_edgeface
@@ -37,7 +37,7 @@ ValDir = Annotated[Path, typer.Option(help="People who are not trained on, a fol
 EdgeFacePath = Annotated[
     Path, typer.Option(help="A bundle, a run, or a published .pt: the network to start from.")
 ]
-DeviceName = Annotated[Device, typer.Option(help="Where to train; auto takes a GPU if any.")]
+Device = Annotated[DeviceName, typer.Option(help="Where to train; auto takes a GPU if any.")]
 PrecisionName = Annotated[
     Precision, typer.Option(help="bf16-mixed is faster where hardware has it.")
 ]
@@ -69,7 +69,7 @@ def dsr(
     min_face_px: MinFacePx = 10.0,
     max_face_px: MaxFacePx = 48.0,
     max_impostor_mean: MaxImpostorMean = 0.1,
-    device: DeviceName = "auto",
+    device: Device = "auto",
     precision: PrecisionName = "bf16-mixed",
     seed: Seed = 1,
     resume: Resume = False,
@@ -135,7 +135,7 @@ def finetune(
     min_face_px: MinFacePx = 10.0,
     max_face_px: MaxFacePx = 48.0,
     max_impostor_mean: MaxImpostorMean = 0.1,
-    device: DeviceName = "auto",
+    device: Device = "auto",
     precision: PrecisionName = "bf16-mixed",
     seed: Seed = 1,
     resume: Resume = False,
@@ -197,7 +197,7 @@ def launch(engine: Engine) -> Fabric:
 
 
 def _engine(
-    device: Device,
+    device: DeviceName,
     precision: Precision,
     seed: int,
     batch_size: int,

@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Literal
 
+from app.vision.device import DeviceName
 from trainer.degradation import Degradation
-from trainer.device import Device
 
 # Lightning Fabric's names. 16-mixed is left out: its loss scaling overflows now and then by design,
 # and here a value that is not finite stops the run.
@@ -31,7 +31,7 @@ class Engine:
         label_similarity: A photo less similar to its person's other photos loses its name.
     """
 
-    device: Device = "auto"
+    device: DeviceName = "auto"
     precision: Precision = "bf16-mixed"
     seed: int = 1
     batch_size: int = 32

@@ -18,11 +18,11 @@ from rich.text import Text
 
 from app.vision.bundle import load_bundle
 from app.vision.detector import DetectorName
+from app.vision.device import DeviceName, choose_device
 from app.vision.embedder import Embedder
 from app.vision.evaluation import Contestant, Progress, evaluate_pairs, evaluate_people
 from app.vision.photo_sets import read_pairs, read_people
 from app.vision.probes import Degrade, make_viewer, parse_sizes
-from trainer.device import Device, choose_device
 from trainer.evaluation_report import COLUMNS, rows, write_report
 
 Baseline = Literal["bicubic"]
@@ -62,7 +62,7 @@ def evaluate(
     detectors: Annotated[Path, typer.Option(help="Folder of the detectors' files.")] = Path(
         "data/detectors"
     ),
-    device: Annotated[Device, typer.Option(help="Where the networks run.")] = "auto",
+    device: Annotated[DeviceName, typer.Option(help="Where the networks run.")] = "auto",
     out: Annotated[
         Path, typer.Option(help="Folder for report.json, report.md and the plots.")
     ] = Path("evaluation"),

@@ -11,11 +11,11 @@ from rich.progress import Progress
 from rich.table import Table
 
 from app.errors import EvaluationError
-from app.runtime.device import DeviceName, choose_device
 from app.settings import Settings
 from app.vision.bundle import Bundle, find_bundle, load_bundle
 from app.vision.comparison import FALSE_ACCEPT_RATES, FEW_PAIRS
 from app.vision.detector import DetectorName
+from app.vision.device import DeviceName, choose_device
 from app.vision.embedder import Embedder
 from app.vision.evaluation import Contestant, Evaluation, Result, evaluate_people
 from app.vision.person_figures import PersonFigures, person_figures

@@ -19,8 +19,8 @@ from app.commands.place import Place, open_target
 from app.commands.target import Target, read_photo
 from app.commands.window import Key
 from app.errors import FarsightError, ImageTooLargeError, UnreadableImageError
-from app.runtime.device import DeviceName
 from app.settings import Settings
+from app.vision.device import DeviceName
 from app.vision.image import Image, decode_image
 from app.vision.photo_sets import photos_in
 from clients import Identification, IdentifiedFace

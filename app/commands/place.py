@@ -12,8 +12,8 @@ from app.commands.gallery_target import open_gallery
 from app.commands.target import LocalTarget, RemoteTarget, Target
 from app.errors import UnauthenticatedError
 from app.main import open_graph
-from app.runtime.device import DeviceName
 from app.settings import Settings
+from app.vision.device import DeviceName
 from clients import AsyncClient
 
 KEY_VARIABLE = "FARSIGHT_API_KEY"

@@ -16,8 +16,8 @@ from app.commands.people_folder import Report, people_in, register_people
 from app.commands.place import Place, open_target
 from app.commands.target import Wishes, read_photo
 from app.errors import FarsightError, TooFewPhotosError
-from app.runtime.device import DeviceName
 from app.settings import Settings
+from app.vision.device import DeviceName
 from clients import PhotoReport, Registration
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from app.db.repositories import pointer, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.errors import BundleError, OutOfMemoryError, SpaceMismatchError
-from app.runtime.device import choose_device
 from app.runtime.gallery import Gallery
 from app.runtime.serving import Serving
 from app.services.switching import read_gallery
 from app.settings import Settings
 from app.vision.bundle import find_bundle, load_bundle
+from app.vision.device import choose_device
 from app.vision.embedder import Embedder
 
 _log = logging.getLogger(__name__)

@@ -70,7 +70,7 @@ def test_device_that_is_not_there(refused: Refused, folders: Path, networks: Pat
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     words = ["dsr", *options(folders, networks), "--device", "cuda"]
-    assert_refused(refused, folders, words, "torch sees no GPU")
+    assert_refused(refused, folders, words, "torch finds no GPU")
 
 
 @pytest.mark.parametrize("part", ["train", "val"])

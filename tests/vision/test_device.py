@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from app.errors import DeviceError
-from app.runtime.device import choose_device
+from app.vision.device import choose_device
 
 
 def test_gpu_is_taken_when_there_is_one_and_refused_when_there_is_none(
