@@ -214,12 +214,10 @@ class Pipeline:
             UnreadableImageError: See `run`.
             ImageTooLargeError: See `run`.
         """
-        recognition = self._recognizer.recognize(
-            _read(photo), self._embedder, max_faces=1, detect=detect
-        )
-        if not recognition.faces:
+        found = self._recognizer.find(_read(photo), max_faces=1, detect=detect)
+        if not found.faces:
             raise NoFaceError("The photo shows no face.")
-        return self._embedder.upscale(recognition.faces[0].crop)
+        return self._embedder.upscale(found.faces[0].crop)
 
     def infer_embedding(
         self, crop: NDArray[np.uint8], face_px: float = CROP_SIZE_PX

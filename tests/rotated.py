@@ -94,7 +94,7 @@ async def _enrol_one(
             quality={},
             sha256=uuid4().hex * 2,
         )
-        await photos.add(session, row, embedder.bundle.space_id, embedding)
+        await photos.add(session, [row], embedder.bundle.space_id, [embedding])
     await refresh_templates(session, current, user)
 
 

@@ -10,13 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from app.api.deps import Graph
-from app.commands.target import LocalTarget, Wishes
+from app.commands.target import LocalTarget, Store, Wishes
 from app.errors import UserExistsError
 from app.main import open_graph
 from app.runtime.gallery_file import read_gallery, write_gallery
 from app.runtime.gallery_merge import OnConflict, merge_galleries
 from app.runtime.portable_gallery import PortableGallery, crops_of, move_gallery
 from app.runtime.serving import Serving
+from app.services.registration import Prepared
 from app.services.transfer import read_everybody
 from app.settings import DatabaseSettings, Settings
 from clients import NamedPhoto, Registration
@@ -45,13 +46,14 @@ class GalleryTarget(LocalTarget):
         self._with_crops = with_crops
         self._unwritten = 0
 
-    async def register(
-        self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes
-    ) -> Registration:
+    async def prepare(self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes) -> Store:
         """See Target."""
         if user_id in self._user_ids:
             raise UserExistsError(f"There is already a user {user_id!r}.")
-        registration = await super().register(user_id, photos, wishes)
+        return await super().prepare(user_id, photos, wishes)
+
+    async def _store(self, prepared: Prepared) -> Registration:
+        registration = await super()._store(prepared)
         self._unwritten += 1
         if self._unwritten == _REGISTRATIONS_PER_WRITE:
             await self.write()

@@ -4,15 +4,17 @@ Each person is one transaction. In the order of their names, so that a run that 
 begun again ends with what one run gives: whoever is registered already is passed over.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.commands.target import Target, Wishes, read_photo
+from app.commands.target import Store, Target, Wishes, read_photo
 from app.errors import (
     DuplicatePersonError,
     FarsightError,
@@ -90,17 +92,34 @@ async def register_people(target: Target, people: Sequence[Path], wishes: Wishes
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("people", total=len(people))
-        for person in people:
-            await _register(target, person, wishes, report)
-            progress.advance(task)
+        following = _read(target, people[0], wishes) if people else None
+        try:
+            for person, next_person in zip_longest(people, people[1:]):
+                reading = following
+                assert reading is not None
+                # One person's photos are read while another is stored; stored in their order.
+                following = _read(target, next_person, wishes) if next_person else None
+                await _register(person.name, reading, report)
+                progress.advance(task)
+        finally:
+            if following is not None:
+                following.cancel()
+                await asyncio.wait([following])
     return report
 
 
-async def _register(target: Target, folder: Path, wishes: Wishes, report: Report) -> None:
-    user_id = folder.name
-    try:
+def _read(target: Target, folder: Path, wishes: Wishes) -> asyncio.Task[Store]:
+    async def read() -> Store:
         photos = [read_photo(path) for path in photos_in(folder)]
-        registration = await target.register(user_id, photos, wishes)
+        return await target.prepare(folder.name, photos, wishes)
+
+    return asyncio.create_task(read())
+
+
+async def _register(user_id: str, reading: Awaitable[Store], report: Report) -> None:
+    try:
+        store = await reading
+        registration = await store()
     except UserExistsError:
         report.already_registered.append(user_id)
         return

@@ -152,7 +152,8 @@ async def _register_person(
             photos = [read_photo(path) for path in files]
         else:
             photos = take_captures(settings, files[0] if files else None, captures)
-        return await target.register(user_id, photos, wishes)
+        store = await target.prepare(user_id, photos, wishes)
+        return await store()
 
 
 async def _register_folder(

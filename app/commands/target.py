@@ -3,8 +3,9 @@
 Both answer with the clients' types: what a command prints does not depend on where it came from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -23,10 +24,13 @@ from app.errors import (
 from app.services import identification
 from app.services.keys import COMMAND_LINE
 from app.services.photo_review import Upload
-from app.services.registration import NewUser
+from app.services.registration import NewUser, Prepared
 from clients import ApiError, AsyncClient, Identification, NamedPhoto, Registration
 
 T = TypeVar("T")
+
+Store = Callable[[], Awaitable[Registration]]
+"""Registers a person whose photos have been read."""
 
 _USER_ID = TypeAdapter[str](UserId)
 _ERRORS = {error.code: error for error in STATUSES}
@@ -48,10 +52,8 @@ class Wishes:
 class Target(Protocol):
     """Registers and identifies; errors are FarsightErrors wherever they come from."""
 
-    async def register(
-        self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes
-    ) -> Registration:
-        """See Registration.register."""
+    async def prepare(self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes) -> Store:
+        """The first part of a registration; see Registration.register for the errors of both."""
 
     async def identify(self, photo: bytes, *, detect: bool) -> Identification:
         """See Identifier.identify."""
@@ -75,9 +77,7 @@ class LocalTarget:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
-    async def register(
-        self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes
-    ) -> Registration:
+    async def prepare(self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes) -> Store:
         """See Target."""
         try:
             _USER_ID.validate_python(user_id)
@@ -86,13 +86,17 @@ class LocalTarget:
                 f"{user_id!r} cannot be a user_id, which is 1 to 64 letters, digits, '.', '_', "
                 "'@' or '-', a letter or digit first."
             ) from error
-        answer = await self._graph.registration.register(
+        prepared = await self._graph.registration.prepare(
             self._graph.current.serving,
             COMMAND_LINE,
             NewUser(user_id, None, {}, wishes.allow_duplicate),
             [Upload(name, content) for name, content in photos],
             detect=wishes.detect,
         )
+        return partial(self._store, prepared)
+
+    async def _store(self, prepared: Prepared) -> Registration:
+        answer = await self._graph.registration.store(prepared)
         return _as_sent(RegistrationSchema.model_validate(answer), Registration)
 
     async def identify(self, photo: bytes, *, detect: bool) -> Identification:
@@ -110,10 +114,13 @@ class RemoteTarget:
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
-    async def register(
+    async def prepare(self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes) -> Store:
+        """See Target; the service does both parts in one."""
+        return partial(self._register, user_id, photos, wishes)
+
+    async def _register(
         self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes
     ) -> Registration:
-        """See Target."""
         try:
             return await self._client.register(
                 user_id,

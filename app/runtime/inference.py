@@ -14,7 +14,14 @@ import torch
 from numpy.typing import NDArray
 
 from app.errors import DeadlineExceededError, NotReadyError, OverloadedError
-from app.runtime.recognizer import Recognition, Recognizer
+from app.runtime.recognizer import (
+    Finding,
+    FoundFace,
+    Recognition,
+    RecognizedFace,
+    Recognizer,
+    embed_faces,
+)
 from app.runtime.serving import Serving
 from app.vision.alignment import Crop
 from app.vision.edgeface import CROP_SIZE_PX, EMBEDDING_SIZE
@@ -93,6 +100,17 @@ class Inference:
             detect=detect,
         )
         return await self.run(work)
+
+    async def find(self, photo: bytes, *, max_faces: int, detect: bool = True) -> Finding:
+        """Finds the faces of one photo in the thread; see Recognizer.find."""
+        work = partial(self._recognizer.find, photo, max_faces=max_faces, detect=detect)
+        return await self.run(work)
+
+    async def embed_faces(
+        self, faces: Sequence[FoundFace], serving: Serving
+    ) -> list[RecognizedFace]:
+        """Embeds the faces of one request's photos in one turn, as one batch."""
+        return await self.run(partial(embed_faces, faces, serving.embedder))
 
     async def embed(self, crops: Sequence[Crop], embedder: Embedder) -> NDArray[np.float32]:
         """Embeds crops that nobody waits for, in turns that requests hardly notice.

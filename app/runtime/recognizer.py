@@ -1,5 +1,6 @@
 """The way of one photo: bytes -> image -> faces -> crops and quality -> embeddings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,13 +20,25 @@ from app.vision.quality import Quality, assess
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RecognizedFace:
-    """One face of a photo, read to the end.
+class FoundFace:
+    """One face of a photo, before the networks see it.
 
     Attributes:
         face: Where it is, in px of the upright photo.
         crop: Its pixels on the template, and its `face_px`.
         quality: What the crop is worth.
+    """
+
+    face: Face
+    crop: Crop
+    quality: Quality
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecognizedFace(FoundFace):
+    """One face of a photo, read to the end.
+
+    Attributes:
         embedding: (512,) float32 of unit length.
         route: How the crop became the embedding.
     """
@@ -35,6 +48,21 @@ class RecognizedFace:
     quality: Quality
     embedding: NDArray[np.float32]
     route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The faces of one photo.
+
+    Attributes:
+        faces: Largest first, at most as many as were asked for.
+        faces_found: How many the photo shows.
+        timings_ms: Per stage: decode, detect, align.
+    """
+
+    faces: list[FoundFace]
+    faces_found: int
+    timings_ms: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +97,26 @@ class Recognizer:
     def recognize(
         self, photo: bytes | Image, embedder: Embedder, *, max_faces: int, detect: bool = True
     ) -> Recognition:
-        """Reads a photo.
+        """Finds the faces of a photo and embeds them; see `find` for arguments and errors.
+
+        Args:
+            photo: What to look at.
+            embedder: Of the serving that the request has taken.
+            max_faces: The largest so many faces are embedded.
+            detect: False where the photo is already a face crop.
+        """
+        found = self.find(photo, max_faces=max_faces, detect=detect)
+        stopwatch = Stopwatch()
+        with stopwatch.stage("embed"):
+            faces = embed_faces(found.faces, embedder)
+        return Recognition(faces, found.faces_found, found.timings_ms | stopwatch.timings_ms)
+
+    def find(self, photo: bytes | Image, *, max_faces: int, detect: bool = True) -> Finding:
+        """Finds the faces of a photo.
 
         Args:
             photo: JPEG, PNG, WebP, GIF or BMP; or decoded, (height, width, 3) uint8, RGB, upright.
-            embedder: Of the serving that the request has taken.
-            max_faces: The largest so many faces are aligned and embedded.
+            max_faces: The largest so many faces are aligned.
             detect: False where the photo is already a face crop as `align` makes them, of any
                 size: it is taken whole, and its side length is its `face_px`.
 
@@ -93,13 +135,17 @@ class Recognizer:
         else:
             aligned = [_whole_photo(image)]
         largest = sorted(aligned, key=lambda pair: -pair[1].face_px)[:max_faces]
-        with stopwatch.stage("embed"):
-            embeddings, routes = embedder.embed([crop for _, crop in largest])
-        recognized = [
-            RecognizedFace(face, crop, assess(crop, face), embedding, route)
-            for (face, crop), embedding, route in zip(largest, embeddings, routes, strict=True)
-        ]
-        return Recognition(recognized, len(aligned), stopwatch.timings_ms)
+        found = [FoundFace(face, crop, assess(crop, face)) for face, crop in largest]
+        return Finding(found, len(aligned), stopwatch.timings_ms)
+
+
+def embed_faces(faces: Sequence[FoundFace], embedder: Embedder) -> list[RecognizedFace]:
+    """Embeds faces, of one photo or of several, in one batch."""
+    embeddings, routes = embedder.embed([found.crop for found in faces])
+    return [
+        RecognizedFace(found.face, found.crop, found.quality, embedding, route)
+        for found, embedding, route in zip(faces, embeddings, routes, strict=True)
+    ]
 
 
 def open_recognizer(settings: Settings) -> Recognizer:

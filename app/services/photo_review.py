@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.errors import ImageTooLargeError, TooManyPhotosError, UnreadableImageError
 from app.runtime.inference import Inference
-from app.runtime.recognizer import RecognizedFace
+from app.runtime.recognizer import FoundFace, RecognizedFace
 from app.runtime.serving import Serving
 from app.vision.quality import Quality, QualityLimits, Rejection, rejection
 
@@ -68,11 +68,15 @@ class PhotoReport:
 
 @dataclass(slots=True, eq=False)
 class ReviewedPhoto:
-    """A photo on its way through the review; `reason` is None as long as it is good."""
+    """A photo on its way through the review; `reason` is None as long as it is good.
+
+    `found` is None when there is not exactly one face, `face` also when it is not good enough.
+    """
 
     index: int
     filename: str | None
     sha256: str
+    found: FoundFace | None = None
     face: RecognizedFace | None = None
     reason: Rejection | None = None
     detail: str | None = None
@@ -91,8 +95,8 @@ class ReviewedPhoto:
             accepted=self.reason is None,
             reason=self.reason,
             detail=self.detail,
-            face_px=self.face.crop.face_px if self.face else None,
-            quality=self.face.quality if self.face else None,
+            face_px=self.found.crop.face_px if self.found else None,
+            quality=self.found.quality if self.found else None,
             photo_id=self.photo_id,
         )
 
@@ -138,16 +142,19 @@ class PhotoReview:
                 if any(photo.sha256 == earlier.sha256 for earlier in photos):
                     photo.reject(Rejection.DUPLICATE_PHOTO)
                 else:
-                    await self._read(serving, upload, photo, detect=detect)
+                    await self._find(upload, photo, detect=detect)
                 photos.append(photo)
+            good = [(photo, photo.found) for photo in photos if not photo.reason and photo.found]
+            if good:
+                faces = await self._inference.embed_faces([found for _, found in good], serving)
+                for (photo, _), face in zip(good, faces, strict=True):
+                    photo.face = face
         return photos
 
-    async def _read(
-        self, serving: Serving, upload: Upload, photo: ReviewedPhoto, *, detect: bool
-    ) -> None:
+    async def _find(self, upload: Upload, photo: ReviewedPhoto, *, detect: bool) -> None:
         try:
-            recognition = await self._inference.recognize(
-                upload.content, serving, max_faces=_ONE_FACE_OR_MORE, detect=detect
+            finding = await self._inference.find(
+                upload.content, max_faces=_ONE_FACE_OR_MORE, detect=detect
             )
         except UnreadableImageError as error:
             photo.reject(Rejection.UNREADABLE_IMAGE, error.detail)
@@ -155,13 +162,13 @@ class PhotoReview:
         except ImageTooLargeError as error:
             photo.reject(Rejection.IMAGE_TOO_LARGE, error.detail)
             return
-        if not recognition.faces:
+        if not finding.faces:
             photo.reject(Rejection.NO_FACE)
-        elif recognition.faces_found > 1:
+        elif finding.faces_found > 1:
             photo.reject(Rejection.MULTIPLE_FACES)
         else:
-            photo.face = recognition.faces[0]
-            reason = rejection(photo.face.quality, self._limits)
+            photo.found = finding.faces[0]
+            reason = rejection(photo.found.quality, self._limits)
             if reason is not None:
                 photo.reject(reason)
 

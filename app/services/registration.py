@@ -68,6 +68,27 @@ class RegistrationAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """A person whose photos are read and good enough, but not stored.
+
+    Attributes:
+        serving: Whose networks read them.
+        actor: The caller's key id.
+        new: Who.
+        reviewed: The photos.
+        retry: None where the request cannot come again.
+        answer: Of the request when it came first: nothing is left to be stored.
+    """
+
+    serving: Serving
+    actor: str
+    new: NewUser
+    reviewed: Sequence[ReviewedPhoto]
+    retry: "Retry | None" = None
+    answer: RegistrationAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """How a request is recognised when it comes again: by its key and by all that it says."""
 
@@ -136,21 +157,40 @@ class Registration:
             IdempotencyConflictError: The key came before with another request.
             TooManyPhotosError: See PhotoReview.review, as for the other errors about photos.
         """
+        return await self.store(
+            await self.prepare(serving, actor, new, uploads, idempotency_key, detect=detect)
+        )
+
+    async def prepare(
+        self,
+        serving: Serving,
+        actor: str,
+        new: NewUser,
+        uploads: Sequence[Upload],
+        idempotency_key: str | None = None,
+        *,
+        detect: bool = True,
+    ) -> Prepared:
+        """The first part of `register`: all that needs no transaction."""
         retry = None
         if idempotency_key is not None:
             retry = Retry(actor, idempotency_key, _fingerprint(new, uploads, detect))
         # Asked again in the transaction. Here it saves the work on most requests that must fail.
         async with self._sessions.read() as session:
             if (answer := await _earlier_answer(session, retry)) is not None:
-                return answer
+                return Prepared(serving, actor, new, [], retry, answer)
             if await users.exists(session, new.user_id):
                 raise UserExistsError(f"There is already a user {new.user_id!r}.")
         reviewed = await self._review.review(serving, uploads, detect=detect)
         reject_outliers(reviewed, self._outlier_similarity)
         self._require(reviewed, self._min_photos)
-        return await self._sessions.write(
-            partial(self._store_user, serving, actor, new, reviewed, retry)
-        )
+        return Prepared(serving, actor, new, reviewed, retry)
+
+    async def store(self, prepared: Prepared) -> RegistrationAnswer:
+        """The second part of `register`: the transaction."""
+        if prepared.answer is not None:
+            return prepared.answer
+        return await self._sessions.write(partial(self._store_user, prepared))
 
     async def add_photos(
         self,
@@ -214,21 +254,15 @@ class Registration:
 
         await self._sessions.write(store)
 
-    async def _store_user(
-        self,
-        serving: Serving,
-        actor: str,
-        new: NewUser,
-        reviewed: Sequence[ReviewedPhoto],
-        retry: Retry | None,
-        session: WriteSession,
-    ) -> RegistrationAnswer:
+    async def _store_user(self, prepared: Prepared, session: WriteSession) -> RegistrationAnswer:
+        new, reviewed, retry = prepared.new, prepared.reviewed, prepared.retry
         if (answer := await _earlier_answer(session, retry)) is not None:
             return answer
         user = await users.add(session, new.user_id, new.display_name, new.metadata)
         if not new.allow_duplicate:
-            self._refuse_known_person(serving, [face for _, face in usable_faces(reviewed)])
-        answer = await self._store_photos(session, serving, actor, user, reviewed)
+            faces = [face for _, face in usable_faces(reviewed)]
+            self._refuse_known_person(prepared.serving, faces)
+        answer = await self._store_photos(session, prepared.serving, prepared.actor, user, reviewed)
         if retry is not None:
             await events.add_answer(
                 session,

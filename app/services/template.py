@@ -25,6 +25,7 @@ async def add_photos(
     retain_crops: bool,
 ) -> None:
     """Stores photos with their embeddings and gives each its id."""
+    rows = []
     for photo, face in usable:
         photo.photo_id = uuid4()
         row = Photo(
@@ -35,7 +36,9 @@ async def add_photos(
             quality=asdict(face.quality),
             sha256=photo.sha256,
         )
-        await photos.add(session, row, serving.space_id, face.embedding)
+        rows.append(row)
+    embeddings = [face.embedding for _, face in usable]
+    await photos.add(session, rows, serving.space_id, embeddings)
 
 
 async def refresh_templates(session: WriteSession, current: Current, user: User) -> int:

@@ -45,12 +45,18 @@ async def count(session: ReadSession, user: User) -> int:
 
 
 async def add(
-    session: WriteSession, photo: Photo, space_id: str, vector: NDArray[np.float32]
+    session: WriteSession,
+    rows: Sequence[Photo],
+    space_id: str,
+    vectors: Sequence[NDArray[np.float32]],
 ) -> None:
-    """Adds a photo and its embedding."""
-    session.add(photo)
+    """Adds photos and their embeddings."""
+    session.add_all(rows)
     await session.flush()
-    session.add(Embedding(photo=photo.id, space_id=space_id, vector=vector))
+    session.add_all(
+        Embedding(photo=row.id, space_id=space_id, vector=vector)
+        for row, vector in zip(rows, vectors, strict=True)
+    )
     await session.flush()
 
 
