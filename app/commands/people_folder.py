@@ -104,7 +104,7 @@ async def register_people(target: Target, people: Sequence[Path], wishes: Wishes
         finally:
             if following is not None:
                 following.cancel()
-                await asyncio.wait([following])
+                await asyncio.gather(following, return_exceptions=True)
     return report
 
 
