@@ -119,18 +119,20 @@ def finetune(
     ] = 0.3,
     distillation_weight: Annotated[
         float, typer.Option(min=0, help="Of 1 - cosine to what the teacher says.")
-    ] = 1000.0,
+    ] = 15.0,
     search_weight: Annotated[
         float, typer.Option(min=0, help="Of finding a face among all sharp training faces.")
-    ] = 10.0,
-    pixel_weight: Annotated[float, typer.Option(min=0, help="Of the pixel difference.")] = 30.0,
-    backbone_learning_rate: Annotated[float, typer.Option(min=0, help="Peak for EdgeFace.")] = 1e-4,
+    ] = 0.07,
+    pixel_weight: Annotated[float, typer.Option(min=0, help="Of the pixel difference.")] = 0.45,
+    backbone_learning_rate: Annotated[
+        float, typer.Option(min=0, help="Peak for EdgeFace.")
+    ] = 1.5e-4,
     dsr_learning_rate: Annotated[
         float, typer.Option(min=0, help="Peak for DSR; 0 freezes it.")
     ] = 3e-4,
-    head_learning_rate: Annotated[float, typer.Option(min=0, help="Peak for the head.")] = 1e-2,
-    arcface_scale: Annotated[float, typer.Option(help="s.")] = 64.0,
-    arcface_margin: Annotated[float, typer.Option(help="m, radians.")] = 0.5,
+    head_learning_rate: Annotated[float, typer.Option(min=0, help="Peak for the head.")] = 1e-3,
+    arcface_scale: Annotated[float, typer.Option(help="s.")] = 32.0,
+    arcface_margin: Annotated[float, typer.Option(help="m, radians.")] = 0.3,
     batch_size: BatchSize = 32,
     min_face_px: MinFacePx = 10.0,
     max_face_px: MaxFacePx = 48.0,

@@ -92,15 +92,15 @@ class FinetuneConfig:
 
     stage1_epochs: int = 5
     stage2_epochs: int = 30
-    head_learning_rate: float = 1e-2
-    backbone_learning_rate: float = 1e-4
+    head_learning_rate: float = 1e-3
+    backbone_learning_rate: float = 1.5e-4
     dsr_learning_rate: float = 3e-4
     contrastive_weight: float = 0.3
-    distillation_weight: float = 1000.0
-    search_weight: float = 10.0
-    pixel_weight: float = 30.0
-    arcface_scale: float = 64.0
-    arcface_margin: float = 0.5
+    distillation_weight: float = 15.0
+    search_weight: float = 0.07
+    pixel_weight: float = 0.45
+    arcface_scale: float = 32.0
+    arcface_margin: float = 0.3
     max_impostor_mean: float = 0.1
     engine: Engine = field(default_factory=Engine)
 
