@@ -51,6 +51,9 @@ MaxFacePx = Annotated[float, typer.Option(min=6, max=112, help="Largest face dra
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="Leave out bad files.")]
 
+# What a command does without an option is what its settings say.
+_DSR, _FINETUNE, _ENGINE = DsrConfig(), FinetuneConfig(), Engine()
+
 
 def dsr(
     run: Run,
@@ -59,19 +62,25 @@ def dsr(
     edgeface: EdgeFacePath,
     soft_dir: SoftDir = None,
     unnamed_dir: UnnamedDir = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the crops.")] = 4,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Peak.")] = 1e-3,
-    identity_weight: Annotated[float, typer.Option(min=0, help="Of 1 - cosine.")] = 1.0,
-    pixel_weight: Annotated[float, typer.Option(min=0, help="Of the pixel difference.")] = 1.0,
-    channels: Annotated[int, typer.Option(min=4, help="Width of DSR; a multiple of 4.")] = 64,
-    blocks: Annotated[int, typer.Option(min=1, help="Residual blocks of DSR.")] = 4,
-    batch_size: BatchSize = 32,
-    min_face_px: MinFacePx = 10.0,
-    max_face_px: MaxFacePx = 48.0,
-    max_impostor_mean: MaxImpostorMean = 0.1,
-    device: Device = "auto",
-    precision: PrecisionName = "bf16-mixed",
-    seed: Seed = 1,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the crops.")] = _DSR.epochs,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Peak.")] = _DSR.learning_rate,
+    identity_weight: Annotated[
+        float, typer.Option(min=0, help="Of 1 - cosine.")
+    ] = _DSR.identity_weight,
+    pixel_weight: Annotated[
+        float, typer.Option(min=0, help="Of the pixel difference.")
+    ] = _DSR.pixel_weight,
+    channels: Annotated[
+        int, typer.Option(min=4, help="Width of DSR; a multiple of 4.")
+    ] = _DSR.channels,
+    blocks: Annotated[int, typer.Option(min=1, help="Residual blocks of DSR.")] = _DSR.blocks,
+    batch_size: BatchSize = _ENGINE.batch_size,
+    min_face_px: MinFacePx = _ENGINE.degradation.min_face_px,
+    max_face_px: MaxFacePx = _ENGINE.degradation.max_face_px,
+    max_impostor_mean: MaxImpostorMean = _DSR.max_impostor_mean,
+    device: Device = _ENGINE.device,
+    precision: PrecisionName = _ENGINE.precision,
+    seed: Seed = _ENGINE.seed,
     resume: Resume = False,
     skip_unreadable: SkipUnreadable = False,
 ) -> None:
@@ -112,34 +121,42 @@ def finetune(
     ] = None,
     soft_dir: SoftDir = None,
     unnamed_dir: UnnamedDir = None,
-    stage1_epochs: Annotated[int, typer.Option(min=0, help="Of the head alone.")] = 5,
-    stage2_epochs: Annotated[int, typer.Option(min=1, help="Of everything.")] = 30,
+    stage1_epochs: Annotated[
+        int, typer.Option(min=0, help="Of the head alone.")
+    ] = _FINETUNE.stage1_epochs,
+    stage2_epochs: Annotated[
+        int, typer.Option(min=1, help="Of everything.")
+    ] = _FINETUNE.stage2_epochs,
     contrastive_weight: Annotated[
         float, typer.Option(min=0, help="w, of 1 - cosine(DSR embedding, sharp embedding).")
-    ] = 0.3,
+    ] = _FINETUNE.contrastive_weight,
     distillation_weight: Annotated[
         float, typer.Option(min=0, help="Of 1 - cosine to what the teacher says.")
-    ] = 15.0,
+    ] = _FINETUNE.distillation_weight,
     search_weight: Annotated[
         float, typer.Option(min=0, help="Of finding a face among all sharp training faces.")
-    ] = 0.07,
-    pixel_weight: Annotated[float, typer.Option(min=0, help="Of the pixel difference.")] = 0.45,
+    ] = _FINETUNE.search_weight,
+    pixel_weight: Annotated[
+        float, typer.Option(min=0, help="Of the pixel difference.")
+    ] = _FINETUNE.pixel_weight,
     backbone_learning_rate: Annotated[
         float, typer.Option(min=0, help="Peak for EdgeFace.")
-    ] = 1.5e-4,
+    ] = _FINETUNE.backbone_learning_rate,
     dsr_learning_rate: Annotated[
         float, typer.Option(min=0, help="Peak for DSR; 0 freezes it.")
-    ] = 3e-4,
-    head_learning_rate: Annotated[float, typer.Option(min=0, help="Peak for the head.")] = 1e-3,
-    arcface_scale: Annotated[float, typer.Option(help="s.")] = 32.0,
-    arcface_margin: Annotated[float, typer.Option(help="m, radians.")] = 0.3,
-    batch_size: BatchSize = 32,
-    min_face_px: MinFacePx = 10.0,
-    max_face_px: MaxFacePx = 48.0,
-    max_impostor_mean: MaxImpostorMean = 0.1,
-    device: Device = "auto",
-    precision: PrecisionName = "bf16-mixed",
-    seed: Seed = 1,
+    ] = _FINETUNE.dsr_learning_rate,
+    head_learning_rate: Annotated[
+        float, typer.Option(min=0, help="Peak for the head.")
+    ] = _FINETUNE.head_learning_rate,
+    arcface_scale: Annotated[float, typer.Option(help="s.")] = _FINETUNE.arcface_scale,
+    arcface_margin: Annotated[float, typer.Option(help="m, radians.")] = _FINETUNE.arcface_margin,
+    batch_size: BatchSize = _ENGINE.batch_size,
+    min_face_px: MinFacePx = _ENGINE.degradation.min_face_px,
+    max_face_px: MaxFacePx = _ENGINE.degradation.max_face_px,
+    max_impostor_mean: MaxImpostorMean = _FINETUNE.max_impostor_mean,
+    device: Device = _ENGINE.device,
+    precision: PrecisionName = _ENGINE.precision,
+    seed: Seed = _ENGINE.seed,
     resume: Resume = False,
     skip_unreadable: SkipUnreadable = False,
 ) -> None:

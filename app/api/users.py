@@ -59,7 +59,7 @@ async def register_user(
     idempotency_key: _IdempotencyKey = None,
 ) -> RegistrationSchema:
     """Registers a person from photos that show this person alone."""
-    answer = await graph.registration.register(
+    prepared = await graph.registration.prepare(
         serving,
         caller.key_id,
         NewUser(user_id, display_name, metadata or {}, allow_duplicate),
@@ -67,7 +67,7 @@ async def register_user(
         idempotency_key,
         detect=detect,
     )
-    return RegistrationSchema.model_validate(answer)
+    return RegistrationSchema.model_validate(await graph.registration.store(prepared))
 
 
 @router.get("", responses=problems(401, 403, 422, 503))

@@ -92,11 +92,10 @@ async def register_people(target: Target, people: Sequence[Path], wishes: Wishes
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("people", total=len(people))
-        following = _read(target, people[0], wishes) if people else None
+        following: asyncio.Task[Store] | None = None
         try:
             for person, next_person in zip_longest(people, people[1:]):
-                reading = following
-                assert reading is not None
+                reading = following or _read(target, person, wishes)
                 # One person's photos are read while another is stored; stored in their order.
                 following = _read(target, next_person, wishes) if next_person else None
                 await _register(person.name, reading, report)

@@ -53,7 +53,7 @@ class Target(Protocol):
     """Registers and identifies; errors are FarsightErrors wherever they come from."""
 
     async def prepare(self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes) -> Store:
-        """The first part of a registration; see Registration.register for the errors of both."""
+        """The first part of a registration; errors are those of Registration's."""
 
     async def identify(self, photo: bytes, *, detect: bool) -> Identification:
         """See Identifier.identify."""

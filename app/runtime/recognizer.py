@@ -43,9 +43,6 @@ class RecognizedFace(FoundFace):
         route: How the crop became the embedding.
     """
 
-    face: Face
-    crop: Crop
-    quality: Quality
     embedding: NDArray[np.float32]
     route: Route
 

@@ -129,38 +129,6 @@ class Registration:
         self._duplicate_similarity = duplicate_similarity
         self._retain_crops = retain_crops
 
-    async def register(
-        self,
-        serving: Serving,
-        actor: str,
-        new: NewUser,
-        uploads: Sequence[Upload],
-        idempotency_key: str | None = None,
-        *,
-        detect: bool = True,
-    ) -> RegistrationAnswer:
-        """Registers a person.
-
-        Args:
-            serving: The one that the request has taken.
-            actor: The caller's key id.
-            new: Who.
-            uploads: Photos that show this person and nobody else.
-            idempotency_key: A request that comes again with the same key gets the first one's
-                answer, and nothing is stored a second time.
-            detect: False where the photos are already face crops; see Recognizer.recognize.
-
-        Raises:
-            UserExistsError: The `user_id` is taken.
-            TooFewPhotosError: Too few of the photos are usable.
-            DuplicatePersonError: The face belongs to another user.
-            IdempotencyConflictError: The key came before with another request.
-            TooManyPhotosError: See PhotoReview.review, as for the other errors about photos.
-        """
-        return await self.store(
-            await self.prepare(serving, actor, new, uploads, idempotency_key, detect=detect)
-        )
-
     async def prepare(
         self,
         serving: Serving,
@@ -171,7 +139,23 @@ class Registration:
         *,
         detect: bool = True,
     ) -> Prepared:
-        """The first part of `register`: all that needs no transaction."""
+        """Reads the photos of a person who is to be registered; `store` is the other half.
+
+        Args:
+            serving: The one that the request has taken.
+            actor: The caller's key id.
+            new: Who.
+            uploads: Photos that show this person and nobody else.
+            idempotency_key: A request that comes again with the same key gets the first one's
+                answer, and nothing is stored a second time.
+            detect: False where the photos are already face crops; see Recognizer.find.
+
+        Raises:
+            UserExistsError: The `user_id` is taken.
+            TooFewPhotosError: Too few of the photos are usable.
+            IdempotencyConflictError: The key came before with another request.
+            TooManyPhotosError: See PhotoReview.review, as for the other errors about photos.
+        """
         retry = None
         if idempotency_key is not None:
             retry = Retry(actor, idempotency_key, _fingerprint(new, uploads, detect))
@@ -187,7 +171,13 @@ class Registration:
         return Prepared(serving, actor, new, reviewed, retry)
 
     async def store(self, prepared: Prepared) -> RegistrationAnswer:
-        """The second part of `register`: the transaction."""
+        """Registers a person whose photos have been read, in one transaction.
+
+        Raises:
+            UserExistsError: See `prepare`.
+            DuplicatePersonError: The face belongs to another user.
+            IdempotencyConflictError: See `prepare`.
+        """
         if prepared.answer is not None:
             return prepared.answer
         return await self._sessions.write(partial(self._store_user, prepared))
@@ -208,7 +198,7 @@ class Registration:
             actor: The caller's key id.
             user_id: Whose photos they are.
             uploads: Photos that show this person and nobody else.
-            detect: As in `register`.
+            detect: As in `prepare`.
 
         Raises:
             UserNotFoundError: There is no such user.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from material import show
 
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
@@ -60,9 +61,9 @@ def main() -> None:
     touched = suspect[first] | suspect[second]
     rest = ~touched
     cleaned = fold_verdicts(similarities[rest], genuine[rest], folds[rest])
-    print(f"accuracy {right.mean():.4f}: {(~right).sum()} misses in {len(right)} pairs")  # noqa: T201
-    print(f"{suspect.sum()} suspect photos in {(~right & touched).sum()} of the misses")  # noqa: T201
-    print(f"accuracy without them {cleaned.mean():.4f} on {len(cleaned)} pairs")  # noqa: T201
+    show(f"accuracy {right.mean():.4f}: {(~right).sum()} misses in {len(right)} pairs")
+    show(f"{suspect.sum()} suspect photos in {(~right & touched).sum()} of the misses")
+    show(f"accuracy without them {cleaned.mean():.4f} on {len(cleaned)} pairs")
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def test_key_ends_when_it_is_revoked(service: "Service") -> None:
     headers = service.key(Scope.ENROLL)
     assert service.client.get("/v1/users", headers=headers).status_code == 200
     key_id = headers["Authorization"].split("_")[1]
-    service.client.portal.call(service.graph.keys.revoke, key_id)  # type: ignore[union-attr]
+    service.client.portal.call(service.graph.keys.revoke, key_id)  # type: ignore[union-attr]  # a portal: it runs
     assert service.client.get("/v1/users", headers=headers).status_code == 401
 
 

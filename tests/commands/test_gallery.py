@@ -101,12 +101,13 @@ def enrolled(
     async def enrol() -> None:
         async with open_graph(settings) as graph:
             for name in NAMES:
-                await graph.registration.register(
+                prepared = await graph.registration.prepare(
                     graph.current.serving,
                     COMMAND_LINE,
                     NewUser(name, f"Zoë {name}", {"door": 3}, allow_duplicate=False),
                     [Upload(None, photo) for photo in people[name][:4]],
                 )
+                await graph.registration.store(prepared)
 
     asyncio.run(enrol())
     return Shell(settings, folder)

@@ -68,7 +68,7 @@ def test_parameters_are_as_many_as_in_the_paper_when_counted() -> None:
 def test_memory_format_leaves_embeddings_alone_when_changed(embed: Embed) -> None:
     network = EdgeFace("edgeface_xxs").eval()
     plain = embed(network)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # stub lacks it
     assert np.abs(embed(network) - plain).max() < 1e-6
 
 
