@@ -131,8 +131,11 @@ def finetune(
         float, typer.Option(min=0, help="w, of 1 - cosine(DSR embedding, sharp embedding).")
     ] = _FINETUNE.contrastive_weight,
     distillation_weight: Annotated[
-        float, typer.Option(min=0, help="Of 1 - cosine to what the teacher says.")
+        float, typer.Option(min=0, help="Of 1 - cosine to what the teacher says, restored faces.")
     ] = _FINETUNE.distillation_weight,
+    sharp_distillation_weight: Annotated[
+        float, typer.Option(min=0, help="The same, sharp faces.")
+    ] = _FINETUNE.sharp_distillation_weight,
     search_weight: Annotated[
         float, typer.Option(min=0, help="Of finding a face among all sharp training faces.")
     ] = _FINETUNE.search_weight,
@@ -170,6 +173,7 @@ def finetune(
         stage2_epochs=stage2_epochs,
         contrastive_weight=contrastive_weight,
         distillation_weight=distillation_weight,
+        sharp_distillation_weight=sharp_distillation_weight,
         search_weight=search_weight,
         pixel_weight=pixel_weight,
         backbone_learning_rate=backbone_learning_rate,

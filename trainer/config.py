@@ -81,8 +81,10 @@ class FinetuneConfig:
         backbone_learning_rate: Peak for EdgeFace in stage 2.
         dsr_learning_rate: Peak for DSR in stage 2; 0 freezes it.
         contrastive_weight: w, of 1 - cosine(DSR embedding, high-resolution embedding).
-        distillation_weight: Of 1 - cosine to the stock network's embedding of the sharp crop, for
-            both views: what EdgeFace knows is kept by it.
+        distillation_weight: Of 1 - cosine between the DSR embedding and the stock network's of the
+            sharp crop.
+        sharp_distillation_weight: The same for the sharp crop's own embedding: what EdgeFace knows
+            of sharp faces is kept by it.
         search_weight: Of finding a face's own stock embedding among those of all training faces.
         pixel_weight: As for DSR; keeps its output a picture.
         arcface_scale: s.
@@ -97,6 +99,7 @@ class FinetuneConfig:
     dsr_learning_rate: float = 3e-4
     contrastive_weight: float = 0.3
     distillation_weight: float = 15.0
+    sharp_distillation_weight: float = 45.0
     search_weight: float = 0.07
     pixel_weight: float = 0.45
     arcface_scale: float = 32.0

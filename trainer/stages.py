@@ -115,15 +115,15 @@ class FullStage(nn.Module):
         from_low, from_high = both.chunk(2)
         classification, right = self.head(from_low, batch.labels)
         contrastive = cosine_distance(from_low, from_high)
-        distillation = cosine_distance(from_low, batch.target) + cosine_distance(
-            from_high, batch.target
-        )
+        distillation = cosine_distance(from_low, batch.target)
+        sharp_distillation = cosine_distance(from_high, batch.target)
         search = self._search(from_low, batch.members) + self._search(from_high, batch.members)
         pixel = pixel_distance(restored, batch)
         total = (
             classification
             + config.contrastive_weight * contrastive
             + config.distillation_weight * distillation
+            + config.sharp_distillation_weight * sharp_distillation
             + config.search_weight * search
             + config.pixel_weight * pixel
         )
@@ -131,7 +131,7 @@ class FullStage(nn.Module):
             "Total": total,
             "Cls": classification.detach(),
             "Cont": contrastive.detach(),
-            "Dist": distillation.detach(),
+            "Dist": (distillation + sharp_distillation).detach(),
             "Search": search.detach(),
             "Pixel": pixel.detach(),
             "Acc": right,
