@@ -172,6 +172,7 @@ class JobDiary:
             yield
         finally:
             pulse.cancel()
+            # It was stopped in the line before.
             with suppress(asyncio.CancelledError):
                 await pulse
 

@@ -17,8 +17,8 @@ _TAIL_SHARE = 0.02
 _FEWEST_IN_TAIL = 10
 # Rates that are tried when the wanted one is not supported.
 _RATES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
-# A rate is supported when one standard error of it, by resampling people, stays below twice it.
-_ONE_ERROR = 84.0
+# A rate is supported when it stays below twice the wanted one in nine of ten samples of people.
+_NINE_OF_TEN = 90.0
 _MIDDLE_90 = (5.0, 95.0)
 _MAX_FACTOR = 2.0
 # How many photos may be named as mislabelled by chance, on average.
@@ -99,7 +99,7 @@ def propose(compared: LeaveOneOut, rate: float) -> Proposal | None:
         false_accept_rate=rate,
         similarity=min(threshold, 1.0),
         factors=(float(low), float(high)),
-        supported=bool(seen and np.percentile(factors, _ONE_ERROR) <= _MAX_FACTOR),
+        supported=bool(seen and np.percentile(factors, _NINE_OF_TEN) <= _MAX_FACTOR),
         accepted=float((genuine >= threshold).mean()) if len(genuine) else None,
     )
 
