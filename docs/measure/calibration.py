@@ -1,7 +1,7 @@
 """Prints the table of docs/decisions/0011-calibration.md.
 
 Run as `python docs/measure/calibration.py`: thresholds from the people of faces/val, judged by
-people on whom neither thresholds nor the method were chosen.
+people on whom neither thresholds nor the tail were chosen.
 """
 
 from pathlib import Path
@@ -18,11 +18,11 @@ from app.vision.image import decode_image
 from app.vision.leave_one_out import LeaveOneOut
 from app.vision.probes import Size, shrink_crop
 
-SIZES: tuple[Size, ...] = (None, 24, 16)
+SIZES: tuple[Size, ...] = (None, 32, 24, 16, 12)
 RATES = (1e-2, 1e-3, 1e-4)
 PHOTOS = 5
 # The first 400 served while the tail was chosen among three.
-JUDGES = {"train": slice(None), "train_small": slice(400, 600)}
+JUDGES = {"train": slice(None), "train_small": slice(400, 1200)}
 
 
 def compared(
