@@ -1,6 +1,7 @@
 # Farsight on SQLite. Built and linted here without a container engine: see docs/containers.md.
 #   docker build --tag farsight .
 #   docker build --tag farsight --build-arg TORCH_INDEX=https://pypi.org/simple .    (CUDA)
+#   docker build --tag farsight --build-arg DETECTORS=centerface .    (where YuNet's file is out of reach)
 
 FROM python:3.11-slim-bookworm AS build
 # The CPU build of torch lies on PyTorch's own index; PyPI's is the CUDA build.
@@ -16,9 +17,12 @@ COPY app app
 COPY clients clients
 COPY alembic alembic
 COPY weights weights
-# The detector goes into the image, so that it starts without a network.
+# The detectors go into the image, so that it starts without a network.
+ARG DETECTORS="yunet centerface"
 RUN pip install --constraint constraints.txt --editable . \
-    && FARSIGHT_DETECTORS=detectors python -m app bundles pull centerface
+    && for detector in $DETECTORS; do \
+         FARSIGHT_DETECTORS=detectors python -m app bundles pull "$detector" || exit 1; \
+       done
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home farsight \
@@ -29,7 +33,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     FARSIGHT_DATABASE__URL=sqlite+aiosqlite:////data/farsight.db \
-    FARSIGHT_DETECTORS=/srv/farsight/detectors
+    FARSIGHT_DETECTORS=/srv/farsight/detectors \
+    FARSIGHT_OFFLINE=true
 WORKDIR /srv/farsight
 USER 10001
 VOLUME /data

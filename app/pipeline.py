@@ -260,7 +260,7 @@ def build_pipeline(config: PipelineConfig | None = None) -> Pipeline:
     Raises:
         BundleError: The bundle is missing or damaged.
         DeviceError: `cuda` without a GPU.
-        ModelFileError: The detector's file is missing.
+        ModelFileError: The detector's file is missing, damaged, or could not be fetched.
         GalleryFileError: See load_gallery.
         SettingsError: A FARSIGHT_* variable is out of its range.
     """

@@ -129,8 +129,9 @@ class Settings(BaseSettings):
         bundle: Which of them to serve, until somebody is enrolled; from then on the database
             says which.
         device: `auto` takes a GPU when there is one; `cuda` without one refuses to start.
-        detector: `auto` takes YuNet when its file is there, else CenterFace.
-        detectors: The folder of the detectors' files.
+        detector: `auto` is YuNet, or CenterFace where YuNet's file can not be had.
+        detectors: The folder of the detectors' files. What is missing is fetched at the start.
+        offline: Fetch nothing at the start.
         quality: Limits of `app.vision.quality.QualityLimits` to set otherwise, by name.
         detection: Values of `app.vision.detection.DetectionPolicy` to set otherwise.
         retain_crops: Keep the crops of enrolled photos, which re-embedding needs.
@@ -147,6 +148,7 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     detector: Literal["auto", "yunet", "centerface"] = "auto"
     detectors: Path = Path("data/detectors")
+    offline: bool = False
     quality: dict[str, float] = {}
     detection: dict[str, float] = {}
     retain_crops: bool = True

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,14 @@ from tests.rotated import Pixels, crops_of, enrol, rotate_bundle
 
 TRAINED = Path(__file__).parents[1] / "weights" / "farsight-xxs"
 SHARED = Path(os.environ.get("FARSIGHT_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _offline() -> Iterator[None]:
+    """No start asks the network for a detector's file; fixtures fetch what tests need."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FARSIGHT_OFFLINE", "true")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -291,7 +291,9 @@ def test_gallery_is_as_before_when_a_file_is_refused(
     assert pipeline.gallery.labels == ["anna"]
 
 
-def test_pipeline_is_refused_when_the_bundle_is_missing() -> None:
+def test_pipeline_is_refused_when_the_bundle_is_missing(shared: Path) -> None:
     for bundle in ("nothing", Path("nothing")):
         with pytest.raises(BundleError):
-            build_pipeline(PipelineConfig(device="cpu", bundle=bundle))
+            build_pipeline(
+                PipelineConfig(device="cpu", bundle=bundle, detectors=shared / "weights")
+            )

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.vision.bundle import load_bundle
-from app.vision.detector import DetectorName
+from app.vision.detector_choice import DetectorName
 from app.vision.device import DeviceName, choose_device
 from app.vision.embedder import Embedder
 from app.vision.evaluation import Contestant, Progress, evaluate_pairs, evaluate_people
@@ -62,6 +62,10 @@ def evaluate(
     detectors: Annotated[Path, typer.Option(help="Folder of the detectors' files.")] = Path(
         "data/detectors"
     ),
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", envvar="FARSIGHT_OFFLINE", help="Fetch no detector's file."),
+    ] = False,
     device: Annotated[DeviceName, typer.Option(help="Where the networks run.")] = "auto",
     out: Annotated[
         Path, typer.Option(help="Folder for report.json, report.md and the plots.")
@@ -73,7 +77,7 @@ def evaluate(
     with itself. Figures come with 95 % intervals from resampling people.
     """
     probe_sizes = parse_sizes(sizes)
-    view = make_viewer(aligned, degrade, detector, detectors)
+    view = make_viewer(aligned, degrade, detector, detectors, offline=offline)
     contestants = _contestants(bundle, baseline, choose_device(device))
     if pairs is None:
         photos = read_people(root)

@@ -18,7 +18,8 @@ from rich.progress import track
 from app.errors import ImageTooLargeError, LandmarksError, UnreadableImageError
 from app.vision.alignment import Crop, align
 from app.vision.detection import find_faces
-from app.vision.detector import Detector, DetectorName, load_detector
+from app.vision.detector import Detector, load_detector
+from app.vision.detector_choice import DetectorName
 from app.vision.image import decode_image
 from app.vision.photo_sets import Photo, read_people
 from app.vision.quality import QualityLimits, Rejection, assess, rejection
@@ -63,6 +64,10 @@ def prepare(
     detectors: Annotated[Path, typer.Option(help="Folder of the detectors' files.")] = Path(
         "data/detectors"
     ),
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", envvar="FARSIGHT_OFFLINE", help="Fetch no detector's file."),
+    ] = False,
 ) -> None:
     """Detect, align and filter: photos of people become 112x112 crops for --train-dir.
 
@@ -73,7 +78,7 @@ def prepare(
     if out.exists():
         raise DataError(f"{out} exists; --out names a folder to be made.")
     listed = read_people(photos)
-    found = load_detector(detector, detectors)
+    found = load_detector(detector, detectors, offline=offline)
     limits = QualityLimits(min_face_px=min_face_px)
     console = Console(stderr=True)
     outcomes = [

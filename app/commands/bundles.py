@@ -43,7 +43,7 @@ from app.vision.self_test import check_self_test, known_answers
 _CHECKPOINTS = (
     "https://gitlab.idiap.ch/bob/bob.paper.tbiom2023_edgeface/-/raw/master/checkpoints/{}.pt"
 )
-_DETECTORS = {"yunet": YUNET, "centerface": CENTERFACE}
+_DETECTORS = {model.detector: model for model in (YUNET, CENTERFACE)}
 
 _LOOK_EVERY_S = 0.2
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -88,7 +88,12 @@ def take_captures(settings: Settings, video: Path | None, count: int) -> list[Na
         CameraError: No camera, no video, a camera and no display, or nothing was captured.
     """
     advisor = Advisor(
-        load_detector(settings.detector, settings.detectors, settings.threads.onnxruntime),
+        load_detector(
+            settings.detector,
+            settings.detectors,
+            settings.threads.onnxruntime,
+            offline=settings.offline,
+        ),
         # One look: the second, enlarged one would leave less than two frames a second, for faces
         # that are told to move closer anyway.
         replace(overridden(DEFAULT_POLICY, "detection", settings.detection), enlarge=1.0),

@@ -14,7 +14,7 @@ from app.errors import EvaluationError
 from app.settings import Settings
 from app.vision.bundle import Bundle, find_bundle, load_bundle
 from app.vision.comparison import FALSE_ACCEPT_RATES, FEW_PAIRS
-from app.vision.detector import DetectorName
+from app.vision.detector_choice import DetectorName
 from app.vision.device import DeviceName, choose_device
 from app.vision.embedder import Embedder
 from app.vision.evaluation import Contestant, Evaluation, Result, evaluate_people
@@ -56,7 +56,7 @@ def evaluate(
     settings = Settings.read()
     photos = read_people(dataset_root)
     bundle = _weights(edgeface_weights, settings)
-    view = make_viewer(aligned, "crop", detector, settings.detectors)
+    view = make_viewer(aligned, "crop", detector, settings.detectors, offline=settings.offline)
     embedder = Embedder(bundle, choose_device(device))
     contestant = Contestant(bundle.manifest.name, bundle.space_id, embedder)
     console = Console(stderr=True)

