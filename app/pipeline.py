@@ -274,7 +274,7 @@ def build_pipeline(config: PipelineConfig | None = None) -> Pipeline:
         settings = settings.model_copy(update={"detectors": config.detectors})
     pipeline = Pipeline(
         open_recognizer(settings),
-        Embedder(load_bundle(folder), device),
+        Embedder(load_bundle(folder), device, settings.threads.onnxruntime),
         false_accept_rate=config.false_accept_rate or settings.identification.false_accept_rate,
         default_threshold=settings.identification.threshold,
         threshold=config.threshold,

@@ -48,7 +48,7 @@ def train(
     stages = ["--stage1-epochs", 1, "--stage2-epochs", 2]
     _run("finetune", *small, *gently, *stages, dsr=out / "dsr", out=out / "finetune")
     _run(
-        *("publish", "--no-onnx", "--name", name),
+        *("publish", "--name", name),
         run=out / "finetune",
         store=out / "store",
         val_dir=out / "val",

@@ -24,6 +24,7 @@ from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle, pack_weights, weight_file, write_bundle
 from app.vision.embedder import Embedder
 from app.vision.image import decode_image
+from app.vision.onnx_export import export_edgeface
 
 Pixels = NDArray[np.uint8]
 
@@ -43,19 +44,24 @@ def rotate_bundle(bundle: Path, name: str, seed: int = 0) -> Path:
         parameter = parameters[name_of]
         parameter.copy_((turned @ parameter.double()).float())
     content = pack_weights(loaded.edgeface)
+    files = {"edgeface.safetensors": content}
     networks = loaded.manifest.networks
     entry = msgspec.structs.replace(
-        networks.edgeface, weights=weight_file("edgeface.safetensors", content), onnx=None
+        networks.edgeface, weights=weight_file("edgeface.safetensors", content)
     )
+    if entry.onnx is not None:  # served as fast as the other one
+        files["edgeface.onnx"] = export_edgeface(loaded.edgeface)
+        onnx = weight_file("edgeface.onnx", files["edgeface.onnx"])
+        entry = msgspec.structs.replace(entry, onnx=onnx)
     manifest = msgspec.structs.replace(
         loaded.manifest,
         name=name,
         networks=msgspec.structs.replace(networks, edgeface=entry),
         self_test=None,
     )
-    files = {"edgeface.safetensors": content}
-    if networks.dsr is not None:
-        files[networks.dsr.weights.name] = (bundle / networks.dsr.weights.name).read_bytes()
+    for file in () if networks.dsr is None else (networks.dsr.weights, networks.dsr.onnx):
+        if file is not None:
+            files[file.name] = (bundle / file.name).read_bytes()
     return write_bundle(bundle.parent, manifest, files)
 
 

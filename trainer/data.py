@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from app.vision.scaling import to_input
 from trainer.crops import CropSet
-from trainer.degradation import Degradation, Pixels, degrade
+from trainer.degradation import Degradation, degrade
 from trainer.errors import DataError
 
 
@@ -124,8 +125,8 @@ class Batches:
             high.append(moved)
             face_px.append(size)
         return Batch(
-            low=to_input(np.stack(low)),
-            high=to_input(np.stack(high)),
+            low=torch.from_numpy(to_input(np.stack(low))),
+            high=torch.from_numpy(to_input(np.stack(high))),
             face_px=torch.tensor(face_px, dtype=torch.float32),
             target=torch.from_numpy(self._targets[members]),
             members=torch.from_numpy(members),
@@ -133,8 +134,3 @@ class Batches:
             sharp=torch.from_numpy(self._crops.sharp[members]).float(),
             files=[self._crops.files[index] for index in members],
         )
-
-
-def to_input(pixels: Pixels) -> Tensor:
-    """(n, 112, 112, 3) uint8 RGB to (n, 3, 112, 112) float32 in [-1, 1], channels-last."""
-    return (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - 127.5) / 127.5

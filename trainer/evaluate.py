@@ -103,13 +103,14 @@ def _contestants(
     bundles = [load_bundle(folder) for folder in folders]
     times = Counter(bundle.manifest.name for bundle in bundles)
     contestants = []
+    threads = torch.get_num_threads()
     for folder, bundle in zip(folders, bundles, strict=True):
         # Two stores may both have a bundle of this name; then the folder tells them apart.
         name = bundle.manifest.name if times[bundle.manifest.name] == 1 else str(folder)
         space_id = bundle.space_id
-        contestants.append(Contestant(name, space_id, Embedder(bundle, device)))
+        contestants.append(Contestant(name, space_id, Embedder(bundle, device, threads)))
         if baseline is not None:
-            plain = Embedder(replace(bundle, dsr=None), device)
+            plain = Embedder(replace(bundle, dsr=None), device, threads)
             contestants.append(Contestant(name, space_id, plain, baseline))
     return contestants
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
+from app.vision.scaling import to_input
 from app.vision.verification import roc_from_scores, tar_at_far
 from trainer.crops import CropSet
-from trainer.data import to_input
 from trainer.degradation import SIZE_PX, Pixels, shrink_and_enlarge
 
 SIZES_PX = (12, 16, 24, 32)
@@ -62,7 +62,7 @@ def embed(
     device = next(edgeface.parameters()).device
     parts = []
     for start in range(0, len(pixels), _BATCH):
-        batch = to_input(pixels[start : start + _BATCH]).to(device)
+        batch = torch.from_numpy(to_input(pixels[start : start + _BATCH])).to(device)
         if dsr is not None:
             batch = dsr(batch, torch.full((len(batch),), face_px, device=device)).float()
         parts.append(F.normalize(edgeface(batch).float()).cpu())

@@ -27,7 +27,7 @@ from app.vision.manifest import (
     SizeMetrics,
     Training,
 )
-from app.vision.onnx_embedder import embed_by_onnx
+from app.vision.onnx_export import export_dsr, export_edgeface
 from app.vision.probes import Size, shrink_crop
 from app.vision.self_test import known_answers
 from trainer.config import Engine
@@ -45,12 +45,7 @@ from trainer.held_out import (
 from trainer.metrics import embed
 from trainer.model_card import model_card
 from trainer.networks import blend, read_dsr, read_edgeface
-from trainer.onnx_export import (
-    embed_by_torch,
-    export_dsr,
-    export_edgeface,
-    refuse_difference,
-)
+from trainer.parity import embed_by_torch, refuse_difference
 from trainer.reload_request import KEY_VARIABLE, ReloadRequest
 from trainer.run_folder import Provenance, read_provenance
 
@@ -83,9 +78,6 @@ def publish(
     dsr_below_px: Annotated[
         float | None, typer.Option(min=0, help="Faces below go through DSR; measured if left out.")
     ] = None,
-    onnx: Annotated[
-        bool, typer.Option(help="Put ONNX files beside the weights; doubles the bundle's size.")
-    ] = True,
     notes: Annotated[
         Path | None, typer.Option(help="Markdown about the data, for the model card.")
     ] = None,
@@ -141,7 +133,7 @@ def publish(
         thresholds=choose_thresholds(scores),
         metrics=metrics,
     )
-    manifest, files = _checked_files(manifest, edgeface, dsr, held_out, onnx)
+    manifest, files = _checked_files(manifest, edgeface, dsr, held_out)
     note = notes.read_text(encoding="utf-8") if notes else ""
     card = model_card(manifest, baseline_metrics, run, provenance, note)
     folder = write_bundle(store, manifest, {**files, _CARD_NAME: card.encode()}, replace_old)
@@ -209,28 +201,26 @@ def _embedder(bundle: Bundle, below_px: float) -> Embedder:
 
 
 def _checked_files(
-    manifest: Manifest, edgeface: EdgeFace, dsr: DSR, held_out: HeldOut, onnx: bool
+    manifest: Manifest, edgeface: EdgeFace, dsr: DSR, held_out: HeldOut
 ) -> tuple[Manifest, dict[str, bytes]]:
-    """The bundle's files, after torch, ONNX and the service's own code agreed on real crops."""
+    """The bundle's files, after torch and both ways of serving them agreed on real crops."""
     onnx_files = {"edgeface.onnx": export_edgeface(edgeface), "dsr.onnx": export_dsr(dsr)}
-    files = {"edgeface.safetensors": pack_weights(edgeface), "dsr.safetensors": pack_weights(dsr)}
-    if onnx:
-        files |= onnx_files
-        manifest = _with_onnx(manifest, onnx_files)
+    weights = {"edgeface.safetensors": pack_weights(edgeface), "dsr.safetensors": pack_weights(dsr)}
+    files = weights | onnx_files
+    manifest = _with_onnx(manifest, onnx_files)
     every_size = list(zip(held_out.crops, SIZES * _PARITY_ROUNDS, strict=False))
     crops = [shrink_crop(crop, size) for crop, size in every_size]
-    below_px = manifest.routing.dsr_below_px
-    expected = embed_by_torch(edgeface, dsr, crops, below_px)
+    expected = embed_by_torch(edgeface, dsr, crops, manifest.routing.dsr_below_px)
+    cpu = torch.device("cpu")
     with tempfile.TemporaryDirectory() as folder:
-        served = Embedder(
-            load_bundle(write_bundle(Path(folder), manifest, files)), torch.device("cpu")
-        )
-        of_service = refuse_difference("The bundle", expected, served.embed(crops)[0])
+        bundle = load_bundle(write_bundle(Path(folder), manifest, files))
+        in_torch = Embedder(replace(bundle, onnx=None), cpu)
+        of_torch = refuse_difference("The bundle", expected, in_torch.embed(crops)[0])
+        served = Embedder(bundle, cpu)
+        of_onnx = refuse_difference("ONNX", expected, served.embed(crops)[0])
         manifest = msgspec.structs.replace(manifest, self_test=known_answers(served))
-    exported = embed_by_onnx(onnx_files["edgeface.onnx"], onnx_files["dsr.onnx"], crops, below_px)
-    of_onnx = refuse_difference("ONNX", expected, exported)
     typer.echo(
-        f"Largest difference to torch on {len(crops)} crops: app.vision {of_service:.1e}, "
+        f"Largest difference to torch on {len(crops)} crops: app.vision {of_torch:.1e}, "
         f"ONNX {of_onnx:.1e}."
     )
     return manifest, files

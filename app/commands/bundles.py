@@ -70,10 +70,16 @@ def import_checkpoint(
     """Turn a published EdgeFace checkpoint into a bundle without DSR."""
     bundle = published_bundle(edgeface, name)
     entry = bundle.manifest.networks.edgeface
-    weights = pack_weights(bundle.edgeface)
-    known = known_answers(Embedder(bundle, torch.device("cpu")))
-    manifest = msgspec.structs.replace(bundle.manifest, self_test=known)
-    folder = write_bundle(Settings.read().bundles, manifest, {entry.weights.name: weights})
+    assert bundle.onnx is not None
+    assert entry.onnx is not None
+    embedder = Embedder(bundle, torch.device("cpu"))
+    check_self_test(embedder)
+    manifest = msgspec.structs.replace(bundle.manifest, self_test=known_answers(embedder))
+    files = {
+        entry.weights.name: pack_weights(bundle.edgeface),
+        entry.onnx.name: bundle.onnx.edgeface,
+    }
+    folder = write_bundle(Settings.read().bundles, manifest, files)
     typer.echo(f"Bundle {name} ({entry.variant}), space {manifest.space_id}, is in {folder}.")
 
 
@@ -112,7 +118,7 @@ def verify(name: Annotated[str, typer.Argument(help="The bundle's name.")]) -> N
     """Check every file of a bundle, load its networks, and ask them for what is known."""
     folder = find_bundle(Settings.read().bundles, name)
     bundle = load_bundle(folder)
-    check_self_test(Embedder(bundle, torch.device("cpu")), folder)
+    check_self_test(Embedder(bundle, torch.device("cpu")))
     typer.echo(f"Bundle {name} is as it was published; space {bundle.space_id}.")
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -57,7 +58,7 @@ def evaluate(
     photos = read_people(dataset_root)
     bundle = _weights(edgeface_weights, settings)
     view = make_viewer(aligned, "crop", detector, settings.detectors, offline=settings.offline)
-    embedder = Embedder(bundle, choose_device(device))
+    embedder = Embedder(bundle, choose_device(device), torch.get_num_threads())
     contestant = Contestant(bundle.manifest.name, bundle.space_id, embedder)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:

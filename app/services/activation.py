@@ -13,6 +13,7 @@ from app.settings import Settings
 from app.vision.bundle import find_bundle, load_bundle
 from app.vision.device import choose_device
 from app.vision.embedder import Embedder
+from app.vision.self_test import check_self_test
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +52,9 @@ class Activation:
             OutOfMemoryError: It does not fit beside what is loaded already.
         """
         try:
-            embedder = Embedder(load_bundle(self.folder(name)), self._device)
+            embedder = Embedder(
+                load_bundle(self.folder(name)), self._device, self._settings.threads.onnxruntime
+            )
         except (MemoryError, RuntimeError) as error:
             # torch tells of too little memory on a CPU by a RuntimeError.
             if isinstance(error, RuntimeError) and "memory" not in str(error):
@@ -72,12 +75,13 @@ class Activation:
         """Loads the bundle that is to serve, and everybody's templates.
 
         Raises:
-            BundleError: The bundle is missing or damaged.
+            BundleError: The bundle is missing, damaged, or fails its self-test.
             SpaceMismatchError: Somebody is enrolled in another space than the bundle's.
         """
         async with sessions.read() as session:
             name = await self._wanted(session)
         embedder = self.load(name)
+        check_self_test(embedder)
         space_id = embedder.bundle.space_id
         async with sessions.read() as session:
             await _refuse_other_space(session, name, space_id)

@@ -21,6 +21,7 @@ from app.services.reembedding import Reembedding
 from app.services.reload import Reload
 from app.services.switching import catch_up, read_gallery
 from app.vision.embedder import Embedder
+from app.vision.self_test import check_self_test
 
 _LOOK_EVERY_S = 1.0
 _log = logging.getLogger(__name__)
@@ -126,6 +127,7 @@ class Following:
 
     async def _load(self, row: BundleRow) -> Serving:
         embedder = await asyncio.to_thread(self._activation.load, row.name, row.space_id)
+        await asyncio.to_thread(check_self_test, embedder)
         async with self._sessions.read() as session:
             gallery = await read_gallery(session, row.space_id)
         return self._activation.serving(embedder, gallery)

@@ -193,7 +193,7 @@ class Reload:
         await self._inference.warm_up(embedder)
 
         await diary.step(Step.SELF_TEST)
-        await self._inference.run(partial(check_self_test, embedder, folder))
+        await self._inference.run(partial(check_self_test, embedder))
 
         if job.space == self._current.serving.space_id:
             # The same networks: nobody moves, and no figure can be worse.

@@ -22,16 +22,30 @@ from app.vision.dsr import DSR
 from app.vision.edgeface import VARIANTS, EdgeFace
 from app.vision.manifest import MANIFEST_NAME, Manifest, Name, WeightFile, read_manifest
 
-_CHUNK_BYTES = 1 << 20
+
+@dataclass(frozen=True, slots=True)
+class OnnxFiles:
+    """Content of a bundle's ONNX files, as they were verified; of every network that it has."""
+
+    edgeface: bytes
+    dsr: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle with its networks loaded, in evaluation mode, on the CPU."""
+    """A bundle with its networks loaded, in evaluation mode, on the CPU.
+
+    Attributes:
+        manifest: What it says about itself.
+        edgeface: The recognition network.
+        dsr: The super-resolution network; None: every face takes the direct route.
+        onnx: The same networks for onnxruntime; None: torch runs them everywhere.
+    """
 
     manifest: Manifest
     edgeface: EdgeFace
     dsr: DSR | None
+    onnx: OnnxFiles | None = None
 
     @property
     def space_id(self) -> str:
@@ -62,28 +76,28 @@ def find_bundle(store: Path, name: str) -> Path:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Verifies every file of a bundle and builds its networks.
+    """Verifies every file of a bundle and builds its networks of what was verified.
 
     Raises:
         BundleError: A file is missing, linked from elsewhere, of the wrong size or hash; a tensor
             is missing, unknown, of the wrong shape or not finite; the variant is unknown.
     """
-    manifest = verify_bundle(folder)
-    entry = manifest.networks.edgeface
+    manifest = _own_manifest(folder)
+    entry, of = manifest.networks.edgeface, manifest.networks.dsr
     if entry.variant not in VARIANTS:
         raise BundleError(
             f"Bundle {manifest.name!r} asks for an unknown network {entry.variant!r}."
         )
+    files = {file.name: _read_file(folder, file) for file in _files(manifest)}
     edgeface = EdgeFace(entry.variant)
-    _fill(edgeface, folder / entry.weights.name)
+    _fill(edgeface, folder, entry.weights, files)
     dsr = None
-    if manifest.networks.dsr is not None:
-        of = manifest.networks.dsr
+    if of is not None:
         if of.channels % of.heads:
             raise BundleError(f"Bundle {manifest.name!r}: DSR heads do not divide its channels.")
         dsr = DSR(of.channels, of.blocks, of.heads)
-        _fill(dsr, folder / of.weights.name)
-    return Bundle(manifest, edgeface, dsr)
+        _fill(dsr, folder, of.weights, files)
+    return Bundle(manifest, edgeface, dsr, _onnx_files(manifest, files))
 
 
 def verify_bundle(folder: Path) -> Manifest:
@@ -92,16 +106,9 @@ def verify_bundle(folder: Path) -> Manifest:
     Raises:
         BundleError: The first file that is not; or the folder itself is a symbolic link.
     """
-    if folder.is_symlink():
-        raise BundleError(f"Bundle {folder.name!r} is a symbolic link.")
-    manifest = read_manifest(folder)
-    if manifest.name != folder.name:
-        raise BundleError(f"Folder {folder.name!r} holds a bundle named {manifest.name!r}.")
-    networks = manifest.networks
-    for entry in (networks.edgeface, networks.dsr):
-        for file in (entry.weights, entry.onnx) if entry else ():
-            if file is not None:
-                _verify_file(folder, file)
+    manifest = _own_manifest(folder)
+    for file in _files(manifest):
+        _verify_file(folder, file)
     return manifest
 
 
@@ -155,42 +162,74 @@ def weight_file(name: str, content: bytes) -> WeightFile:
     return WeightFile(name=name, size_bytes=len(content), sha256=digest)
 
 
-def read_weights(folder: Path, file: WeightFile) -> bytes:
-    """A file of a bundle.
-
-    Raises:
-        BundleError: It is not as it was published.
-    """
-    _verify_file(folder, file)
-    return (folder / file.name).read_bytes()
-
-
 def pack_weights(network: nn.Module) -> bytes:
     """A network's tensors as a safetensors file."""
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     return safetensors.torch.save(tensors)
 
 
+def _own_manifest(folder: Path) -> Manifest:
+    if folder.is_symlink():
+        raise BundleError(f"Bundle {folder.name!r} is a symbolic link.")
+    manifest = read_manifest(folder)
+    if manifest.name != folder.name:
+        raise BundleError(f"Folder {folder.name!r} holds a bundle named {manifest.name!r}.")
+    return manifest
+
+
+def _files(manifest: Manifest) -> list[WeightFile]:
+    networks = manifest.networks
+    named = [networks.edgeface.weights, networks.edgeface.onnx]
+    if networks.dsr is not None:
+        named += [networks.dsr.weights, networks.dsr.onnx]
+    return [file for file in named if file is not None]
+
+
 def _verify_file(folder: Path, expected: WeightFile) -> None:
+    """For whoever does not need the content: it may be larger than the memory that is left."""
+    with _plain_file(folder, expected).open("rb") as file:
+        _refuse_other_digest(hashlib.file_digest(file, "sha256").hexdigest(), folder, expected)
+
+
+def _read_file(folder: Path, expected: WeightFile) -> bytes:
+    """A file's content; what was verified is what is returned, whatever happens to the file."""
+    content = _plain_file(folder, expected).read_bytes()
+    _refuse_other_digest(hashlib.sha256(content).hexdigest(), folder, expected)
+    return content
+
+
+def _plain_file(folder: Path, expected: WeightFile) -> Path:
     path = folder / expected.name
     what = f"{expected.name} of bundle {folder.name!r}"
     if path.is_symlink() or not path.is_file():
         raise BundleError(f"{what} is missing or not a plain file.")
     if path.stat().st_size != expected.size_bytes:
         raise BundleError(f"{what} has another size than its manifest says.")
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    if digest.hexdigest() != expected.sha256:
-        raise BundleError(f"{what} has another SHA-256 than its manifest says.")
+    return path
 
 
-def _fill(network: nn.Module, path: Path) -> None:
+def _refuse_other_digest(sha256: str, folder: Path, expected: WeightFile) -> None:
+    if sha256 != expected.sha256:
+        raise BundleError(
+            f"{expected.name} of bundle {folder.name!r} has another SHA-256 than its manifest says."
+        )
+
+
+def _onnx_files(manifest: Manifest, files: Mapping[str, bytes]) -> OnnxFiles | None:
+    """One network by onnxruntime and the other by torch would be a third way to serve."""
+    edgeface, dsr = manifest.networks.edgeface.onnx, manifest.networks.dsr
+    if edgeface is None:
+        return None
+    if dsr is None:
+        return OnnxFiles(files[edgeface.name], None)
+    return None if dsr.onnx is None else OnnxFiles(files[edgeface.name], files[dsr.onnx.name])
+
+
+def _fill(network: nn.Module, folder: Path, file: WeightFile, files: Mapping[str, bytes]) -> None:
     """Loads weights, strictly, and leaves the network ready to serve."""
-    what = f"{path.name} of bundle {path.parent.name!r}"
+    what = f"{file.name} of bundle {folder.name!r}"
     try:
-        tensors = safetensors.torch.load_file(path)
+        tensors = safetensors.torch.load(files[file.name])
         network.load_state_dict(tensors, strict=True)
     except safetensors.SafetensorError as error:
         raise BundleError(f"{what} is not a safetensors file: {error}") from error

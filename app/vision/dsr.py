@@ -13,8 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 FACE_PX_RANGE = (8.0, 64.0)
-_FOLD = 4
-_FOLDED_CHANNELS = 3 * _FOLD**2
+FOLD = 4
+"""Pixels along each side of a place."""
+
+_FOLDED_CHANNELS = 3 * FOLD**2
 
 
 class MaxFeatureMap(nn.Module):
@@ -114,9 +116,9 @@ class DSR(nn.Module):
         middle, half = math.log(low * high) / 2, math.log(high / low) / 2
         size = (face_px.clamp(low, high).log() - middle) / half
         condition = self.condition(size[:, None])
-        x = self.entry(F.pixel_unshuffle(crops, _FOLD))
+        x = self.entry(F.pixel_unshuffle(crops, FOLD))
         for index, block in enumerate(self.residual):
             x = block(x, condition)
             if index % 2 == 1:
                 x = self.attention[index // 2](x)
-        return crops + F.pixel_shuffle(self.exit(x), _FOLD)
+        return crops + F.pixel_shuffle(self.exit(x), FOLD)

@@ -5,46 +5,46 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from app.vision.alignment import Crop
+from app.vision.backends.backend import open_backend
 from app.vision.bundle import Bundle
+from app.vision.edgeface import EMBEDDING_SIZE
+from app.vision.scaling import Floats, to_input, to_pixels
 
 Route = Literal["direct", "dsr"]
-# A CPU is fastest with 4 to 16 faces at a time (per face: 5.9 ms alone, 3.7 by 4 or 8, 4.1 by 16,
-# 4.6 by 64; one thread), a GPU with many.
-MAX_BATCH_CPU = 16
-MAX_BATCH_GPU = 64
+# A vector of zeros stays one: it is no embedding, and the self-test says so.
+_MIN_LENGTH = 1e-12
 
 
 class Embedder:
     """The networks of one bundle on one device, as one function from crops to embeddings.
 
     The service, the Python API and the trainer's evaluation all go through here, so that a figure
-    measured by one holds for the others.
+    measured by one holds for the others. Several threads may call at once.
 
     Args:
-        bundle: Its networks are moved to the device.
+        bundle: Its ONNX files are run where there are some and the device is a CPU, else its
+            networks in torch, which are moved to the device.
         device: Where they run.
+        threads: Threads within one call of onnxruntime.
+
+    Raises:
+        BundleError: The bundle's ONNX files are none of its networks.
     """
 
-    def __init__(self, bundle: Bundle, device: torch.device) -> None:
+    def __init__(self, bundle: Bundle, device: torch.device, threads: int = 1) -> None:
         self.bundle = bundle
         self.device = device
-        self.max_batch = MAX_BATCH_CPU if device.type == "cpu" else MAX_BATCH_GPU
-        # Convolutions over channels-last maps are three times faster on a CPU; torch's stub of
-        # `to` lacks the argument.
-        self._edgeface = bundle.edgeface.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._dsr = bundle.dsr and bundle.dsr.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._backend = open_backend(bundle, device, threads)
+        self.max_batch = self._backend.max_batch
 
     def route(self, face_px: float) -> Route:
         """Which way a face of this size takes."""
         small = face_px < self.bundle.manifest.routing.dsr_below_px
-        return "dsr" if self._dsr is not None and small else "direct"
+        return "dsr" if self.bundle.dsr is not None and small else "direct"
 
-    @torch.inference_mode()
     def embed(self, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], list[Route]]:
         """Embeds any number of crops.
 
@@ -52,37 +52,30 @@ class Embedder:
             (n, 512) float32 of unit length, and the route that each crop took.
         """
         routes = [self.route(crop.face_px) for crop in crops]
-        embeddings = np.empty((len(crops), 512), dtype=np.float32)
+        embeddings = np.empty((len(crops), EMBEDDING_SIZE), dtype=np.float32)
         for route in ("direct", "dsr"):
             members = [index for index, taken in enumerate(routes) if taken == route]
             for start in range(0, len(members), self.max_batch):
                 batch = members[start : start + self.max_batch]
-                pixels = self._input([crops[index] for index in batch])
-                if route == "dsr":
-                    pixels = self._restore(pixels, [crops[index] for index in batch])
-                raw = self._edgeface(pixels)
-                embeddings[batch] = F.normalize(raw.float()).cpu().numpy()
+                pixels, face_px = _inputs([crops[index] for index in batch])
+                raw = self._backend.embed(pixels, face_px if route == "dsr" else None)
+                lengths = np.linalg.norm(raw, axis=1, keepdims=True)
+                embeddings[batch] = raw / np.maximum(lengths, _MIN_LENGTH)
         return embeddings, routes
 
-    @torch.inference_mode()
     def upscale(self, crop: Crop) -> NDArray[np.uint8]:
         """What DSR makes of a crop, whatever route its size would take.
 
         Returns:
             (112, 112, 3) uint8 RGB; the crop itself where the bundle has no DSR.
         """
-        if self._dsr is None:
+        if self.bundle.dsr is None:
             return crop.pixels
-        restored = self._restore(self._input([crop]), [crop])[0].permute(1, 2, 0)
-        return ((restored + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
-
-    def _input(self, crops: Sequence[Crop]) -> Tensor:
-        pixels = torch.from_numpy(np.stack([crop.pixels for crop in crops])).to(self.device)
-        # NHWC bytes seen as NCHW are channels-last already.
-        return (pixels.permute(0, 3, 1, 2).float() - 127.5) / 127.5
-
-    def _restore(self, pixels: Tensor, crops: Sequence[Crop]) -> Tensor:
-        assert self._dsr is not None
-        face_px = torch.tensor([crop.face_px for crop in crops], device=self.device)
-        restored: Tensor = self._dsr(pixels, face_px)
+        restored: NDArray[np.uint8] = to_pixels(self._backend.restore(*_inputs([crop])))[0]
         return restored
+
+
+def _inputs(crops: Sequence[Crop]) -> tuple[Floats, Floats]:
+    """Their pixels and their sizes, as the networks take them."""
+    pixels = to_input(np.stack([crop.pixels for crop in crops]))
+    return pixels, np.array([crop.face_px for crop in crops], dtype=np.float32)

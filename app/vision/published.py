@@ -13,12 +13,16 @@ import torch
 from torch import Tensor
 
 from app.errors import BundleError
-from app.vision.bundle import Bundle, pack_weights, weight_file
+from app.vision.bundle import Bundle, OnnxFiles, pack_weights, weight_file
 from app.vision.edgeface import VARIANTS, EdgeFace
 from app.vision.manifest import EdgeFaceEntry, Manifest, Networks
+from app.vision.onnx_export import export_edgeface
 
 WEIGHTS_NAME = "edgeface.safetensors"
 """What a bundle's file with the network's weights is called."""
+
+ONNX_NAME = "edgeface.onnx"
+"""What the same network is called for onnxruntime."""
 
 _PACKED = "._packed_params._packed_params"
 # What a quantised layer stores besides: scale and zero point of its (unused) static output.
@@ -61,14 +65,19 @@ def published_bundle(path: Path, name: str | None = None) -> Bundle:
     """
     network = read_published(path)
     weights = weight_file(WEIGHTS_NAME, pack_weights(network))
+    onnx = export_edgeface(network)
     manifest = Manifest(
         name=network.variant if name is None else name,
         created_at=datetime.now(UTC),
-        networks=Networks(edgeface=EdgeFaceEntry(variant=network.variant, weights=weights)),
+        networks=Networks(
+            edgeface=EdgeFaceEntry(
+                variant=network.variant, weights=weights, onnx=weight_file(ONNX_NAME, onnx)
+            )
+        ),
         licence="BSD-3-Clause",
         attribution="EdgeFace, Idiap Research Institute (George et al., T-BIOM 2024)",
     )
-    return Bundle(manifest, network, None)
+    return Bundle(manifest, network, None, OnnxFiles(onnx, None))
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

@@ -37,13 +37,15 @@ def test_checkpoint_becomes_a_bundle_when_imported(shared: Path, store: Path) ->
     assert imported.exit_code == 0
     assert "edgeface_xxs" in imported.stdout
     assert sorted(file.name for file in (store / "mine").iterdir()) == [
+        "edgeface.onnx",
         "edgeface.safetensors",
         "manifest.json",
     ]
     assert "as it was published" in _run("verify", "mine").stdout
     embedder = Embedder(load_bundle(store / "mine"), torch.device("cpu"))
     assert embedder.bundle.manifest.self_test is not None
-    check_self_test(embedder, store / "mine")
+    assert embedder.bundle.onnx is not None
+    check_self_test(embedder)
     listed = _run("list").stdout
     assert "mine" in listed
     assert "available" in listed

@@ -13,6 +13,7 @@ from torch import Tensor
 from app.vision.bundle import load_bundle, pack_weights, weight_file, write_bundle
 from app.vision.edgeface import EdgeFace
 from app.vision.manifest import MANIFEST_NAME, read_manifest
+from app.vision.onnx_export import export_edgeface
 
 _EDGEFACE = "edgeface.safetensors"
 _DSR = "dsr.safetensors"
@@ -28,11 +29,14 @@ def publish(good: Path, name: str, edgeface: bytes, variant: str | None = None) 
         networks.edgeface,
         variant=variant or networks.edgeface.variant,
         weights=weight_file(_EDGEFACE, edgeface),
+        onnx=None,
     )
+    assert networks.dsr is not None
+    dsr = msgspec.structs.replace(networks.dsr, onnx=None)
     forged = msgspec.structs.replace(
         manifest,
         name=name,
-        networks=msgspec.structs.replace(networks, edgeface=entry),
+        networks=msgspec.structs.replace(networks, edgeface=entry, dsr=dsr),
         self_test=None,
     )
     return write_bundle(
@@ -145,6 +149,30 @@ def pickle(good: Path, name: str) -> None:
     content = BytesIO()
     torch.save(safetensors.torch.load_file(good / _EDGEFACE), content)
     publish(good, name, content.getvalue())
+
+
+def foreign_onnx(good: Path, name: str) -> None:
+    """What onnxruntime would run is another network than the one that was measured."""
+    network = load_bundle(good).edgeface
+    with torch.no_grad():
+        network.get_parameter("model.head.fc.bias").add_(0.3)
+    _put_onnx(copy_of(good, name), export_edgeface(network))
+
+
+def broken_onnx(good: Path, name: str) -> None:
+    """No ONNX file at all, but just what the manifest says."""
+    _put_onnx(copy_of(good, name), b"no network")
+
+
+def _put_onnx(folder: Path, content: bytes) -> None:
+    manifest = read_manifest(folder)
+    entry = msgspec.structs.replace(
+        manifest.networks.edgeface, onnx=weight_file("edgeface.onnx", content)
+    )
+    networks = msgspec.structs.replace(manifest.networks, edgeface=entry)
+    vouching = msgspec.structs.replace(manifest, networks=networks)
+    (folder / "edgeface.onnx").write_bytes(content)
+    (folder / MANIFEST_NAME).write_bytes(msgspec.json.encode(vouching))
 
 
 def constant(good: Path, name: str) -> None:

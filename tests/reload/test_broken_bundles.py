@@ -135,6 +135,24 @@ def test_network_is_stopped_by_its_self_test_when_it_answers_everything_alike(
         assert re.search(r"only -?\d\.\de-\d\d apart", error["detail"], re.DOTALL)
 
 
+@pytest.mark.parametrize(
+    ("forge", "step", "reason"),
+    [
+        (forgery.broken_onnx, "load", "onnxruntime refuses the ONNX file of EdgeFace"),
+        (forgery.foreign_onnx, "self_test", "direct route the ONNX files differ from torch"),
+    ],
+)
+def test_bundle_is_stopped_when_its_onnx_files_are_not_its_networks(
+    untouched: Service, forge: Forge, step: str, reason: str
+) -> None:
+    name = forge.__name__
+    forge(untouched[2].bundles / "farsight-xxs", name)
+    for force in (False, True):
+        error = _error(untouched, name, force=force)
+        assert (error["code"], error["step"]) == ("bundle_invalid", step)
+        assert re.search(reason, error["detail"])
+
+
 @pytest.mark.parametrize("forge", _NO_GOOD)
 def test_network_is_stopped_by_the_gate_when_it_knows_people_no_more(
     untouched: Service, forge: Forge

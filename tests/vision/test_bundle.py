@@ -22,7 +22,7 @@ from app.vision.bundle import (
 )
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
-from app.vision.embedder import MAX_BATCH_CPU, Embedder
+from app.vision.embedder import Embedder
 from app.vision.manifest import (
     DsrEntry,
     EdgeFaceEntry,
@@ -298,7 +298,7 @@ def random_crops(sizes: list[float]) -> list[Crop]:
 
 def test_embeddings_are_the_same_when_crops_come_together_or_alone(folder: Path) -> None:
     embedder = Embedder(load_bundle(folder), torch.device("cpu"))
-    crops = random_crops([16.0, 100.0, 39.9, 40.0] * (MAX_BATCH_CPU // 4 + 1))
+    crops = random_crops([16.0, 100.0, 39.9, 40.0] * (embedder.max_batch // 2 + 1))
     together, routes = embedder.embed(crops)
     assert routes[:4] == ["dsr", "direct", "dsr", "direct"]
     assert np.abs(np.linalg.norm(together, axis=1) - 1).max() < 1e-6

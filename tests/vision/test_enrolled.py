@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -287,7 +287,7 @@ def test_network_is_judged_by_real_faces(
 ) -> None:
     people, crops = faces
     serving = Embedder(load_bundle(SHIPPED), torch.device("cpu"))
-    bundle = load_bundle(SHIPPED)
+    bundle = replace(load_bundle(SHIPPED), onnx=None)  # what is changed is what answers
     with torch.no_grad():
         change(bundle)
     after = Embedder(bundle, torch.device("cpu")).embed(crops)[0]

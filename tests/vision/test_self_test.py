@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from app.errors import BundleError
-from app.vision.bundle import Bundle, load_bundle, pack_weights, weight_file, write_bundle
+from app.vision.bundle import Bundle, OnnxFiles, load_bundle
 from app.vision.embedder import Embedder
 from app.vision.manifest import Manifest
+from app.vision.onnx_export import export_dsr, export_edgeface
 from app.vision.self_test import (
     MAX_DISTANCE,
     are_embeddings,
@@ -20,7 +21,6 @@ from app.vision.self_test import (
     known_answers,
     known_crop,
 )
-from trainer.onnx_export import export_dsr, export_edgeface
 
 SHIPPED = Path(__file__).parents[2] / "weights" / "farsight-xxs"
 
@@ -32,8 +32,8 @@ def embedder_of(bundle: Bundle, **change: object) -> Embedder:
 
 @pytest.fixture
 def embedder() -> Embedder:
-    """The shipped networks, and what they answer in the manifest."""
-    bundle = load_bundle(SHIPPED)
+    """The shipped networks in torch, and what they answer in the manifest."""
+    bundle = replace(load_bundle(SHIPPED), onnx=None)
     return embedder_of(bundle, self_test=known_answers(Embedder(bundle, torch.device("cpu"))))
 
 
@@ -56,23 +56,30 @@ def test_vectors_are_embeddings_when_finite_and_of_unit_length() -> None:
 
 
 def test_networks_pass_when_they_answer_as_published(embedder: Embedder) -> None:
-    check_self_test(embedder, SHIPPED)
+    check_self_test(embedder)
+
+
+def test_bundle_passes_when_it_is_shipped() -> None:
+    bundle = load_bundle(SHIPPED)
+    assert bundle.manifest.self_test is not None
+    assert bundle.onnx is not None
+    check_self_test(Embedder(bundle, torch.device("cpu")))
 
 
 def test_networks_pass_when_the_manifest_tells_no_answers() -> None:
-    check_self_test(embedder_of(load_bundle(SHIPPED), self_test=None), SHIPPED)
+    check_self_test(embedder_of(load_bundle(SHIPPED), self_test=None))
 
 
 def test_networks_pass_when_they_compute_in_bfloat16(embedder: Embedder) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        check_self_test(embedder, SHIPPED)
+        check_self_test(embedder)
 
 
 def test_networks_pass_when_there_is_no_dsr() -> None:
     bundle = replace(load_bundle(SHIPPED), dsr=None)
     answers = known_answers(Embedder(bundle, torch.device("cpu")))
     assert answers.dsr is None
-    check_self_test(embedder_of(bundle, self_test=answers), SHIPPED)
+    check_self_test(embedder_of(bundle, self_test=answers))
 
 
 def test_answers_survive_the_manifest_and_leave_the_space_alone(embedder: Embedder) -> None:
@@ -126,7 +133,7 @@ def test_networks_are_refused_when_spoilt(
     with torch.no_grad():
         spoil(embedder.bundle)
     with pytest.raises(BundleError, match=reason):
-        check_self_test(embedder, SHIPPED)
+        check_self_test(embedder)
 
 
 def test_networks_are_refused_when_an_answer_is_missing(embedder: Embedder) -> None:
@@ -134,7 +141,7 @@ def test_networks_are_refused_when_an_answer_is_missing(embedder: Embedder) -> N
     assert told is not None
     without = embedder_of(embedder.bundle, self_test=msgspec.structs.replace(told, dsr=None))
     with pytest.raises(BundleError, match=r"no answer .* dsr route"):
-        check_self_test(without, SHIPPED)
+        check_self_test(without)
 
 
 def test_answer_is_refused_when_it_is_just_too_far(embedder: Embedder) -> None:
@@ -151,78 +158,30 @@ def test_answer_is_refused_when_it_is_just_too_far(embedder: Embedder) -> None:
         changed = msgspec.structs.replace(told, direct=moved)
         return embedder_of(embedder.bundle, self_test=changed)
 
-    check_self_test(tell(0.9 * MAX_DISTANCE), SHIPPED)
+    check_self_test(tell(0.9 * MAX_DISTANCE))
     with pytest.raises(BundleError, match=r"1\.1e-03"):
-        check_self_test(tell(1.1 * MAX_DISTANCE), SHIPPED)
+        check_self_test(tell(1.1 * MAX_DISTANCE))
 
 
-@pytest.fixture(scope="module")
-def onnx() -> dict[str, bytes]:
-    """The shipped networks as ONNX files."""
-    bundle = load_bundle(SHIPPED)
-    assert bundle.dsr is not None
-    return {
-        "edgeface.onnx": export_edgeface(bundle.edgeface),
-        "dsr.onnx": export_dsr(bundle.dsr),
-    }
-
-
-def with_onnx(store: Path, files: dict[str, bytes]) -> tuple[Embedder, Path]:
-    """The shipped bundle, written anew with ONNX files."""
-    bundle = load_bundle(SHIPPED)
-    assert bundle.dsr is not None
-    networks = bundle.manifest.networks
-    assert networks.dsr is not None
-    change = msgspec.structs.replace
-    entries = {name: weight_file(name, content) for name, content in files.items()}
-    networks = change(
-        networks,
-        edgeface=change(networks.edgeface, onnx=entries["edgeface.onnx"]),
-        dsr=change(networks.dsr, onnx=entries.get("dsr.onnx")),
-    )
-    weights = {
-        "edgeface.safetensors": pack_weights(bundle.edgeface),
-        "dsr.safetensors": pack_weights(bundle.dsr),
-    }
-    folder = write_bundle(store, change(bundle.manifest, networks=networks), files | weights)
-    return Embedder(load_bundle(folder), torch.device("cpu")), folder
-
-
-def test_networks_pass_when_onnx_agrees(onnx: dict[str, bytes], tmp_path: Path) -> None:
-    check_self_test(*with_onnx(tmp_path / "both", onnx))
-    del (alone := dict(onnx))["dsr.onnx"]
-    check_self_test(*with_onnx(tmp_path / "alone", alone))
-
-
-def test_bundle_is_refused_when_onnx_is_another_network(
-    onnx: dict[str, bytes], tmp_path: Path
-) -> None:
+@pytest.fixture
+def others() -> OnnxFiles:
+    """ONNX files of networks that are not quite the shipped ones."""
     bundle = load_bundle(SHIPPED)
     assert bundle.dsr is not None
     with torch.no_grad():
         bundle.dsr.get_parameter("exit.weight").mul_(1.1)
-        bundle.edgeface.get_parameter("model.head.fc.bias").add_(0.1)
-    other_dsr = {**onnx, "dsr.onnx": export_dsr(bundle.dsr)}
+        bundle.edgeface.get_parameter("model.head.fc.bias").add_(0.01)
+    return OnnxFiles(export_edgeface(bundle.edgeface), export_dsr(bundle.dsr))
+
+
+def test_bundle_is_refused_when_onnx_is_another_network(others: OnnxFiles) -> None:
+    bundle = load_bundle(SHIPPED)
+    assert bundle.onnx is not None
+    other_dsr = replace(bundle, onnx=replace(bundle.onnx, dsr=others.dsr))
     with pytest.raises(BundleError, match=r"dsr route the ONNX files differ"):
-        check_self_test(*with_onnx(tmp_path / "dsr", other_dsr))
-    other_edgeface = {**onnx, "edgeface.onnx": export_edgeface(bundle.edgeface)}
+        check_self_test(embedder_of(other_dsr, self_test=None))
+    other_edgeface = replace(bundle, onnx=replace(bundle.onnx, edgeface=others.edgeface))
     with pytest.raises(BundleError, match=r"direct route the ONNX files differ"):
-        check_self_test(*with_onnx(tmp_path / "edgeface", other_edgeface))
-
-
-@pytest.mark.parametrize("spoilt", ["junk", "swapped"])
-def test_bundle_is_refused_when_onnx_does_not_run(
-    spoilt: str, onnx: dict[str, bytes], tmp_path: Path
-) -> None:
-    content = b"no network" if spoilt == "junk" else onnx["dsr.onnx"]
-    with pytest.raises(BundleError, match="onnxruntime refuses"):
-        check_self_test(*with_onnx(tmp_path, {**onnx, "edgeface.onnx": content}))
-
-
-def test_bundle_is_refused_when_onnx_changed_since_it_was_loaded(
-    onnx: dict[str, bytes], tmp_path: Path
-) -> None:
-    embedder, folder = with_onnx(tmp_path, onnx)
-    (folder / "edgeface.onnx").write_bytes(b"x" * len(onnx["edgeface.onnx"]))
-    with pytest.raises(BundleError, match="SHA-256"):
-        check_self_test(embedder, folder)
+        check_self_test(embedder_of(other_edgeface, self_test=None))
+    with pytest.raises(BundleError, match=r"direct route the known crop's embedding"):
+        check_self_test(Embedder(other_edgeface, torch.device("cpu")))

@@ -1,0 +1,63 @@
+"""What runs a bundle's networks, and which of the two it is."""
+
+from typing import Protocol
+
+import torch
+
+from app.vision.backends.by_onnxruntime import OnnxBackend
+from app.vision.backends.by_torch import TorchBackend
+from app.vision.bundle import Bundle
+from app.vision.scaling import Floats
+
+
+class Backend(Protocol):
+    """The networks of a bundle at work; several threads may call at once.
+
+    Attributes:
+        max_batch: More crops at a time than this are no faster per crop.
+    """
+
+    max_batch: int
+
+    def embed(self, crops: Floats, face_px: Floats | None = None) -> Floats:
+        """EdgeFace, after DSR where sizes are given.
+
+        Args:
+            crops: (n, 3, 112, 112) RGB in [-1, 1].
+            face_px: (n,) source pixels under each crop's side. None: the direct route.
+
+        Returns:
+            (n, 512), not of unit length.
+
+        Raises:
+            BundleError: The network does not run.
+        """
+        ...
+
+    def restore(self, crops: Floats, face_px: Floats) -> Floats:
+        """DSR alone; only for a bundle that has it.
+
+        Returns:
+            (n, 3, 112, 112) RGB, about [-1, 1].
+
+        Raises:
+            BundleError: The network does not run.
+        """
+        ...
+
+
+def open_backend(bundle: Bundle, device: torch.device, threads: int = 1) -> Backend:
+    """Puts a bundle's networks to work: by onnxruntime on a CPU, by torch everywhere else.
+
+    Args:
+        bundle: Without ONNX files torch runs it on a CPU too.
+        device: Where they run.
+        threads: Threads within one call of onnxruntime; torch has one number for the process.
+
+    Raises:
+        BundleError: An ONNX file is none of these networks.
+    """
+    if bundle.onnx is None or device.type != "cpu":
+        return TorchBackend(bundle.edgeface, bundle.dsr, device)
+    dsr = None if bundle.dsr is None else bundle.onnx.dsr
+    return OnnxBackend(bundle.onnx.edgeface, dsr, threads)

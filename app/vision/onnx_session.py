@@ -1,0 +1,43 @@
+"""onnxruntime's sessions, opened one way for every network that runs on the CPU."""
+
+import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NotImplemented,
+    RuntimeException,
+)
+
+ONNX_ERRORS = (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NotImplemented,
+    RuntimeException,
+)
+"""What onnxruntime raises at a file or at inputs; they have no parent in common but Exception."""
+
+_ERRORS_ONLY = 3
+
+
+def open_session(content: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    """Makes a session, whose `run` may be called from several threads at once.
+
+    Args:
+        content: An ONNX file's.
+        threads: Threads within one call. One where several calls run beside each other.
+
+    Raises:
+        One of ONNX_ERRORS: onnxruntime can not run such a file.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # A thread that waits for the others must not keep a core from the next network.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Plans for buffers are kept per input size, and sizes vary (docs/decisions/0013-backends.md).
+    options.enable_mem_pattern = False
+    options.log_severity_level = _ERRORS_ONLY
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
