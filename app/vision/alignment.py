@@ -102,9 +102,7 @@ def _side_px(matrix: NDArray[np.float64]) -> float:
 def align(image: Image, landmarks: NDArray[np.floating]) -> Crop:
     """Warp a face onto the ArcFace template.
 
-    Bicubic. Where a crop's pixel covers more than two source pixels a side, the source is first
-    averaged over whole blocks, because bicubic looks at 4x4 pixels only and would alias. Outside
-    the photo lies black, as in the crops that the networks were trained on.
+    Outside the photo lies black, as in the crops that the networks were trained on.
 
     Args:
         image: (height, width, 3) uint8, RGB.
@@ -121,24 +119,43 @@ def align(image: Image, landmarks: NDArray[np.floating]) -> Crop:
     face_px = _side_px(matrix)
     if not 1 <= face_px <= _LARGEST_CROP_IN_PHOTOS * max(image.shape[:2]):
         raise LandmarksError(f"The landmarks would make a face of {face_px:.3g} px.")
-    block = int(face_px / CROP_SIZE_PX)
-    if block >= 2:  # noqa: PLR2004 - "more than twice", as told above
-        image, matrix = _average_blocks(image, matrix, block)
-    pixels = cv2.warpAffine(
-        image,
-        matrix,
-        (CROP_SIZE_PX, CROP_SIZE_PX),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_CONSTANT,
-    )
-    return Crop(pixels=np.asarray(pixels, dtype=np.uint8), face_px=face_px)
+    return Crop(pixels=warp(image, matrix, CROP_SIZE_PX), face_px=face_px)
+
+
+def warp(
+    image: Image,
+    matrix: NDArray[np.float64],
+    side_px: int,
+    border: int = cv2.BORDER_CONSTANT,
+) -> NDArray[np.uint8]:
+    """A square picture of a part of an image, by a similarity.
+
+    Bicubic. Where a pixel covers more than two source pixels a side, the source is first averaged
+    over whole blocks, because bicubic looks at 4x4 pixels only and would alias.
+
+    Args:
+        image: (height, width, 3) uint8, RGB.
+        matrix: (2, 3): where a point of the image goes to in the picture; (0, 0) is the centre of
+            the first pixel.
+        side_px: The picture's.
+        border: What lies outside the image, as OpenCV names it; black by default.
+
+    Returns:
+        (side_px, side_px, 3) uint8, RGB.
+    """
+    block = int(1 / np.hypot(matrix[0, 0], matrix[1, 0]))
+    if block >= 2:  # noqa: PLR2004 - "more than two", as told above
+        image, matrix = _average_blocks(image, matrix, side_px, block)
+    size = (side_px, side_px)
+    pixels = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=border)
+    return np.asarray(pixels, dtype=np.uint8)
 
 
 def _average_blocks(
-    image: Image, matrix: NDArray[np.float64], block: int
+    image: Image, matrix: NDArray[np.float64], side_px: int, block: int
 ) -> tuple[Image, NDArray[np.float64]]:
-    """Shrink the part of `image` that the crop shows by `block`, and the matrix to fit."""
-    corners = np.array([[0, 0], [0, CROP_SIZE_PX], [CROP_SIZE_PX, 0], [CROP_SIZE_PX, CROP_SIZE_PX]])
+    """Shrink the part of `image` that the picture shows by `block`, and the matrix to fit."""
+    corners = np.array([[0, 0], [0, side_px], [side_px, 0], [side_px, side_px]])
     in_image = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
     limits = np.array(image.shape[1::-1])
     margin = 4 * block  # bicubic reaches two blocks; corners are a pixel's centre

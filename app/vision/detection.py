@@ -1,98 +1,249 @@
-"""How a detector is put to a photo: at which size, and when once more on an enlarged picture."""
+"""How the faces of a photo are found, whatever their size and the photo's, and which way is up.
 
+Three looks (docs/decisions/0003-detection-policy.md): a coarse one for large faces; one near the
+picture's own resolution, in tiles, for whatever may be a small face; and a contact sheet on which
+all that was seen is laid side by side at a comfortable size. What the sheet confirms is a face.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-
-from app.errors import LandmarksError
+from app.errors import InvalidRequestError
 from app.vision.alignment import measure_face_px
-from app.vision.detector import Detector, Face, best_first, distinct
+from app.vision.detector import Detector, Face, best_first, distinct, overlap
 from app.vision.image import Image
+from app.vision.looks import Rect, View, around_face, look, look_together, part_of
+
+# A face is looked for at this many px; at 18 the candidate look still sees nine in ten.
+_CANDIDATE_FACE_PX = 24.0
+# The coarse look sees faces from 1/30 of its longer side up. It is at most so many times smaller
+# than the candidate look, so that a face that no tile holds whole is not too small for it.
+_COARSE_TIMES_SMALLER = 6
+_COARSE_SIDES_PX = (320, 640)
+_TILE_SIDE_PX = 1024
+_TILE_OVERLAP_PX = 128
+# On the contact sheets: the side of a face's box, and how much of the photo is around it.
+_FIRST_SHEET_FACE_PX = 40
+_SECOND_SHEET_FACE_PX = 80
+_SURROUNDINGS = 2
+_MAX_CANDIDATES = 400
+# How many faces are asked which way is up, and at which size.
+_UPRIGHT_WITNESSES = 3
+_WITNESS_FACE_PX = 48
+_TURN_SIDE_PX = 160
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionPolicy:
-    """When to look at which size. docs/decisions/0003-detection-policy.md has the tables.
+    """How small faces may be, and what may be spent on them.
 
     Attributes:
-        max_side_px: Photos with a longer side are shrunk for the first look. Below 1300 px no
-            detector missed a face for being too large; above 1900 px both do.
-        enlarge: How many times larger the second picture is than the first. At 16 px, one time
-            finds 50 to 65 % of the faces, three times all; four times cost twice as much and bring
-            nothing more.
-        enlarge_below_px: `face_px` in the first picture under which a face asks for the second
-            look. Above, the second look's landmarks are no better.
-        max_enlarged_side_px: The second picture's longer side at most. It bounds time and memory:
-            2560 px take five times as long as 1280.
+        min_face_px: The smallest `face_px` that is looked for.
+        budget_px: How many pixels the detector sees in the candidate look, at most. A picture that
+            needs more is looked at smaller, and its smallest faces are not looked for.
+        max_budget_px: The same where a caller asks for a `min_face_px` of their own.
     """
 
-    max_side_px: int = 1280
-    enlarge: float = 3.0
-    enlarge_below_px: float = 48.0
-    max_enlarged_side_px: int = 2560
+    min_face_px: float = 16.0
+    budget_px: float = 8_300_000
+    max_budget_px: float = 40_000_000
 
 
 DEFAULT_POLICY = DetectionPolicy()
 
 
-def find_faces(
-    detector: Detector, image: Image, policy: DetectionPolicy = DEFAULT_POLICY
-) -> list[Face]:
-    """All faces of a photo, by falling score.
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What was found in a photo.
 
-    Where both looks see a face, a small one's landmarks come from the second, a large one's from
-    the first.
+    Attributes:
+        faces: By falling score, each once, in px of the photo as it was given.
+        rotation_deg: 0, 90, 180 or 270: by how much the photo has to be turned clockwise for its
+            faces to be upright.
+        searched_from_px: The smallest `face_px` that was looked for.
+    """
+
+    faces: list[Face]
+    rotation_deg: int
+    searched_from_px: float
+
+
+def find_faces(
+    detector: Detector,
+    image: Image,
+    policy: DetectionPolicy = DEFAULT_POLICY,
+    *,
+    min_face_px: float | None = None,
+    helpers: Executor | None = None,
+) -> Sighting:
+    """All faces of a photo.
+
+    When none is found, or a face looks better turned, the photo is looked at in all four ways, and
+    the one in which faces are seen best counts: a limit on the score would not tell them apart.
 
     Args:
         detector: What looks.
-        image: (height, width, 3) uint8, RGB, upright.
-        policy: Sizes of both looks.
+        image: (height, width, 3) uint8, RGB.
+        policy: How small faces may be.
+        min_face_px: Instead of the policy's, and not to be given up for the budget.
+        helpers: Threads that look at a large picture's tiles.
 
-    Returns:
-        Faces in px of `image`, each once.
+    Raises:
+        InvalidRequestError: So small a face can not be looked for in so large a picture.
     """
-    longer_side = max(image.shape[:2])
-    scale = min(1.0, policy.max_side_px / longer_side)
-    faces = _detect_scaled(detector, image, scale)
-    small_px = policy.enlarge_below_px / scale
-    small = [face for face in faces if measure_face_px(face.landmarks) < small_px]
-    enlarged_scale = min(scale * policy.enlarge, policy.max_enlarged_side_px / longer_side)
-    if (faces and not small) or enlarged_scale <= scale:
-        return faces
-    large = [face for face in faces if face not in small]
-    return best_first(distinct([*large, *_detect_scaled(detector, image, enlarged_scale), *small]))
+    search = _Search(detector, image, _scale(image, policy, min_face_px), helpers)
+    best, turn = search.at(0), 0
+    # Turned, more things resemble faces; one that is there is seen clearly in its own way up.
+    clear = (1 + detector.full_score) / 2
+    for other in search.turns_worth_trying(best):
+        found = search.at(other)
+        if _sureness(found) > max(_sureness(best), clear):
+            best, turn = found, other
+    searched_from_px = max(min_face_px or policy.min_face_px, _CANDIDATE_FACE_PX / search.scale)
+    return Sighting(best, -90 * turn % 360, searched_from_px)
 
 
-def _detect_scaled(detector: Detector, image: Image, scale: float) -> list[Face]:
-    """Detect on the picture `scale` times as large; faces in px of `image`, all with a size."""
+def _scale(image: Image, policy: DetectionPolicy, min_face_px: float | None) -> float:
+    """How many times larger than the photo the candidate look is."""
     height, width = image.shape[:2]
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    picture = image
-    if size != (width, height):
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        picture = np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
-    factors = np.array([width / size[0], height / size[1]])
-    faces = [_mapped(face, factors) for face in detector.detect(picture)]
-    return [face for face in faces if _has_face_px(face)]
+    wanted = _CANDIDATE_FACE_PX / (min_face_px or policy.min_face_px)
+    budget_px = policy.budget_px if min_face_px is None else policy.max_budget_px
+    largest = math.sqrt(budget_px / (height * width))
+    if min_face_px is not None and wanted > largest:
+        smallest_px = math.ceil(_CANDIDATE_FACE_PX / largest * 10) / 10
+        raise InvalidRequestError(
+            f"In a photo of {width} x {height} px faces are looked for from {smallest_px} px on; "
+            f"min_face_px is {min_face_px:g}. Send a part of the photo.",
+            min_face_px=smallest_px,
+        )
+    return min(wanted, largest)
 
 
-def _mapped(face: Face, factors: np.ndarray) -> Face:
-    """Multiply px by (x, y) `factors`. Pixel i's centre is i, its edges are i - 0.5 and i + 0.5."""
-    x, y, width, height = face.box
-    left, top = (np.array([x, y]) + 0.5) * factors - 0.5
-    landmarks = (face.landmarks + 0.5) * factors - 0.5
-    return Face(
-        box=(float(left), float(top), float(width * factors[0]), float(height * factors[1])),
-        landmarks=landmarks.astype(np.float32),
-        score=face.score,
-    )
+def _sureness(faces: Sequence[Face]) -> float:
+    """How well faces are seen; a mean would count what merely resembles a face."""
+    return max((face.score for face in faces), default=0.0)
 
 
-def _has_face_px(face: Face) -> bool:
-    """Landmarks in one place, as a detector may give for a 1-px picture, are no face."""
-    try:
-        measure_face_px(face.landmarks)
-    except LandmarksError:
-        return False
-    return True
+def _largest(faces: Sequence[Face]) -> list[Face]:
+    return sorted(faces, key=lambda face: -measure_face_px(face.landmarks))[:_UPRIGHT_WITNESSES]
+
+
+class _Search:
+    """The looks at one photo, in any of four ways up.
+
+    Attributes:
+        scale: How many times larger than the photo the candidate look is.
+    """
+
+    def __init__(
+        self, detector: Detector, image: Image, scale: float, helpers: Executor | None
+    ) -> None:
+        self._detector = detector
+        self._image = image
+        self._helpers = helpers
+        self.scale = scale
+
+    def at(self, turn: int) -> list[Face]:
+        """All faces that are upright when the photo is turned so often by 90 degrees."""
+        seen = distinct(best_first([*self._coarse(turn), *self._candidates(turn)]))
+        return self._confirmed(seen[:_MAX_CANDIDATES], turn)
+
+    def turns_worth_trying(self, upright: Sequence[Face]) -> list[int]:
+        """Other ways up in which faces may be seen better than the ones that were found."""
+        if not upright:
+            sure = self._detector.full_score
+            return [turn for turn in (1, 2, 3) if _from(sure, self._coarse(turn))]
+        height, width = self._image.shape[:2]
+        whole = part_of(self._image, (0, 0, width, height), _TURN_SIDE_PX / max(height, width))
+        large = [
+            turn
+            for turn in (1, 2, 3)
+            if look(self._detector, whole.turned(turn), self._detector.full_score)
+        ]
+        views = [self._around(face, _WITNESS_FACE_PX) for face in _largest(upright)]
+        turned = [view.turned(turn) for turn in range(4) for view in views]
+        scores = [0.0] * len(turned)
+        for index, face in look_together(self._detector, turned, self._detector.likely_score):
+            scores[index] = max(scores[index], face.score)
+        by_turn = [sum(scores[turn * len(views) : (turn + 1) * len(views)]) for turn in range(4)]
+        return [turn for turn in (1, 2, 3) if by_turn[turn] > by_turn[0] or turn in large]
+
+    def _coarse(self, turn: int) -> list[Face]:
+        """Large faces. Where none is sure, half the size again: noise and blur go with it."""
+        height, width = self._image.shape[:2]
+        smallest, largest = _COARSE_SIDES_PX
+        side = self.scale * max(height, width) / _COARSE_TIMES_SMALLER
+        scale = min(1.0, min(max(side, smallest), largest) / max(height, width))
+        found: list[Face] = []
+        for times in (1, 2):
+            view = part_of(self._image, (0, 0, width, height), scale / times).turned(turn)
+            found += look(self._detector, view, self._detector.likely_score)
+            if _from(self._detector.full_score, found):
+                break
+        return found
+
+    def _candidates(self, turn: int) -> list[Face]:
+        """Whatever may be a small face."""
+
+        def look_at(tile: Rect) -> list[Face]:
+            view = part_of(self._image, tile, self.scale).turned(turn)
+            return look(self._detector, view, self._detector.candidate_score)
+
+        height, width = self._image.shape[:2]
+        tiles = _tiles(width, height, self.scale)
+        spread: Callable[..., Iterable[list[Face]]] = map
+        if self._helpers is not None and len(tiles) > 1:
+            spread = self._helpers.map
+        return [face for found in spread(look_at, tiles) for face in found]
+
+    def _confirmed(self, candidates: Sequence[Face], turn: int) -> list[Face]:
+        """The faces among candidates, with the landmarks of the last sheet.
+
+        What was sure at first sight goes straight to the second sheet. There a face must be sure
+        again, or at least likely where it was sure before.
+        """
+        detector = self._detector
+        agreed_score = (detector.full_score + detector.likely_score) / 2
+        sure = _from(detector.full_score, candidates)
+        doubtful = candidates[len(sure) :]
+        views = [self._around(face, _FIRST_SHEET_FACE_PX).turned(turn) for face in doubtful]
+        likely = [f for _, f in look_together(detector, views, detector.likely_score)]
+        before = distinct(best_first([*sure, *likely]))
+        views = [self._around(face, _SECOND_SHEET_FACE_PX).turned(turn) for face in before]
+        confirmed = [
+            face
+            for index, face in look_together(detector, views, agreed_score)
+            if face.score >= detector.full_score
+            or (before[index].score >= detector.full_score and overlap(before[index], face))
+        ]
+        smallest_px = _CANDIDATE_FACE_PX / 2 / self.scale
+        large = [f for f in confirmed if measure_face_px(f.landmarks) >= smallest_px]
+        return distinct(large, whole=True)
+
+    def _around(self, face: Face, face_side_px: int) -> View:
+        return around_face(self._image, face, face_side_px, _SURROUNDINGS * face_side_px)
+
+
+def _from(min_score: float, faces: Sequence[Face]) -> list[Face]:
+    return [face for face in faces if face.score >= min_score]
+
+
+def _tiles(width: int, height: int, scale: float) -> list[Rect]:
+    """Parts of a photo, as few as are no larger than a tile when scaled; neighbours overlap."""
+    columns, rows = (_spans(side, scale) for side in (width, height))
+    return [(x, y, w, h) for y, h in rows for x, w in columns]
+
+
+def _spans(side: int, scale: float) -> list[tuple[int, int]]:
+    """First px and length of each part of a side, all of about the same length."""
+    overlap_px = _TILE_OVERLAP_PX / scale
+    step_at_most = (_TILE_SIDE_PX - _TILE_OVERLAP_PX) / scale
+    parts = max(1, math.ceil((side - overlap_px) / step_at_most))
+    step = (side - overlap_px) / parts
+    spans = []
+    for part in range(parts):
+        first, end = math.floor(part * step), math.ceil((part + 1) * step + overlap_px)
+        spans.append((first, min(side, end) - first))
+    return spans

@@ -1,18 +1,17 @@
 """Where the faces are in a picture: two networks behind one protocol.
 
-YuNet is the fast one, CenterFace the one that can be had from PyPI (docs/decisions/0003).
-Coordinates are px of the given image with (0, 0) in the centre of its first pixel.
+YuNet is the fast one, CenterFace the one that is always there (docs/decisions/0003). Coordinates
+are px of the given image with (0, 0) in the centre of its first pixel.
 """
 
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 import onnx
+import onnx.numpy_helper
 import onnxruntime
 from numpy.typing import NDArray
 
@@ -20,8 +19,13 @@ from app.vision.detector_choice import DetectorName, choose_detector
 from app.vision.image import Image
 from app.vision.model_files import YUNET, checked, fetch
 
-# Two boxes that overlap more than this (intersection over union) are one face.
+# Two boxes that overlap more than this (intersection over union) are one face. A box that lies in
+# a larger one with more than the second share of itself is a part of that face.
 SAME_FACE_OVERLAP = 0.3
+_PART_OF_FACE_OVERLAP = 0.7
+# Of one picture no more than this many detections are looked at, best first: noise at a low score
+# could make any number of them.
+_MAX_DETECTIONS = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,24 +45,50 @@ class Face:
 
 
 class Detector(Protocol):
-    """What finds faces in a picture as it is, without enlarging it. Safe to call from threads."""
+    """What finds faces in a picture as it is, without enlarging it. Safe to call from threads.
 
-    def detect(self, image: Image) -> list[Face]:
-        """All faces in (height, width, 3) RGB, best score first."""
+    Attributes:
+        full_score: From here on a detection is a face.
+        likely_score: From here on it may well be one.
+        candidate_score: From here on it deserves another look, at a comfortable size.
+    """
+
+    full_score: float
+    likely_score: float
+    candidate_score: float
+
+    def detect(self, image: Image, min_score: float) -> list[Face]:
+        """All faces in (height, width, 3) RGB whose score is at least so high, best first."""
 
 
-def distinct(faces: Sequence[Face]) -> list[Face]:
-    """Of faces that overlap, the first; the order stays."""
+def overlap(first: Face, second: Face) -> bool:
+    """Whether two detections are one face."""
+    return len(distinct([first, second])) == 1
+
+
+def distinct(faces: Sequence[Face], *, whole: bool = False) -> list[Face]:
+    """Of faces that overlap, the first; the order stays.
+
+    Args:
+        faces: Best first.
+        whole: A part of a face and the whole are one as well.
+    """
     corners = np.array([face.box for face in faces], dtype=np.float64).reshape(-1, 4)
     corners[:, 2:] += corners[:, :2]
     areas = np.prod(corners[:, 2:] - corners[:, :2], axis=1)
+    open_ = np.ones(len(faces), dtype=np.bool_)
     kept: list[int] = []
     for i, box in enumerate(corners):
-        shared = np.minimum(corners[kept, 2:], box[2:]) - np.maximum(corners[kept, :2], box[:2])
+        if not open_[i]:
+            continue
+        kept.append(i)
+        shared = np.minimum(corners[i:, 2:], box[2:]) - np.maximum(corners[i:, :2], box[:2])
         intersection = np.prod(shared.clip(min=0), axis=1)
-        union = areas[kept] + areas[i] - intersection
-        if (intersection <= SAME_FACE_OVERLAP * union).all():
-            kept.append(i)
+        union = areas[i:] + areas[i] - intersection
+        smaller = np.minimum(areas[i:], areas[i])
+        open_[i:] &= intersection <= SAME_FACE_OVERLAP * union
+        if whole:
+            open_[i:] &= intersection <= _PART_OF_FACE_OVERLAP * smaller
     return [faces[i] for i in kept]
 
 
@@ -68,97 +98,136 @@ def best_first(faces: Iterable[Face]) -> list[Face]:
 
 
 class YuNetDetector:
-    """YuNet (Wu et al. 2023) through OpenCV.
+    """YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023) by onnxruntime.
+
+    For every cell of 8, 16 and 32 px it tells: is a face here (a class score and an overlap
+    score, whose geometric mean counts), its box, and its landmarks.
 
     Args:
         path: `face_detection_yunet_2023mar.onnx`.
-        min_score: Detections below are dropped.
+        threads: Threads within one call.
     """
 
-    def __init__(self, path: Path, min_score: float = 0.6) -> None:
-        self._network = cv2.FaceDetectorYN.create(
-            str(path), "", (320, 320), min_score, SAME_FACE_OVERLAP
-        )
-        # The network keeps the picture's size and its buffers between calls.
-        self._lock = threading.Lock()
+    full_score = 0.6
+    likely_score = 0.2
+    candidate_score = 0.05
 
-    def detect(self, image: Image) -> list[Face]:
+    _STRIDES_PX = (8, 16, 32)
+    _OUTPUTS = tuple(f"{of}_{px}" for px in _STRIDES_PX for of in ("cls", "obj", "bbox", "kps"))
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        self._session = _session(_yunet_of_any_size(path), threads)
+
+    def detect(self, image: Image, min_score: float) -> list[Face]:
         """See Detector."""
-        height, width = image.shape[:2]
-        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        with self._lock:
-            self._network.setInputSize((width, height))
-            _, rows = self._network.detect(bgr)
-        if rows is None:
-            return []
-        # A row: box (4), landmarks (10), score. Its "right eye", first, is the image's left one.
-        faces = [
-            Face(
-                box=(float(row[0]), float(row[1]), float(row[2]), float(row[3])),
-                landmarks=np.array(row[4:14], dtype=np.float32).reshape(5, 2),
-                score=float(row[14]),
-            )
-            for row in rows
-        ]
-        return best_first(faces)
+        # Trained on BGR.
+        padded = _padded(image[..., ::-1], multiple=self._STRIDES_PX[-1])
+        outputs = [output[0] for output in self._session.run(self._OUTPUTS, {"input": padded})]
+        corners, sizes, landmarks, scores = [], [], [], []
+        for index, stride in enumerate(self._STRIDES_PX):
+            classes, overlaps, boxes, points = outputs[4 * index : 4 * index + 4]
+            score = np.sqrt(classes[:, 0].clip(0, 1) * overlaps[:, 0].clip(0, 1))
+            hits = np.flatnonzero(score >= min_score)
+            columns = padded.shape[3] // stride
+            cells = np.stack([hits % columns, hits // columns], axis=1)
+            # Its coordinates have (0, 0) in the corner of the first pixel, not in its centre; to
+            # OpenCV, whose answers these are, that is the same, and so it was measured.
+            sizes.append(np.exp(boxes[hits, 2:]) * stride)
+            corners.append((cells + boxes[hits, :2]) * stride - sizes[-1] / 2)
+            landmarks.append((points[hits].reshape(-1, 5, 2) + cells[:, None]) * stride)
+            scores.append(score[hits])
+        return _as_faces(*(np.concatenate(of) for of in (corners, sizes, landmarks, scores)))
 
 
 class CenterFaceDetector:
-    """CenterFace (Xu et al. 2019) through onnxruntime.
+    """CenterFace (Xu et al. 2019) by onnxruntime.
 
     A MobileNetV2 that tells for every 4x4 px: is a face's centre here, how large is the face,
     where in the cell is the centre, and where in the box are the landmarks.
 
     Args:
         path: `centerface.onnx` as published.
-        min_score: Detections below are dropped.
         threads: Threads within one call.
     """
+
+    full_score = 0.5
+    likely_score = 0.2
+    candidate_score = 0.1
 
     _STRIDE_PX = 4
     _SIDE_MULTIPLE_PX = 32
 
-    def __init__(self, path: Path, min_score: float = 0.5, threads: int = 1) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        # Plans for buffers are kept per input size, and every photo has its own.
-        options.enable_mem_pattern = False
-        options.log_severity_level = 3  # errors; the file's unused weights are not worth a warning
-        self._session = onnxruntime.InferenceSession(
-            _with_free_input_size(path), options, providers=["CPUExecutionProvider"]
-        )
-        self._min_score = min_score
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        self._session = _session(_centerface_of_any_size(path), threads)
 
-    def detect(self, image: Image) -> list[Face]:
+    def detect(self, image: Image, min_score: float) -> list[Face]:
         """See Detector."""
-        height, width = image.shape[:2]
-        multiple = self._SIDE_MULTIPLE_PX
-        padded = np.zeros(
-            (1, 3, -(-height // multiple) * multiple, -(-width // multiple) * multiple), np.float32
-        )
-        padded[0, :, :height, :width] = image.transpose(2, 0, 1)
+        padded = _padded(image, multiple=self._SIDE_MULTIPLE_PX)
         heat, log_size, offset, landmarks = (
             output[0] for output in self._session.run(None, {"input.1": padded})
         )
-        rows, columns = np.nonzero(heat[0] >= self._min_score)
+        rows, columns = np.nonzero(heat[0] >= min_score)
         # In the three maps y comes before x; here (n, 2) arrays with x first.
         cells = np.stack([columns, rows], axis=1)
         sizes = np.exp(log_size[::-1, rows, columns].T) * self._STRIDE_PX
         centres = (cells + offset[::-1, rows, columns].T + 0.5) * self._STRIDE_PX - 0.5
         corners = centres - sizes / 2
         points = landmarks[:, rows, columns].T.reshape(-1, 5, 2)[:, :, ::-1]
-        points = (points * sizes[:, None] + corners[:, None]).astype(np.float32)
-        scores = heat[0, rows, columns]
-        faces = [
-            Face((float(x), float(y), float(width), float(height)), five, float(score))
-            for (x, y), (width, height), five, score in zip(
-                corners, sizes, points, scores, strict=True
+        points = points * sizes[:, None] + corners[:, None]
+        return _as_faces(corners, sizes, points, heat[0, rows, columns])
+
+
+def _padded(image: Image, multiple: int) -> NDArray[np.float32]:
+    """(1, 3, height, width) float32, 0..255; black to the right and below, for whole cells."""
+    height, width = image.shape[:2]
+    padded = np.zeros(
+        (1, 3, -(-height // multiple) * multiple, -(-width // multiple) * multiple), np.float32
+    )
+    padded[0, :, :height, :width] = image.transpose(2, 0, 1)
+    return padded
+
+
+def _as_faces(
+    corners: NDArray[np.floating],
+    sizes: NDArray[np.floating],
+    landmarks: NDArray[np.floating],
+    scores: NDArray[np.floating],
+) -> list[Face]:
+    """What a network marks, best first, each face once."""
+    best = np.argsort(-scores, kind="stable")[:_MAX_DETECTIONS]
+    boxes = np.concatenate([corners[best], sizes[best]], axis=1).tolist()
+    points = landmarks[best].astype(np.float32)
+    return distinct(
+        [
+            Face((x, y, width, height), five, score)
+            for (x, y, width, height), five, score in zip(
+                boxes, points, scores[best].tolist(), strict=True
             )
         ]
-        return distinct(best_first(faces))
+    )
 
 
-def _with_free_input_size(path: Path) -> bytes:
+def _session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Plans for buffers are kept per input size, and every photo has its own.
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3  # errors; unused weights in a file are not worth a warning
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _yunet_of_any_size(path: Path) -> bytes:
+    """The published graph takes a picture of 640x640 px; this one takes any size."""
+    model = onnx.load(str(path))
+    _, _, height, width = model.graph.input[0].type.tensor_type.shape.dim
+    height.dim_param, width.dim_param = "height", "width"
+    for value in model.graph.output:
+        value.type.tensor_type.shape.dim[1].dim_param = f"{value.name}_cells"
+    del model.graph.value_info[:]
+    return bytes(model.SerializeToString())
+
+
+def _centerface_of_any_size(path: Path) -> bytes:
     """The published graph takes ten pictures of 32x32 px; this one takes any number and size.
 
     It also lists its weights as inputs, which keeps onnxruntime from folding them.
@@ -180,8 +249,7 @@ def load_detector(
     Args:
         name: See choose_detector.
         folder: Where `app.vision.model_files` keeps the detectors' files.
-        threads: Threads within one call of CenterFace. YuNet follows OpenCV's own number
-            (`cv2.setNumThreads`), which belongs to the whole process.
+        threads: Threads within one call.
         offline: Fetch nothing: the file must be there.
 
     Raises:
@@ -189,4 +257,5 @@ def load_detector(
     """
     model = choose_detector(name, folder, offline=offline)
     path = checked(model, folder) if offline else fetch(model, folder)
-    return YuNetDetector(path) if model is YUNET else CenterFaceDetector(path, threads=threads)
+    detector = YuNetDetector if model is YUNET else CenterFaceDetector
+    return detector(path, threads)

@@ -1,0 +1,130 @@
+"""Parts of a photo, shrunk, enlarged or turned, as a detector sees them; and the way back."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import LandmarksError
+from app.vision.alignment import measure_face_px, warp
+from app.vision.detector import Detector, Face
+from app.vision.image import Image
+
+Rect = tuple[int, int, int, int]
+"""x, y, width, height of a part of a photo, in px."""
+
+_GREY = 128
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A picture made of a part of a photo.
+
+    Attributes:
+        picture: (height, width, 3) uint8, RGB.
+        to_photo: (2, 3): where a point of the picture lies in the photo. In both, (0, 0) is the
+            centre of the first pixel.
+    """
+
+    picture: Image
+    to_photo: NDArray[np.float64]
+
+    def turned(self, quarter_turns: int) -> "View":
+        """The view turned counter-clockwise, 0 to 3 times by 90 degrees."""
+        height, width = self.picture.shape[:2]
+        before = (
+            [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+            [[0, -1, width - 1], [1, 0, 0], [0, 0, 1]],
+            [[-1, 0, width - 1], [0, -1, height - 1], [0, 0, 1]],
+            [[0, 1, 0], [-1, 0, height - 1], [0, 0, 1]],
+        )[quarter_turns]
+        picture = np.ascontiguousarray(np.rot90(self.picture, quarter_turns))
+        return View(picture, self.to_photo @ np.array(before, dtype=np.float64))
+
+    def in_photo(self, face: Face, shift: tuple[int, int] = (0, 0)) -> Face:
+        """What was found `shift` px right of and below the picture, in px of the photo."""
+        x, y, width, height = face.box
+        corners = self._in_photo(np.array([[x, y], [x + width, y + height]]) - shift)
+        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+        return Face(
+            box=(float(left), float(top), float(right - left), float(bottom - top)),
+            landmarks=self._in_photo(face.landmarks - shift).astype(np.float32),
+            score=face.score,
+        )
+
+    def _in_photo(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        mapped: NDArray[np.float64] = points @ self.to_photo[:, :2].T + self.to_photo[:, 2]
+        return mapped
+
+
+def part_of(photo: Image, rect: Rect, scale: float) -> View:
+    """A rectangle of a photo, `scale` times as large."""
+    x, y, width, height = rect
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    picture = photo[y : y + height, x : x + width]
+    if size != (width, height):
+        # What is enlarged gets no detail by a better method.
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        picture = np.asarray(cv2.resize(picture, size, interpolation=method), dtype=np.uint8)
+    by_x, by_y = width / size[0], height / size[1]
+    to_photo = [[by_x, 0, x + (by_x - 1) / 2], [0, by_y, y + (by_y - 1) / 2]]
+    return View(picture, np.array(to_photo, dtype=np.float64))
+
+
+def around_face(photo: Image, face: Face, face_side_px: int, side_px: int) -> View:
+    """A square around a face whose box is then so large; beyond the photo its border goes on."""
+    x, y, width, height = face.box
+    scale = face_side_px / math.sqrt(width * height)
+    middle = np.array([x + width / 2, y + height / 2])
+    shift = (side_px - 1) / 2 - scale * middle
+    to_view = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    to_photo = np.array([[1 / scale, 0, -shift[0] / scale], [0, 1 / scale, -shift[1] / scale]])
+    return View(warp(photo, to_view, side_px, cv2.BORDER_REPLICATE), to_photo)
+
+
+def look(detector: Detector, view: View, min_score: float) -> list[Face]:
+    """What a detector finds in a view, in px of the photo, best first."""
+    found = [view.in_photo(face) for face in detector.detect(view.picture, min_score)]
+    return [face for face in found if has_face_px(face)]
+
+
+def look_together(
+    detector: Detector, views: Sequence[View], min_score: float
+) -> list[tuple[int, Face]]:
+    """What a detector finds in square views of one size, laid side by side on one sheet.
+
+    Returns:
+        Index of the view and the face in px of the photo, best first.
+    """
+    if not views:
+        return []
+    side = len(views[0].picture)
+    columns = math.ceil(math.sqrt(len(views)))
+    rows = math.ceil(len(views) / columns)
+    sheet = np.full((rows * side, columns * side, 3), _GREY, dtype=np.uint8)
+    for index, view in enumerate(views):
+        x, y = index % columns * side, index // columns * side
+        sheet[y : y + side, x : x + side] = view.picture
+    found = []
+    for face in detector.detect(sheet, min_score):
+        x, y, width, height = face.box
+        column, row = int((x + width / 2) // side), int((y + height / 2) // side)
+        index = row * columns + column
+        if not (0 <= column < columns and 0 <= index < len(views)):
+            continue
+        mapped = views[index].in_photo(face, (column * side, row * side))
+        if has_face_px(mapped):
+            found.append((index, mapped))
+    return found
+
+
+def has_face_px(face: Face) -> bool:
+    """Landmarks in one place, as a detector may give for a 1-px picture, are no face."""
+    try:
+        measure_face_px(face.landmarks)
+    except LandmarksError:
+        return False
+    return True
