@@ -82,7 +82,7 @@ class Rows(NamedTuple):
 
 
 def _codes_in_huge_pages() -> NDArray[np.int8]:
-    """Zeros, read a tenth faster than those of `np.zeros` where the system has huge pages."""
+    """Zeros that are read faster than those of `np.zeros` where the system has huge pages."""
     memory = mmap.mmap(
         -1, ROWS_PER_BLOCK * EMBEDDING_SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
     )
@@ -192,7 +192,7 @@ def _highest_similarities(blocks: Sequence[Rows], size: int, query: Rows) -> NDA
         here = highest[first : first + ROWS_PER_BLOCK]
         # The sums of products are whole numbers below 2**24, which float32 holds exactly.
         simsimd.cdist(query.codes, block.codes[: len(here)], "dot", out=here[None], threads=1)
-        # t' q' + |t - t'| (1 + |q - q'|) + |q - q'|, in place: half the time goes into memory.
+        # t' q' + |t - t'| (1 + |q - q'|) + |q - q'|, in place: new memory would cost as much time.
         here *= query_step
         here += _OFF_STEPS * (1 + query_off)
         here *= block.steps[: len(here)]
@@ -205,7 +205,7 @@ def _promising(highest: NDArray[np.float32], count: int) -> NDArray[np.intp]:
     groups = len(highest) // _GROUP_SIZE
     if groups < count:
         return np.argpartition(highest, -count)[-count:]
-    # The best of each of the best groups: a tenth of the time. The groups are columns, because
+    # The best of each of the best groups, which spares sorting all. The groups are columns, because
     # maxima over columns are taken for many of them at once.
     columns = highest[: groups * _GROUP_SIZE].reshape(_GROUP_SIZE, groups)
     best = np.argpartition(columns.max(axis=0), -count)[-count:]

@@ -95,6 +95,22 @@ def test_search_finds_what_comparing_everybody_finds(
     assert found == _compared_with_everybody(templates, probe, top_k)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_best_is_found_when_its_copy_is_off_as_far_as_it_can_be(seed: int) -> None:
+    """By int8 copies the best is 0.01 less similar than it is, and another seems to be better."""
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(70, 120, EMBEDDING_SIZE)
+    codes[0] = 127
+    inner = np.arange(EMBEDDING_SIZE) > 0
+    best = _unit(codes + 0.49 * inner)  # all of it is rounded down, and so is the same embedding
+    elsewhere = 10 * (np.arange(EMBEDDING_SIZE) % 25 == 1) * rng.choice([-1, 1], EMBEDDING_SIZE)
+    other = _unit(codes + 0.51 * inner + elsewhere)  # all of it is rounded up
+    assert 1e-5 < 1 - np.vecdot(other, best) < 1e-3
+    crowd = _random(rng, 2000)
+    templates = np.concatenate([crowd, [other], crowd, [best], crowd])
+    assert _gallery(templates).search(best, 1) == _compared_with_everybody(templates, best, 1)
+
+
 @pytest.fixture(params=["as it is", "without VNNI", "without AVX-512", "without SIMD"])
 def processor(request: pytest.FixtureRequest) -> Iterator[None]:
     """What other processors would do, as far as this one can."""
