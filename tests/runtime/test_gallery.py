@@ -1,11 +1,13 @@
 """The gallery against a dictionary that is searched by hand."""
 
 import numpy as np
+import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from app.runtime.gallery import Gallery
+from app.runtime.gallery import Gallery, Match
+from app.runtime.gallery_matrix import ROWS_PER_BLOCK, Rows, TemplateMatrix
 from app.vision.edgeface import EMBEDDING_SIZE
 
 _USERS = st.sampled_from([f"user-{index}" for index in range(40)])
@@ -18,7 +20,7 @@ def _embedding(seed: int) -> np.ndarray:
 
 
 class GalleryAgainstDictionary(RuleBasedStateMachine):
-    """40 users are more than a new gallery has room for, so that it must grow on the way."""
+    """40 users come and go, so that rows move all the time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,13 +60,9 @@ class GalleryAgainstDictionary(RuleBasedStateMachine):
     @rule(seed=_SEEDS, top_k=st.integers(0, 60))
     def search(self, seed: int, top_k: int) -> None:
         probe = _embedding(seed)
-        matches = self.gallery.search(probe, top_k)
-        by_hand = {user_id: float(t @ probe) for user_id, t in self.templates.items()}
-        best = sorted(by_hand.values(), reverse=True)[:top_k]
-        assert np.allclose([match.similarity for match in matches], best, atol=1e-5)
-        assert len({match.user_id for match in matches}) == len(best)
-        for match in matches:
-            assert abs(by_hand[match.user_id] - match.similarity) < 1e-5
+        by_hand = [Match(who, float(np.vecdot(t, probe))) for who, t in self.templates.items()]
+        by_hand.sort(key=lambda match: (-match.similarity, match.user_id))
+        assert self.gallery.search(probe, top_k) == by_hand[:top_k]
 
     @invariant()
     def holds_what_the_dictionary_holds(self) -> None:
@@ -87,6 +85,56 @@ def test_template_is_a_copy_when_the_row_changes_later() -> None:
     assert template is not None
     assert np.array_equal(template, _embedding(1))
     assert gallery.template("anna") is None
+
+
+def test_users_are_found_when_the_gallery_grows_and_shrinks_over_the_end_of_a_block() -> None:
+    crowd = np.random.default_rng(0).standard_normal((ROWS_PER_BLOCK - 1, EMBEDDING_SIZE))
+    crowd /= np.linalg.norm(crowd, axis=1, keepdims=True)
+    crowd = crowd.astype(np.float32)
+    gallery = Gallery((f"crowd-{index}", template) for index, template in enumerate(crowd))
+    late = {f"late-{seed}": _embedding(seed) for seed in range(1, 5)}
+
+    def finds_everybody() -> bool:
+        known = [*late.items(), ("crowd-0", crowd[0]), (f"crowd-{len(crowd) - 1}", crowd[-1])]
+        return all(gallery.search(vector, 1)[0].user_id == user_id for user_id, vector in known)
+
+    for revision, (user_id, template) in enumerate(late.items(), start=1):
+        gallery.follow({user_id: template}, revision)
+    assert len(gallery) == ROWS_PER_BLOCK + 3
+    assert finds_everybody()
+    # The last rows move to the front, out of their block.
+    gallery.follow({f"crowd-{index}": None for index in range(1, 5)}, revision=5)
+    assert len(gallery) == ROWS_PER_BLOCK - 1
+    assert finds_everybody()
+
+
+def test_nothing_of_a_template_stays_in_memory_when_it_is_removed() -> None:
+    templates = np.stack([_embedding(seed) for seed in range(3)])
+    matrix = TemplateMatrix()
+    for row in range(3):
+        matrix.put(row, Rows.of(templates), row)
+    first, second = matrix.blocks[0], Rows.of(templates)
+    matrix.remove(0)
+    assert [np.array_equal(first.templates[row], templates[2 - row]) for row in (0, 1)] == [
+        True
+    ] * 2
+    matrix.remove(0)
+    matrix.remove(0)
+    assert matrix.blocks == []
+    assert not any(array.any() for array in first)
+    assert all(array.any() for array in second)
+
+
+def test_template_is_refused_when_it_is_not_of_unit_length() -> None:
+    broken = _embedding(1)
+    broken[0] = np.nan
+    for template in (broken, 2 * _embedding(1), np.zeros(EMBEDDING_SIZE, np.float32)):
+        gallery = Gallery([("anna", _embedding(1))])
+        with pytest.raises(ValueError, match="unit length"):
+            gallery.follow({"bert": template}, revision=1)
+        with pytest.raises(ValueError, match="unit length"):
+            gallery.search(template, 1)
+        assert (len(gallery), gallery.revision) == (1, 0)
 
 
 def test_revision_stays_when_somebody_else_has_changed_the_rows_in_between() -> None:
