@@ -45,12 +45,12 @@ class Case:
 
 def scenes(subjects: Sequence[Subject], rounds: int) -> Iterator[Case]:
     """Sixteen small faces in a large picture, with and without a big face beside them."""
-    whole = _with_room(subjects, WHOLE)
+    plain = _with_room([subject for subject in subjects if subject.is_plain], WHOLE)
     for size in _PICTURES:
         for face_px in _SCENE_FACES_PX:
             for big in (False, True):
                 pictures = [
-                    make_scene(seed, size, whole, face_px, _SCENE_FACES, big=big)
+                    make_scene(seed, size, plain, face_px, _SCENE_FACES, big=big)
                     for seed in range(2 * rounds)
                 ]
                 name = f"{_named(size)}, {face_px} px{' + big' if big else ''}"
@@ -61,11 +61,11 @@ def scenes(subjects: Sequence[Subject], rounds: int) -> Iterator[Case]:
 
 def lone(subjects: Sequence[Subject], rounds: int) -> Iterator[Case]:
     """One face in a picture of 640x480."""
-    whole = _with_room(subjects, WHOLE)
+    plain = _with_room([subject for subject in subjects if subject.is_plain], WHOLE)
     for face_px in _LONE_FACES_PX:
         pictures = [
             make_scene(number, _VGA, [subject], face_px, 1, big=False)
-            for number, subject in enumerate(whole * rounds)
+            for number, subject in enumerate(plain * rounds)
         ]
         yield Case(f"{face_px} px", pictures)
 

@@ -22,6 +22,8 @@ _LONGEST_SIDE_PX = 1000
 _LOOK_AT_PX = 640
 _MIN_SCORE = 0.6
 _OVERLAP = 0.3
+_SURE = 0.9
+_UPRIGHT_DEG = 30
 
 Box = NDArray[np.float64]
 """x, y of the left upper corner, width, height; px."""
@@ -38,6 +40,7 @@ class Subject:
         box: Of the face.
         landmarks: (5, 2), as the service tells them.
         face_px: Source px under the side of the aligned crop.
+        score: How sure YuNet is of the face.
     """
 
     person: str
@@ -46,11 +49,20 @@ class Subject:
     box: Box
     landmarks: NDArray[np.float64]
     face_px: float
+    score: float
 
     @property
     def centre(self) -> NDArray[np.float64]:
         """Of the box: x, y."""
         return self.box[:2] + self.box[2:] / 2
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the face is seen clearly: neither in profile nor lying on its side."""
+        right_eye, left_eye = self.landmarks[:2]
+        across, down = left_eye - right_eye
+        tilt_deg = abs(float(np.degrees(np.arctan2(down, across))))
+        return self.score >= _SURE and tilt_deg <= _UPRIGHT_DEG
 
     def has_around(self, times: float) -> bool:
         """Whether a square window of so many `face_px` around the face lies in the photo."""
@@ -81,4 +93,6 @@ def _subject(detector: cv2.FaceDetectorYN, person: str, number: int, photo: Imag
     factors = np.array(photo.shape[1::-1]) / size
     landmarks = row[4:14].reshape(5, 2) * factors
     box = row[:4] * np.tile(factors, 2)
-    return Subject(person, number, photo, box, landmarks, measure_face_px(landmarks))
+    return Subject(
+        person, number, photo, box, landmarks, measure_face_px(landmarks), float(row[14])
+    )
