@@ -37,8 +37,22 @@ class Each:
         return _mean(self.values)
 
 
-Figure = Share | Each | float | int | str
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """A figure of every round: the median, and how far apart the rounds were."""
+
+    values: list[float]
+
+    def __str__(self) -> str:
+        return f"{np.median(self.values):.3g} ({min(self.values):.3g}..{max(self.values):.3g})"
+
+
+Figure = Share | Each | Rounds | float | int | str
 Figures = Mapping[str, Figure]
+
+_KINDS: dict[str, type[Share | Each | Rounds]] = {
+    kind.__name__: kind for kind in (Share, Each, Rounds)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +149,6 @@ def _row(row: Mapping[str, object]) -> Row:
 def _figure(value: object) -> Figure:
     if isinstance(value, dict):
         ((kind, fields),) = value.items()
-        return Share(**fields) if kind == "Share" else Each(**fields)
+        return _KINDS[kind](**fields)
     assert isinstance(value, float | int | str)
     return value
