@@ -41,6 +41,7 @@ class Subject:
         landmarks: (5, 2), as the service tells them.
         face_px: Source px under the side of the aligned crop.
         score: How sure YuNet is of the face.
+        is_alone: Whether it sees no other one.
     """
 
     person: str
@@ -50,6 +51,7 @@ class Subject:
     landmarks: NDArray[np.float64]
     face_px: float
     score: float
+    is_alone: bool
 
     @property
     def centre(self) -> NDArray[np.float64]:
@@ -58,11 +60,11 @@ class Subject:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the face is seen clearly: neither in profile nor lying on its side."""
+        """Whether it is the only face and seen clearly: not in profile, not lying on its side."""
         right_eye, left_eye = self.landmarks[:2]
         across, down = left_eye - right_eye
         tilt_deg = abs(float(np.degrees(np.arctan2(down, across))))
-        return self.score >= _SURE and tilt_deg <= _UPRIGHT_DEG
+        return self.is_alone and self.score >= _SURE and tilt_deg <= _UPRIGHT_DEG
 
     def has_around(self, times: float) -> bool:
         """Whether a square window of so many `face_px` around the face lies in the photo."""
