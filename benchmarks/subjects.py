@@ -96,5 +96,12 @@ def _subject(detector: cv2.FaceDetectorYN, person: str, number: int, photo: Imag
     landmarks = row[4:14].reshape(5, 2) * factors
     box = row[:4] * np.tile(factors, 2)
     return Subject(
-        person, number, photo, box, landmarks, measure_face_px(landmarks), float(row[14])
+        person=person,
+        number=number,
+        photo=photo,
+        box=box,
+        landmarks=landmarks,
+        face_px=measure_face_px(landmarks),
+        score=float(row[14]),
+        is_alone=len(rows) == 1,
     )
