@@ -1,6 +1,6 @@
 """What scripts find: rows of figures, printed as a table at once and written as JSON for the page.
 
-A cell shows `1e44f0e -> here` where both commits have run.
+A cell shows `base -> here` where both commits have run and have the figure.
 """
 
 import json
@@ -107,9 +107,9 @@ def show(text: str) -> None:
 
 
 def _cell(row: Row, name: str) -> str:
-    figures = [of.get(name, "") for of in row.figures.values()]
+    figures = [of[name] for of in row.figures.values() if name in of]
     lists = [figure.values for figure in figures if isinstance(figure, Each)]
-    if len(lists) == len(figures):
+    if lists and len(lists) == len(figures):
         everywhere = [all(value is not None for value in one) for one in zip(*lists, strict=True)]
         means = [
             _mean([value for value, kept in zip(values, everywhere, strict=True) if kept])

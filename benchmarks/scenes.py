@@ -77,7 +77,7 @@ def make_scene(
     sizes = [face_px] * count
     if big:
         sizes.insert(0, size[1] * _BIG_SHARE)
-        sharpest = sorted(subjects, key=lambda subject: -subject.face_px)[: len(subjects) // 3]
+        sharpest = sorted(subjects, key=lambda subject: -subject.face_px)[: len(subjects) // 3 + 1]
         chosen.insert(0, sharpest[int(chance.integers(len(sharpest)))])
     centres = _free_places(chance, size, [SURROUNDINGS * side for side in sizes])
     faces = [
