@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 import httpx
@@ -120,59 +120,85 @@ def serving(checkout: Checkout, detector: str, **changes: str) -> Iterator[Servi
         BenchmarkError: It does not get ready.
     """
     with TemporaryDirectory() as folder:
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("FARSIGHT_")}
         environment = {
-            **inherited,
+            **_inherited(),
             "FARSIGHT_DETECTOR": detector,
             "FARSIGHT_DETECTORS": str(detectors_folder(detector)),
             "FARSIGHT_DATABASE__URL": f"sqlite+aiosqlite:///{folder}/farsight.db",
             **changes,
         }
-        asked = ["keys", "create", "--scope", "enroll", "--scope", "identify"]
-        # S603, here and below: constants and a number.
+        command = [sys.executable, "-m", "app"]
+        # S603: constants.
         key = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "app", *asked],
+            [*command, "keys", "create", "--scope", "enroll", "--scope", "identify"],
             cwd=checkout.folder,
             env=environment,
             capture_output=True,
             text=True,
             check=True,
         ).stdout.strip()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        log = Path(folder) / "log"
-        with log.open("wb") as lines:
-            process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "app", "serve", "--port", str(port)],
-                cwd=checkout.folder,
-                env=environment,
-                stdout=lines,
-                stderr=lines,
-            )
-        url = f"http://127.0.0.1:{port}"
-        headers = {"Authorization": f"Bearer {key}"}
+        with started(checkout, [*command, "serve"], key, environment) as service:
+            yield service
+
+
+@contextmanager
+def started(
+    checkout: Checkout,
+    command: Sequence[str],
+    key: str = "none",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Service]:
+    """Starts any server that speaks this part of the API; ends it afterwards.
+
+    Args:
+        checkout: Where it starts, and its name.
+        command: What starts it; `--port` is added.
+        key: That it expects.
+        environment: All its variables; None for those of this process.
+
+    Raises:
+        BenchmarkError: It does not get ready.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    headers = {"Authorization": f"Bearer {key}"}
+    with (
+        TemporaryFile() as log,
+        httpx.Client(base_url=url, headers=headers, timeout=_PATIENCE_S, trust_env=False) as http,
+        # S603: commands of this package and a number.
+        subprocess.Popen(  # noqa: S603
+            [*command, "--port", str(port)],
+            cwd=checkout.folder,
+            env=environment or _inherited(),
+            stdout=log,
+            stderr=log,
+        ) as process,
+    ):
         try:
-            with httpx.Client(
-                base_url=url, headers=headers, timeout=_PATIENCE_S, trust_env=False
-            ) as http:
-                _wait_until_ready(http, process, log)
-                yield Service(checkout.name, url, key, process.pid, http)
+            if not _gets_ready(http, process):
+                log.seek(0)
+                raise BenchmarkError(f"No server:\n{log.read().decode(errors='replace')}")
+            yield Service(checkout.name, url, key, process.pid, http)
         finally:
             process.terminate()
-            process.wait(timeout=_PATIENCE_S)
 
 
-def _wait_until_ready(http: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("FARSIGHT_")}
+
+
+def _gets_ready(http: httpx.Client, process: subprocess.Popen[bytes]) -> bool:
     give_up = time.monotonic() + _PATIENCE_S
     while process.poll() is None and time.monotonic() < give_up:
         try:
             if http.get("/readyz").is_success:
-                return
+                return True
         except httpx.TransportError:
             pass  # it does not listen yet
         time.sleep(_LOOK_EVERY_S)
-    raise BenchmarkError("The service did not get ready:\n" + log.read_text(encoding="utf-8"))
+    return False
 
 
 def _read(answer: httpx.Response) -> dict[str, Any]:
