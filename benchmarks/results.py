@@ -86,10 +86,10 @@ class Results:
             path.write_text(json.dumps(self._tables, indent=1), encoding="utf-8")
 
 
-def read_tables(path: Path) -> dict[str, str]:
-    """The tables that a script has written, in Markdown, by title."""
+def read_tables(path: Path) -> dict[str, list[Row]]:
+    """The tables that a script has written, by title."""
     tables: dict[str, list[dict[str, object]]] = json.loads(path.read_text(encoding="utf-8"))
-    return {title: table([_row(row) for row in rows]) for title, rows in tables.items()}
+    return {title: [_row(row) for row in rows] for title, rows in tables.items()}
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from benchmarks.page import write_page
 from benchmarks.results import Each, Results, Rounds, Row, Share, read_tables, table
 
 ROWS = [
@@ -31,4 +32,20 @@ def test_cell_has_one_figure_when_one_commit_has_it() -> None:
 
 def test_tables_read_the_same_when_they_come_from_a_file(tmp_path: Path) -> None:
     Results(tmp_path, "detection").add("Scenes", ROWS)
-    assert read_tables(tmp_path / "detection.json") == {"Scenes": table(ROWS)}
+    assert read_tables(tmp_path / "detection.json") == {"Scenes": ROWS}
+
+
+def test_page_shows_tables_plots_and_what_was_printed(tmp_path: Path) -> None:
+    Results(tmp_path, "detection-yunet").add("Scenes", ROWS)
+    (tmp_path / "detection-yunet.txt").write_text("not shown", encoding="utf-8")
+    (tmp_path / "search.txt").write_text("100,000 users", encoding="utf-8")
+    page = tmp_path / "benchmarks.md"
+    titles = {"detection-yunet": "Found", "search": "Search", "peers": "Not measured"}
+    write_page(page, tmp_path, titles)
+    text = page.read_text(encoding="utf-8")
+    assert f"## Found\n\n**Scenes**\n\n{table(ROWS)}" in text
+    assert "```\n100,000 users\n```" in text
+    assert "not shown" not in text
+    assert "Not measured" not in text
+    assert "](benchmarks-detection-yunet.png)" in text
+    assert (tmp_path / "benchmarks-detection-yunet.png").read_bytes().startswith(b"\x89PNG")
