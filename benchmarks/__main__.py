@@ -47,11 +47,19 @@ def steps(peers_python: Path | None) -> list[Step]:
     for script, title in (
         ("detection", "What is found, and whose it is"),
         ("requests", "Requests per second"),
+        ("bare", "Against a bare loop"),
         ("health", "Health and memory"),
     ):
         for detector in _DETECTORS:
             command = (script, "--detector", detector)
-            found.append(Step(f"{script}-{detector}", f"{title}: {detector}", command))
+            found.append(
+                Step(
+                    name=f"{script}-{detector}",
+                    title=f"{title}: {detector}",
+                    command=command,
+                    compares=script != "bare",
+                )
+            )
     if peers_python is not None:
         command = ("peers", "--python", str(peers_python))
         found.append(Step("peers", "Beside others", command, compares=False))
