@@ -10,8 +10,8 @@ import itertools
 import json
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
 from typing import Any, Generic, TypeVar
@@ -94,7 +94,7 @@ def endpoint_of(url: str) -> Endpoint:
 
 
 class Connection:
-    """One kept-alive connection; see `connected`."""
+    """One connection, kept alive; `connected` opens it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -110,14 +110,13 @@ class Connection:
         body = await self._reader.readexactly(int(headers.get("content-length", 0)))
         return Answer(int(lines[0].split()[1]), float(headers.get("retry-after", 0)), body)
 
-    def close(self) -> None:
-        """Hangs up."""
-        self._writer.close()
 
-
-async def connect(endpoint: Endpoint) -> Connection:
-    """Opens a connection."""
-    return Connection(*await asyncio.open_connection(*endpoint, limit=_STREAM_BYTES))
+@asynccontextmanager
+async def connected(endpoint: Endpoint) -> AsyncIterator[Connection]:
+    """Opens a connection; hangs up at the end."""
+    reader, writer = await asyncio.open_connection(*endpoint, limit=_STREAM_BYTES)
+    with closing(writer):
+        yield Connection(reader, writer)
 
 
 def ask_in_turn(
@@ -180,6 +179,7 @@ class Beside(Generic[T]):
         """Ends it; nothing happens when it has ended."""
         self._process.kill()
         self._process.join()
+        self._results.close()
 
 
 @contextmanager
@@ -213,10 +213,9 @@ async def _ask_in_turn(
     spent_s, ends = time.process_time(), time.monotonic() + seconds
 
     async def ask() -> None:
-        connection = await connect(endpoint)
-        while time.monotonic() < ends:
-            heard.append(await _send_until_answered(connection, next(requests)))
-        connection.close()
+        async with connected(endpoint) as connection:
+            while time.monotonic() < ends:
+                heard.append(await _send_until_answered(connection, next(requests)))
 
     await asyncio.gather(*(ask() for _ in range(connections)))
     return Load(heard, time.process_time() - spent_s)
@@ -224,11 +223,10 @@ async def _ask_in_turn(
 
 async def _ask_at_once(endpoint: Endpoint, requests: Sequence[bytes]) -> Load:
     spent_s = time.process_time()
-    connections = [await connect(endpoint) for _ in requests]
-    sent = zip(connections, requests, strict=True)
-    heard = await asyncio.gather(*(_send_until_answered(*pair) for pair in sent))
-    for connection in connections:
-        connection.close()
+    async with AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(connected(endpoint)) for _ in requests]
+        sent = zip(connections, requests, strict=True)
+        heard = await asyncio.gather(*(_send_until_answered(*pair) for pair in sent))
     return Load(list(heard), time.process_time() - spent_s)
 
 
@@ -240,10 +238,9 @@ async def _ask_regularly(
 
     async def ask(request: bytes, into: list[Heard]) -> None:
         asked = time.monotonic()
-        connection = await connect(endpoint)
-        answer = await connection.send(request)
+        async with connected(endpoint) as connection:
+            answer = await connection.send(request)
         into.append(Heard(asked, time.monotonic(), answer.status, 0))
-        connection.close()
 
     async with asyncio.TaskGroup() as tasks:
         for number in itertools.takewhile(lambda _: not until(), itertools.count()):

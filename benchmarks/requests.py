@@ -21,7 +21,7 @@ from benchmarks.load import (
     Heard,
     Load,
     ask_in_turn,
-    connect,
+    connected,
     endpoint_of,
     request_bytes,
     running_beside,
@@ -146,17 +146,16 @@ def measure_alone(service: Service, photos: Sequence[bytes]) -> Figures:
 
 
 async def _measure_alone(service: Service, photos: Sequence[bytes]) -> Figures:
-    connection = await connect(endpoint_of(service.url))
     requests = identify_requests(service, photos)
     whole, stages = [], []
-    for number in range(-len(requests), _ALONE):
-        began = time.perf_counter()
-        answer = await connection.send(requests[number % len(requests)])
-        ended = time.perf_counter()
-        if number >= 0:
-            whole.append((ended - began) * 1000)
-            stages.append(sum(answer.json()["timings_ms"].values()))
-    connection.close()
+    async with connected(endpoint_of(service.url)) as connection:
+        for number in range(-len(requests), _ALONE):
+            began = time.perf_counter()
+            answer = await connection.send(requests[number % len(requests)])
+            ended = time.perf_counter()
+            if number >= 0:
+                whole.append((ended - began) * 1000)
+                stages.append(sum(answer.json()["timings_ms"].values()))
     ratios = np.array(whole) / stages
     return {
         "over HTTP, ms": float(np.median(whole)),
