@@ -95,7 +95,7 @@ def portraits(subjects: Sequence[Subject], _rounds: int) -> Iterator[Case]:
 
 def faceless(subjects: Sequence[Subject], rounds: int) -> Iterator[Case]:
     """Pictures in which there is nobody."""
-    photos = [painted_over(subject) for subject in subjects]
+    photos = [painted_over(subject) for subject in subjects if subject.is_alone]
     for size in (_VGA, *_PICTURES):
         for kind in ("painted over", *KINDS):
             made = [make_faceless(kind, seed, size, photos) for seed in range(2 * rounds)]
