@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo train-demo serve test check format lint types contracts containers lock clean
+.PHONY: help install demo train-demo serve test check format lint types contracts containers bench lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,13 @@ contracts: $(INSTALLED) ## who may import whom
 containers: $(INSTALLED) ## Dockerfile and compose file, as far as they can be checked unrun
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yml
+
+bench: $(INSTALLED) ## measure every figure of the docs (hours; BASE=DIR: beside the checkout there)
+	test -x .bench-venv/bin/python || $(PYTHON) -m venv .bench-venv
+	.bench-venv/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint constraints.txt fastapi numpy pillow python-multipart uvicorn \
+	    dlib-bin==20.0.1.post1 face-recognition-models==0.3.0
+	$(BIN)/python -m benchmarks --peers-python .bench-venv/bin/python $(if $(BASE),--base $(BASE))
 
 lock: ## resolve all dependencies anew into constraints.txt
 	set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \

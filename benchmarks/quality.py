@@ -1,4 +1,4 @@
-"""Prints the tables of docs/decisions/0004-quality-thresholds.md: `python docs/measure/quality.py`.
+"""Prints the tables of docs/decisions/0004-quality-thresholds.md: `python -m benchmarks.quality`.
 
 `genuine`: cosine between the embeddings of a crop and of the same crop as it was (tables light and
 detail), or median cosine to the other crops of the same person (table pose).
@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from material import Embedder, Vectors, limit_threads, load_detectors, read_images, show
 from numpy.typing import NDArray
 
 from app.vision.alignment import ARCFACE_TEMPLATE, Crop, align
@@ -18,6 +17,7 @@ from app.vision.detection import find_faces
 from app.vision.detector import Detector, Face
 from app.vision.image import Image
 from app.vision.quality import Quality, assess, rejection
+from benchmarks.material import Embedder, Vectors, limit_threads, load_detectors, read_images, show
 
 SIMILARITY_THRESHOLD = 0.35
 # To half of the other photos of the same person: rather a wrong label than a hard pose.

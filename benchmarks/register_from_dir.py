@@ -1,6 +1,6 @@
 """How fast `register --from-dir --aligned` is, against a bare loop over the same photos.
 
-Run as `python docs/measure/register_from_dir.py ../shared/faces/train_small`.
+Run as `python -m benchmarks.register_from_dir ../shared/faces/train_small`.
 
 The bare loop reads each photo and makes its embedding, nothing else. Both go over the same people,
 fifty at a time and in turns, so that what slows down the machine slows down both.
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from material import show
 
 from app.commands.people_folder import people_in, register_people
 from app.commands.target import LocalTarget, Wishes
@@ -24,6 +23,7 @@ from app.vision.detection import DEFAULT_POLICY
 from app.vision.detector import load_detector
 from app.vision.image import ImageLimits
 from app.vision.photo_sets import photos_in
+from benchmarks.material import show
 
 _AT_A_TIME = 50
 _WISHES = Wishes(detect=False)

@@ -1,6 +1,6 @@
 """Prints what docs/decisions/0009 says about the goals.
 
-Run as `python docs/measure/matched_pairs.py runs/val`. The goals are told for 1,680 people who are
+Run as `python -m benchmarks.matched_pairs runs/val`. The goals are told for 1,680 people who are
 not on this machine. Two estimates, both at FAR 1e-3 over all impostors of the validation people:
 
 1. The distance in probits between the two networks' TAR here, added to the TAR of stock + bicubic
@@ -16,12 +16,12 @@ from statistics import NormalDist
 import msgspec
 import numpy as np
 import torch
-from material import SHARED, show
 
 from app.vision.bundle import Bundle, load_bundle
 from app.vision.embedder import Embedder
 from app.vision.manifest import Routing
 from app.vision.verification import roc_from_scores, threshold_at_far
+from benchmarks.material import SHARED, show
 from trainer.config import Engine
 from trainer.crops import clean_labels, load_crops
 from trainer.held_out import HeldOut, Scores

@@ -1,6 +1,6 @@
 """How far old templates match new embeddings: TAR across two spaces (docs/decisions/0010).
 
-Run as `python docs/measure/cross_space.py OLD NEW --val-dir DIR`, bundles or published .pt files.
+Run as `python -m benchmarks.cross_space OLD NEW --val-dir DIR`, bundles or published .pt files.
 Every photo against every other: the gallery side by OLD, the probe side by NEW, shrunk by area,
 enlarged (bicubic).
 """

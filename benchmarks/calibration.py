@@ -1,6 +1,6 @@
 """Prints the table of docs/decisions/0011-calibration.md.
 
-Run as `python docs/measure/calibration.py`: thresholds from the people of faces/val, judged by
+Run as `python -m benchmarks.calibration`: thresholds from the people of faces/val, judged by
 people on whom neither thresholds nor the tail were chosen.
 """
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from material import SHARED, show
 
 from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle
@@ -17,6 +16,7 @@ from app.vision.embedder import Embedder
 from app.vision.image import decode_image
 from app.vision.leave_one_out import LeaveOneOut
 from app.vision.probes import Size, shrink_crop
+from benchmarks.material import SHARED, show
 
 SIZES: tuple[Size, ...] = (None, 32, 24, 16, 12)
 RATES = (1e-2, 1e-3, 1e-4)

@@ -1,4 +1,4 @@
-"""Kills a service in the middle of reloads and asks what comes back: docs/measure/reload.py."""
+"""Kills a service in the middle of reloads and asks what comes back: benchmarks/reload.py."""
 
 import random
 import sqlite3
@@ -9,8 +9,8 @@ from contextlib import closing
 import typer
 
 from app.settings import DatabaseSettings, Settings
+from benchmarks.reload_material import Service, database_file, started
 from clients import Client, JsonObject
-from docs.measure.reload_material import Service, database_file, started
 from tests.load import Faces, Probe, ask, same_faces
 
 _LOOK_EVERY_S = 0.2

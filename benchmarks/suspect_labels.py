@@ -1,6 +1,6 @@
 """How much of an evaluation's misses is the data: photos unlike all others of their person.
 
-python docs/measure/suspect_labels.py ROOT PAIRS.txt --bundle STOCK --judge JUDGE
+python -m benchmarks.suspect_labels ROOT PAIRS.txt --bundle STOCK --judge JUDGE
 
 The pairs are judged by one bundle (LFW's protocol, aligned crops). Photos are called suspect by
 another one, the judge: median similarity to the other photos of their person below 0.2. A suspect
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from material import show
 
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
@@ -20,6 +19,7 @@ from app.vision.image import decode_image
 from app.vision.photo_sets import Photo, read_pairs, read_people
 from app.vision.probes import view_aligned
 from app.vision.verification import fold_verdicts
+from benchmarks.material import show
 
 SUSPECT_BELOW = 0.2
 
@@ -36,7 +36,8 @@ def suspects(embeddings: np.ndarray, people: np.ndarray) -> np.ndarray:
     similarities = embeddings @ embeddings.T
     np.fill_diagonal(similarities, np.nan)
     similarities[people[:, None] != people] = np.nan
-    return np.nanmedian(similarities, axis=1) < SUSPECT_BELOW
+    found: np.ndarray = np.nanmedian(similarities, axis=1) < SUSPECT_BELOW
+    return found
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Writes an LFW-like pairs.txt for a folder of people.
 
-python docs/measure/make_pairs.py ROOT PAIRS.txt [--folds 10] [--per-kind 300] [--seed 0]
+python -m benchmarks.make_pairs ROOT PAIRS.txt [--folds 10] [--per-kind 300] [--seed 0]
 
 As in LFW, the folds share no person. Photo numbers count a folder's files by name, from 1, which is
 how `evaluate` reads folders that do not follow LFW's file names.

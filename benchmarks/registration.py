@@ -1,14 +1,14 @@
 """Prints the tables of docs/decisions/0008-registration-limits.md.
 
-Run as `python docs/measure/registration.py`.
+Run as `python -m benchmarks.registration`.
 """
 
 import numpy as np
-from material import Embedder, Vectors, limit_threads, read_images, show
 from numpy.typing import NDArray
 
+from app.runtime.decision import mean_embedding
 from app.services.photo_review import outliers
-from app.services.template import mean_embedding
+from benchmarks.material import Embedder, Vectors, limit_threads, read_images, show
 
 PHOTOS = 8
 STOCK_THRESHOLD = 0.35

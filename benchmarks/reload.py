@@ -1,4 +1,4 @@
-"""Measures reloads of a real service under load: `python -m docs.measure.reload --help`.
+"""Measures reloads of a real service under load: `python -m benchmarks.reload --help`.
 
 Prints what issue 4 is judged by. Each bundle knows the same faces in a space of its own that is
 turned against the others', so that any mixing of two of them shows in the answers. Three take
@@ -23,9 +23,8 @@ from app.settings import DatabaseSettings, Settings, ThreadSettings
 from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
-from clients import Client
-from docs.measure.reload_kills import measure_kills
-from docs.measure.reload_material import (
+from benchmarks.reload_kills import measure_kills
+from benchmarks.reload_material import (
     SHARED,
     Enrolled,
     Service,
@@ -35,6 +34,7 @@ from docs.measure.reload_material import (
     probes_of,
     started,
 )
+from clients import Client
 from tests.load import Heard, Reloaded, ask, judge, running_load
 from tests.rotated import enrol
 

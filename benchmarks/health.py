@@ -1,0 +1,133 @@
+"""Does a busy service tell that it lives, and what does it hold: `python -m benchmarks.health`."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from benchmarks.detection import enrol
+from benchmarks.load import (
+    OK,
+    Heard,
+    Load,
+    ask_at_once,
+    ask_in_turn,
+    ask_regularly,
+    endpoint_of,
+    request_bytes,
+    running_beside,
+)
+from benchmarks.requests import identify_requests, make_photos, percentiles_ms
+from benchmarks.results import Figures, Results, Row
+from benchmarks.scenes import WHOLE, as_jpeg, make_scene
+from benchmarks.service import Checkout, Service, checkouts, serving
+from benchmarks.subjects import Subject, read_subjects
+
+_FORTY_MEGAPIXELS = (7300, 5475)
+_LARGE_PHOTOS = 16
+_LARGE_FACES = 16
+_LARGE_FACES_PX = 64
+_CONNECTIONS = 16
+_LOOKS_PER_S = 20
+_HEALTH = ("/livez", "/readyz")
+
+Table = dict[str, Figures]
+"""Figures by case."""
+
+
+def measure_checkout(
+    checkout: Checkout, detector: str, subjects: Sequence[Subject], seconds: float
+) -> tuple[Table, Table]:
+    """A fresh service under full load, then another beside large photos.
+
+    Returns:
+        How long the answers about health take, and MiB.
+    """
+    health: Table = {}
+    memory: Table = {}
+    photos = [photo for kind in make_photos(subjects).values() for photo in kind]
+    with serving(checkout, detector) as service:
+        enrol(service, subjects)
+        memory["at the start"] = {"MiB": resident_mib(service, "VmRSS")}
+        requests = identify_requests(service, photos)
+        ask = partial(ask_in_turn, endpoint_of(service.url), requests, _CONNECTIONS, seconds)
+        waits, load = look_beside(service, ask)
+        health |= {f"{path}, {_CONNECTIONS} connections": of for path, of in waits.items()}
+        memory["after that load"] = {
+            "MiB": resident_mib(service, "VmRSS"),
+            "requests": len(load.heard),
+        }
+    large = large_photo(subjects)
+    with serving(checkout, detector) as service:
+        requests = identify_requests(service, [large] * _LARGE_PHOTOS)
+        ask_large = partial(ask_at_once, endpoint_of(service.url), requests)
+        waits, load = look_beside(service, ask_large)
+        name = f"{_LARGE_PHOTOS} photos of 40 megapixels at once"
+        health |= {f"{path}, {name}": of for path, of in waits.items()}
+        memory[f"the most, {name}"] = {
+            "MiB": resident_mib(service, "VmHWM"),
+            "requests": sum(heard.status == OK for heard in load.heard),
+        }
+    return health, memory
+
+
+def look_beside(service: Service, ask: Callable[[], Load]) -> tuple[Table, Load]:
+    """Asks for health at a fixed rate while a load runs in another process."""
+    requests = [request_bytes(service.url, service.key, path) for path in _HEALTH]
+    with running_beside(ask) as beside:
+        heard = ask_regularly(endpoint_of(service.url), requests, _LOOKS_PER_S, beside.is_done)
+        load = beside.result()
+    began = min(one.began_s for one in load.heard)
+    waits = {}
+    for path, of in zip(_HEALTH, heard, strict=True):
+        waits[path] = _figures([one for one in of if one.began_s >= began])
+    return waits, load
+
+
+def _figures(heard: Sequence[Heard]) -> Figures:
+    p50, p99 = percentiles_ms(heard)
+    failed = sum(one.status != OK for one in heard)
+    return {"p50, ms": p50, "p99, ms": p99, "asked": len(heard), "failed": failed}
+
+
+def resident_mib(service: Service, field: str) -> float:
+    """Memory of the service's process: `VmRSS`, or `VmHWM` for the most so far."""
+    status = Path(f"/proc/{service.process_id}/status").read_text(encoding="ascii")
+    (line,) = [line for line in status.splitlines() if line.startswith(field)]
+    return int(line.split()[1]) / 1024
+
+
+def large_photo(subjects: Sequence[Subject]) -> bytes:
+    """Forty megapixels with some people in it."""
+    plain = [subject for subject in subjects if subject.is_plain and subject.has_around(WHOLE)]
+    scene = make_scene(0, _FORTY_MEGAPIXELS, plain, _LARGE_FACES_PX, _LARGE_FACES, big=False)
+    return as_jpeg(scene.pixels)
+
+
+def measure(
+    detector: Annotated[Literal["yunet", "centerface"], typer.Option()] = "yunet",
+    base: Annotated[
+        Path | None, typer.Option(help="A checkout to compare with.", exists=True)
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="That the load lasts.", min=1)] = 30.0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
+) -> None:
+    """Measure what orchestrators see: answers about health, and memory."""
+    subjects = read_subjects()
+    results = Results(out, f"health-{detector}")
+    found = {
+        checkout.name: measure_checkout(checkout, detector, subjects, seconds)
+        for checkout in checkouts(base)
+    }
+    titles = ("Answers about health", "Resident memory")
+    for place, title in enumerate(titles):
+        tables = {name: tables[place] for name, tables in found.items()}
+        cases = next(iter(tables.values()))
+        rows = [Row(case, {name: of[case] for name, of in tables.items()}) for case in cases]
+        results.add(f"{title} ({detector})", rows)
+
+
+if __name__ == "__main__":
+    typer.run(measure)
