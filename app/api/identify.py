@@ -76,7 +76,7 @@ async def verify(
         match=found.match,
         similarity=found.similarity,
         threshold=found.threshold,
-        faces=[FaceSchema.of(face) for face in found.faces],
+        faces=[FaceSchema.of(face, serving) for face in found.faces],
         bundle=serving.manifest.name,
         space=serving.space_id,
         timings_ms=found.timings_ms,

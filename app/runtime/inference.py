@@ -14,14 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.errors import DeadlineExceededError, NotReadyError, OverloadedError
-from app.runtime.recognizer import (
-    Finding,
-    FoundFace,
-    Recognition,
-    RecognizedFace,
-    Recognizer,
-    embed_faces,
-)
+from app.runtime.recognizer import Finding, Recognizer
 from app.runtime.serving import Serving
 from app.vision.alignment import Crop
 from app.vision.edgeface import CROP_SIZE_PX, EMBEDDING_SIZE
@@ -88,41 +81,26 @@ class Inference:
         finally:
             self._admitted -= 1
 
-    async def recognize(
-        self, photo: bytes, serving: Serving, *, max_faces: int, detect: bool = True
-    ) -> Recognition:
-        """Reads one photo in the thread; see Recognizer.recognize."""
-        work = partial(
-            self._recognizer.recognize,
-            photo,
-            serving.embedder,
-            max_faces=max_faces,
-            detect=detect,
-        )
-        return await self.run(work)
-
     async def find(self, photo: bytes, *, max_faces: int, detect: bool = True) -> Finding:
         """Finds the faces of one photo in the thread; see Recognizer.find."""
         work = partial(self._recognizer.find, photo, max_faces=max_faces, detect=detect)
         return await self.run(work)
 
-    async def embed_faces(
-        self, faces: Sequence[FoundFace], serving: Serving
-    ) -> list[RecognizedFace]:
-        """Embeds the faces of one request's photos in one turn, as one batch."""
-        return await self.run(partial(embed_faces, faces, serving.embedder))
+    async def embed(
+        self, crops: Sequence[Crop], embedder: Embedder, *, background: bool = False
+    ) -> NDArray[np.float32]:
+        """Embeds the crops of one request in one turn, or crops that nobody waits for.
 
-    async def embed(self, crops: Sequence[Crop], embedder: Embedder) -> NDArray[np.float32]:
-        """Embeds crops that nobody waits for, in turns that requests hardly notice.
-
-        A turn is short while requests are admitted, and the thread is theirs for three times as
-        long before the next one: three quarters of it, whatever there is to embed. What a turn
-        waits behind requests is their time already: it would count twice if the pause were as
-        long as usual (measured with eight connections: a fifth of the crops per second).
+        In the background a turn is short while requests are admitted, and the thread is theirs for
+        three times as long before the next one: three quarters of it, whatever there is to embed.
+        What a turn waits behind requests is their time already: it would count twice if the pause
+        were as long as usual (measured with eight connections: a fifth of the crops per second).
 
         Returns:
             (n, 512) float32 of unit length.
         """
+        if not background:
+            return await self.run(partial(_embed, embedder, crops))
         parts = [np.empty((0, EMBEDDING_SIZE), np.float32)]
         start = 0
         while start < len(crops):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 
 from app.runtime.inference import Inference
-from app.runtime.recognizer import Recognition, Recognizer
+from app.runtime.recognizer import Finding, Recognizer
 from app.services.identification import Identifier
 from app.settings import LimitSettings, Settings
 from app.vision.embedder import Embedder
@@ -141,21 +141,16 @@ class _Gate:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.opened, self.reached = threading.Event(), threading.Event()
-        recognize = Recognizer.recognize
+        find = Recognizer.find
 
-        def wait_and_recognize(
-            recognizer: Recognizer,
-            photo: bytes,
-            embedder: Embedder,
-            *,
-            max_faces: int,
-            detect: bool,
-        ) -> Recognition:
+        def wait_and_find(
+            recognizer: Recognizer, photo: bytes, *, max_faces: int, detect: bool = True
+        ) -> Finding:
             self.reached.set()
             assert self.opened.wait(timeout=60)
-            return recognize(recognizer, photo, embedder, max_faces=max_faces, detect=detect)
+            return find(recognizer, photo, max_faces=max_faces, detect=detect)
 
-        monkeypatch.setattr(Recognizer, "recognize", wait_and_recognize)
+        monkeypatch.setattr(Recognizer, "find", wait_and_find)
 
 
 def test_request_is_refused_for_now_when_too_many_wait(

@@ -9,12 +9,9 @@ import pytest
 
 from app.errors import DeadlineExceededError, OverloadedError
 from app.runtime.inference import Inference
-from app.runtime.recognizer import Recognition, Recognizer
-from app.runtime.serving import Serving
+from app.runtime.recognizer import Finding, Recognizer
 
-_NOBODY = Recognition(faces=[], faces_found=0, timings_ms={})
-# The fake looks at neither.
-_SERVING = cast(Serving, type("NoServing", (), {"embedder": None}))
+_NOBODY = Finding(faces=[], faces_found=0, timings_ms={})
 
 
 class GatedRecognizer:
@@ -25,7 +22,7 @@ class GatedRecognizer:
         self.begun = threading.Event()
         self.read: list[bytes] = []
 
-    def recognize(self, photo: bytes, embedder: object, **options: object) -> Recognition:
+    def find(self, photo: bytes, **options: object) -> Finding:
         self.begun.set()
         assert self.gate.wait(timeout=60)
         self.read.append(photo)
@@ -47,9 +44,9 @@ async def inference(gated: GatedRecognizer) -> AsyncIterator[Inference]:
     inference.close()
 
 
-async def _request(inference: Inference, photo: bytes) -> Recognition:
+async def _request(inference: Inference, photo: bytes) -> Finding:
     async with inference.admit():
-        return await inference.recognize(photo, _SERVING, max_faces=1)
+        return await inference.find(photo, max_faces=1)
 
 
 async def _begun(gated: GatedRecognizer) -> None:
