@@ -1,5 +1,6 @@
 """Identification: who is in a photo, and are two faces one person."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -126,13 +127,8 @@ class Identifier:
                 crops = [face.crop for _, face in found]
                 embeddings = await self._inference.embed(crops, serving.embedder)
         with stopwatch.stage("search"):
-            faces = [
-                IdentifiedFace(index, face, _decide(serving, [face], embedding[np.newaxis], wishes))
-                for (index, face), embedding in zip(found, embeddings, strict=True)
-            ]
-            pooled = None
-            if wishes.same_person and found:
-                pooled = _decide(serving, [face for _, face in found], embeddings, wishes)
+            # A gallery of a million takes long enough to hold up everybody on the event loop.
+            faces, pooled = await asyncio.to_thread(_search, serving, found, embeddings, wishes)
         return Identification(faces, faces_found, pooled, stopwatch.timings_ms)
 
     async def verify_user(
@@ -180,6 +176,21 @@ class Identifier:
                 crops = [face.crop for face in faces]
                 embeddings = await self._inference.embed(crops, serving.embedder)
         return faces, embeddings, stopwatch.timings_ms
+
+
+def _search(
+    serving: Serving,
+    found: Sequence[tuple[int, FoundFace]],
+    embeddings: NDArray[np.float32],
+    wishes: Wishes,
+) -> tuple[list[IdentifiedFace], Decision | None]:
+    faces = [
+        IdentifiedFace(index, face, _decide(serving, [face], embedding[np.newaxis], wishes))
+        for (index, face), embedding in zip(found, embeddings, strict=True)
+    ]
+    if not (wishes.same_person and found):
+        return faces, None
+    return faces, _decide(serving, [face for _, face in found], embeddings, wishes)
 
 
 def _decide(

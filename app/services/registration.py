@@ -4,6 +4,7 @@ Photos are read before the transaction and without a database connection. Everyt
 decided by comparing with stored rows is decided inside of it, where nobody else writes.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
@@ -250,7 +251,7 @@ class Registration:
         user = await users.add(session, new.user_id, new.display_name, new.metadata)
         if not new.allow_duplicate:
             embeddings = [each.embedding for each in usable_photos(reviewed)]
-            self._refuse_known_person(prepared.serving, mean_embedding(embeddings))
+            await self._refuse_known_person(prepared.serving, mean_embedding(embeddings))
         answer = await self._store_photos(session, prepared.serving, prepared.actor, user, reviewed)
         if retry is not None:
             await events.add_answer(
@@ -265,8 +266,8 @@ class Registration:
             )
         return answer
 
-    def _refuse_known_person(self, serving: Serving, template: NDArray[np.float32]) -> None:
-        for match in serving.gallery.search(template, top_k=1):
+    async def _refuse_known_person(self, serving: Serving, template: NDArray[np.float32]) -> None:
+        for match in await asyncio.to_thread(serving.gallery.search, template, 1):
             if match.similarity >= self._duplicate_similarity:
                 raise DuplicatePersonError(
                     f"This person is already registered as {match.user_id!r}.",

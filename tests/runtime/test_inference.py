@@ -1,4 +1,4 @@
-"""The inference thread when things go wrong. The recogniser is a fake that waits or fails."""
+"""Admission when things go wrong. The recogniser is a fake that waits or fails."""
 
 import asyncio
 import threading
@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from app.errors import DeadlineExceededError, OverloadedError
+from app.errors import DeadlineExceededError, NotReadyError, OverloadedError
 from app.runtime.inference import Inference
 from app.runtime.recognizer import Finding, Recognizer
 
@@ -36,9 +36,19 @@ def gated() -> GatedRecognizer:
     return GatedRecognizer()
 
 
+def _inference(gated: GatedRecognizer, max_requests: int, deadline_s: float = 60) -> Inference:
+    return Inference(
+        cast(Recognizer, gated),
+        readers=1,
+        workers=1,
+        max_requests=max_requests,
+        deadline_s=deadline_s,
+    )
+
+
 @pytest.fixture
 async def inference(gated: GatedRecognizer) -> AsyncIterator[Inference]:
-    inference = Inference(cast(Recognizer, gated), max_requests=2, deadline_s=60)
+    inference = _inference(gated, max_requests=2)
     yield inference
     gated.gate.set()
     inference.close()
@@ -106,15 +116,13 @@ async def test_others_are_answered_when_the_caller_of_a_begun_photo_is_cancelled
 
 
 async def test_request_ends_when_its_time_is_up(gated: GatedRecognizer) -> None:
-    inference = Inference(cast(Recognizer, gated), max_requests=1, deadline_s=0.05)
+    inference = _inference(gated, max_requests=1, deadline_s=0.05)
     with pytest.raises(DeadlineExceededError):
         await _request(inference, b"slow")
+    assert inference._admitted == 0  # its place is free again, before the photo has been read
     gated.gate.set()
-    # Its place is free again, and so is the thread.
-    patient = Inference(cast(Recognizer, gated), max_requests=1, deadline_s=60)
-    assert await _request(patient, b"next") == _NOBODY
     inference.close()
-    patient.close()
+    assert gated.read == [b"slow"]
 
 
 async def test_timeout_of_the_caller_stays_one_when_it_comes_before_the_deadline(
@@ -125,18 +133,14 @@ async def test_timeout_of_the_caller_stays_one_when_it_comes_before_the_deadline
             await _request(inference, b"slow")
 
 
-async def test_close_returns_when_a_photo_is_being_read_and_another_waits(
+async def test_slow_photo_shows_when_it_is_read_for_longer_than_a_request_may_take(
     gated: GatedRecognizer,
 ) -> None:
-    inference = Inference(cast(Recognizer, gated), max_requests=2, deadline_s=60)
-    first = asyncio.create_task(_request(inference, b"first"))
-    await _begun(gated)
-    second = asyncio.create_task(_request(inference, b"second"))
-    await asyncio.sleep(0)
-    closing = asyncio.create_task(asyncio.to_thread(inference.close))
-    with pytest.raises(asyncio.CancelledError):
-        await second
+    inference = _inference(gated, max_requests=1, deadline_s=0.05)
+    with pytest.raises(DeadlineExceededError):
+        await _request(inference, b"slow")
+    with pytest.raises(NotReadyError):
+        inference.require_life()
     gated.gate.set()
-    await closing
-    assert await first == _NOBODY
-    assert gated.read == [b"first"]
+    inference.close()
+    inference.require_life()
