@@ -133,14 +133,21 @@ async def test_timeout_of_the_caller_stays_one_when_it_comes_before_the_deadline
             await _request(inference, b"slow")
 
 
+def _require_life_for_long(inference: Inference) -> None:
+    for _ in range(60_000):
+        inference.require_life()
+        threading.Event().wait(0.001)
+
+
 async def test_slow_photo_shows_when_it_is_read_for_longer_than_a_request_may_take(
     gated: GatedRecognizer,
 ) -> None:
     inference = _inference(gated, max_requests=1, deadline_s=0.05)
     with pytest.raises(DeadlineExceededError):
         await _request(inference, b"slow")
+    # It began a moment after its request was admitted.
     with pytest.raises(NotReadyError):
-        inference.require_life()
+        await asyncio.to_thread(_require_life_for_long, inference)
     gated.gate.set()
     inference.close()
     inference.require_life()
