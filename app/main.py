@@ -22,12 +22,14 @@ from app.services.following import Following
 from app.services.identification import Identifier
 from app.services.keys import Keys
 from app.services.photo_review import PhotoReview
+from app.services.readiness import Readiness
 from app.services.reembedding import Reembedding
 from app.services.registration import Registration
 from app.services.reload import Reload
 from app.services.transfer import GalleryImport
 from app.services.users import Users
 from app.settings import Settings, overridden
+from app.vision.device import choose_device
 from app.vision.quality import REGISTRATION_LIMITS
 
 
@@ -46,6 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
                 # Once, for the person at the terminal; a log would keep it.
                 sys.stderr.write(f"First start: the admin key, shown only now, is {first_key}\n")
             graph.following.start()
+            graph.readiness.start()
             yield {"graph": graph}
 
     app = FastAPI(
@@ -83,9 +86,18 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     sessions = await opened.enter_async_context(open_sessions(settings.database))
     activation = Activation(settings)
     current = Current(await activation.start(sessions))
-    inference = Inference(open_recognizer(settings), limits.max_requests, limits.deadline_s)
+    inference = Inference(
+        open_recognizer(settings),
+        readers=settings.threads.readers,
+        workers=settings.threads.networks if choose_device(settings.device).type == "cpu" else 1,
+        max_requests=limits.max_requests,
+        deadline_s=limits.deadline_s,
+    )
     opened.callback(inference.close)
-    await inference.probe(current.serving)
+    readiness = Readiness(sessions, current, inference, limits.deadline_s)
+    opened.push_async_callback(readiness.close)
+    await readiness.check()
+    readiness.require()
     reembedding = Reembedding(sessions, current, inference)
     reload = Reload(sessions, current, inference, activation, settings.reload.max_loss)
     opened.push_async_callback(reload.close)
@@ -114,4 +126,5 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         reload=reload,
         bundles=Bundles(sessions, current, activation, reembedding, settings.bundles),
         following=following,
+        readiness=readiness,
     )

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import NoFaceError, UnreadableImageError
+from app.observability import Stopwatch
 from app.runtime.decision import Decision, decide, mean_embedding
 from app.runtime.gallery_file import read_gallery, write_gallery
 from app.runtime.local_gallery import LocalGallery
 from app.runtime.portable_gallery import crops_of, move_gallery
-from app.runtime.recognizer import RecognizedFace, Recognizer, open_recognizer
+from app.runtime.recognizer import FoundFace, Recognizer, open_recognizer
 from app.runtime.serving import Serving
 from app.settings import Settings
 from app.vision.alignment import Crop
@@ -172,15 +173,16 @@ class Pipeline:
             UnreadableImageError: No such file, no image, or an array of another shape.
             ImageTooLargeError: More bytes or pixels than the settings allow.
         """
-        recognition = self._recognizer.recognize(
-            _read(photo), self._embedder, max_faces=max_faces, detect=detect
-        )
+        found = self._recognizer.find(_read(photo), max_faces=max_faces, detect=detect)
+        stopwatch = Stopwatch()
+        with stopwatch.stage("embed"):
+            embeddings = self.embed_crops([face.crop for face in found.faces])
         serving = self._serving()
         wanted = self._threshold if threshold is None else threshold
-        faces = [
-            _face_result(face, decide(serving, [face], threshold=wanted, top_k=top_k))
-            for face in recognition.faces
-        ]
+        faces = []
+        for face, embedding in zip(found.faces, embeddings, strict=True):
+            decision = decide(serving, [face], embedding[np.newaxis], threshold=wanted, top_k=top_k)
+            faces.append(_face_result(face, embedding, serving, decision))
         largest = faces[0] if faces else None
         return Result(
             identity=largest and largest["identity"],
@@ -195,8 +197,8 @@ class Pipeline:
             crop=largest and largest["crop"],
             embedding=largest and largest["embedding"],
             faces=faces,
-            faces_found=recognition.faces_found,
-            timings_ms=recognition.timings_ms,
+            faces_found=found.faces_found,
+            timings_ms=found.timings_ms | stopwatch.timings_ms,
         )
 
     def upscale(self, photo: Photo, *, detect: bool = True) -> NDArray[np.uint8]:
@@ -329,7 +331,9 @@ def _read(photo: Photo) -> bytes | Image:
         raise UnreadableImageError(f"{Path(photo).name}: {error.strerror}.") from error
 
 
-def _face_result(face: RecognizedFace, decision: Decision) -> FaceResult:
+def _face_result(
+    face: FoundFace, embedding: NDArray[np.float32], serving: Serving, decision: Decision
+) -> FaceResult:
     return FaceResult(
         identity=decision.user_id,
         score=decision.similarity,
@@ -339,8 +343,8 @@ def _face_result(face: RecognizedFace, decision: Decision) -> FaceResult:
         box=face.face.box,
         landmarks=face.face.landmarks,
         face_px=face.crop.face_px,
-        route=face.route,
+        route=serving.embedder.route(face.crop.face_px),
         quality=face.quality,
         crop=face.crop.pixels,
-        embedding=face.embedding,
+        embedding=embedding,
     )

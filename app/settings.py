@@ -39,16 +39,19 @@ class LimitSettings(_Group):
         max_photo_bytes: Largest photo.
         max_photo_pixels: Largest width times height of a photo, read from its header.
         max_photos: Photos in one request.
-        max_requests: Requests whose photos wait for the networks; one more is answered 503.
-        deadline_s: Seconds that the networks may take for one request, waiting included.
+        max_requests: Requests whose photos are read or wait for it; one more is answered 503.
+        deadline_s: Seconds that reading may take for one request, waiting included.
+        max_decoded_bytes: Pixels of all photos that are being read, 3 bytes each; further photos
+            wait. A larger photo is read alone.
     """
 
     max_body_bytes: _Count = 100_000_000
     max_photo_bytes: _Count = 20_000_000
     max_photo_pixels: _Count = 40_000_000
     max_photos: _Count = 20
-    max_requests: _Count = 16
+    max_requests: _Count = 64
     deadline_s: _Seconds = 60.0
+    max_decoded_bytes: _Count = 400_000_000
 
 
 class RegistrationSettings(_Group):
@@ -92,15 +95,22 @@ class ReloadSettings(_Group):
 
 
 class ThreadSettings(_Group):
-    """Threads within one call of each library.
+    """Threads of the service, and within one call of each library.
+
+    One photo and one batch per core, with one thread each, do more than one of them with all
+    cores; more threads would only fight for the same cores.
 
     Attributes:
-        torch: All cores.
-        opencv: More would only fight with torch for the same cores.
-        onnxruntime: As for OpenCV.
+        readers: Photos read at once.
+        networks: Batches embedded at once on a CPU; on a GPU it is always one.
+        torch: Within one call.
+        opencv: Within one call.
+        onnxruntime: Within one call.
     """
 
-    torch: _Count = os.cpu_count() or 1
+    readers: _Count = os.cpu_count() or 1
+    networks: _Count = os.cpu_count() or 1
+    torch: _Count = 1
     opencv: _Count = 1
     onnxruntime: _Count = 1
 

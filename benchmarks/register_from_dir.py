@@ -39,6 +39,7 @@ async def measure(people: list[Path], folder: Path) -> None:
     photos = registered = 0
     async with open_graph(settings) as graph:
         target = LocalTarget(graph)
+        embedder = graph.current.serving.embedder
         recognizer = Recognizer(
             load_detector(settings.detector, settings.detectors, 1), DEFAULT_POLICY, ImageLimits()
         )
@@ -46,9 +47,8 @@ async def measure(people: list[Path], folder: Path) -> None:
             some = people[start : start + _AT_A_TIME]
             began = time.perf_counter()
             for path in [path for person in some for path in photos_in(person)]:
-                recognizer.recognize(
-                    path.read_bytes(), graph.current.serving.embedder, max_faces=2, detect=False
-                )
+                found = recognizer.find(path.read_bytes(), max_faces=2, detect=False)
+                embedder.embed([face.crop for face in found.faces])
                 photos += 1
             turned = time.perf_counter()
             report = await register_people(target, some, _WISHES)

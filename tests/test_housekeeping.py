@@ -75,7 +75,7 @@ def settings_of(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]
         variable = f"{prefix}{name.upper()}"
         if isinstance(default, BaseModel):
             yield from settings_of(type(default), f"{variable}__")
-        elif model is ThreadSettings and name == "torch":
+        elif model is ThreadSettings and name in {"readers", "networks"}:
             yield variable, "all cores"
         else:
             yield variable, f"`{default}`"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Response, Security
+from fastapi import Depends, Request, Response, Security, UploadFile
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
@@ -16,6 +16,7 @@ from app.services.bundles import Bundles
 from app.services.following import Following
 from app.services.identification import Identifier
 from app.services.keys import Caller, Keys, Scope
+from app.services.readiness import Readiness
 from app.services.registration import Registration
 from app.services.reload import Reload
 from app.services.transfer import GalleryImport
@@ -47,6 +48,7 @@ class Graph:
     reload: Reload
     bundles: Bundles
     following: Following
+    readiness: Readiness
 
 
 def _graph(request: Request) -> Graph:
@@ -83,6 +85,13 @@ class KeyedRoute(APIRoute):
             return await handle(request)
 
         return handle_with_key
+
+
+async def take_content(upload: UploadFile) -> bytes:
+    """The bytes of an upload, which then lets go of its own copy: photos are large."""
+    content = await upload.read()
+    await upload.close()
+    return content
 
 
 def _caller_with(scope: Scope) -> Callable[[Request], Caller]:

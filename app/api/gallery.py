@@ -13,6 +13,7 @@ from app.api.deps import (
     GraphDep,
     KeyedRoute,
     ServingDep,
+    take_content,
 )
 from app.api.problems import problems
 from app.runtime.gallery_file import encode_gallery, parse_gallery
@@ -80,6 +81,6 @@ async def import_file(
 
     A file of another space is refused, unless it has crops, which are then embedded anew.
     """
-    gallery = await asyncio.to_thread(parse_gallery, await file.read())
+    gallery = await asyncio.to_thread(parse_gallery, await take_content(file))
     answer = await graph.gallery_import.run(serving, caller.key_id, gallery, on_conflict)
     return ImportSchema.model_validate(answer)

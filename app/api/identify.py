@@ -4,7 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, UploadFile
 
-from app.api.deps import SHOWS_KEY_IN_OPENAPI, GraphDep, IdentifyCaller, KeyedRoute, ServingDep
+from app.api.deps import (
+    SHOWS_KEY_IN_OPENAPI,
+    GraphDep,
+    IdentifyCaller,
+    KeyedRoute,
+    ServingDep,
+    take_content,
+)
 from app.api.problems import problems
 from app.api.schemas import (
     FaceSchema,
@@ -47,7 +54,7 @@ async def identify(
     """Identifies every face of a photo; a stranger's `user_id` is null."""
     found = await graph.identifier.identify(
         serving,
-        [await photo.read() for photo in photos],
+        [await take_content(photo) for photo in photos],
         Wishes(threshold, top_k, max_faces, detect, same_person),
     )
     return IdentificationSchema.of(found, serving)
@@ -65,10 +72,12 @@ async def verify(
 ) -> VerificationSchema:
     """Compares the largest face of a photo with a user, or with that of another photo."""
     if user_id is not None and other_photo is None:
-        found = await graph.identifier.verify_user(serving, await photo.read(), user_id, threshold)
+        found = await graph.identifier.verify_user(
+            serving, await take_content(photo), user_id, threshold
+        )
     elif other_photo is not None and user_id is None:
         found = await graph.identifier.verify_photos(
-            serving, await photo.read(), await other_photo.read(), threshold
+            serving, await take_content(photo), await take_content(other_photo), threshold
         )
     else:
         raise InvalidRequestError("Give either user_id or other_photo.")
@@ -76,7 +85,7 @@ async def verify(
         match=found.match,
         similarity=found.similarity,
         threshold=found.threshold,
-        faces=[FaceSchema.of(face) for face in found.faces],
+        faces=[FaceSchema.of(face, serving) for face in found.faces],
         bundle=serving.manifest.name,
         space=serving.space_id,
         timings_ms=found.timings_ms,

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from app.runtime.gallery import DISPLAY_NAME_PATTERN, USER_ID_PATTERN
-from app.runtime.recognizer import RecognizedFace
+from app.runtime.recognizer import FoundFace
 from app.runtime.serving import Serving
 from app.services.bundles import BundleState, BundleView
 from app.services.identification import Identification, IdentifiedFace
@@ -163,14 +163,14 @@ class FaceSchema(BaseModel):
     quality: QualitySchema
 
     @classmethod
-    def of(cls, found: RecognizedFace) -> "FaceSchema":
-        """From what the recogniser has found."""
+    def of(cls, found: FoundFace, serving: Serving) -> "FaceSchema":
+        """From what the recogniser has found, and the serving that embedded it."""
         x, y, width, height = found.face.box
         return cls(
             box=BoxSchema(x=x, y=y, width=width, height=height),
             landmarks=[(float(x), float(y)) for x, y in found.face.landmarks],
             face_px=found.crop.face_px,
-            route=found.route,
+            route=serving.embedder.route(found.crop.face_px),
             quality=QualitySchema.model_validate(found.quality),
         )
 
@@ -198,9 +198,9 @@ class IdentifiedFaceSchema(FaceSchema, DecisionSchema):
     photo: int = Field(description="The photo's place in the request, from 0")
 
     @classmethod
-    def of_identified(cls, found: IdentifiedFace) -> "IdentifiedFaceSchema":
+    def of_identified(cls, found: IdentifiedFace, serving: Serving) -> "IdentifiedFaceSchema":
         """From the identifier's answer."""
-        face = FaceSchema.of(found.face)
+        face = FaceSchema.of(found.face, serving)
         decision = DecisionSchema.model_validate(found.decision)
         return cls(photo=found.photo, **dict(face), **dict(decision))
 
@@ -221,7 +221,7 @@ class IdentificationSchema(BaseModel):
     def of(cls, found: Identification, serving: Serving) -> "IdentificationSchema":
         """From the identifier's answer and the serving that it was found with."""
         return cls(
-            faces=[IdentifiedFaceSchema.of_identified(face) for face in found.faces],
+            faces=[IdentifiedFaceSchema.of_identified(face, serving) for face in found.faces],
             faces_found=found.faces_found,
             pooled=found.pooled and DecisionSchema.model_validate(found.pooled),
             bundle=serving.manifest.name,

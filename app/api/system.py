@@ -7,7 +7,6 @@ from fastapi import APIRouter
 from app.api.deps import GraphDep, ServingDep
 from app.api.problems import problems
 from app.api.schemas import StatusSchema, VersionSchema
-from app.db.repositories import pointer
 
 router = APIRouter(tags=["system"])
 
@@ -19,11 +18,9 @@ async def live() -> StatusSchema:
 
 
 @router.get("/readyz", responses=problems(503))
-async def ready(graph: GraphDep, serving: ServingDep) -> StatusSchema:
-    """The networks recognise, the gallery searches, the database answers: all tried now."""
-    await graph.inference.probe(serving)
-    async with graph.sessions.read() as session:
-        await pointer.gallery_revision(session)
+async def ready(graph: GraphDep) -> StatusSchema:
+    """Networks and database have answered a moment ago, and all threads are alive."""
+    graph.readiness.require()
     return StatusSchema()
 
 

@@ -6,7 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter, File, Form, Header, Path, Query, UploadFile
 from pydantic import Json
 
-from app.api.deps import SHOWS_KEY_IN_OPENAPI, EnrollCaller, GraphDep, KeyedRoute, ServingDep
+from app.api.deps import (
+    SHOWS_KEY_IN_OPENAPI,
+    EnrollCaller,
+    GraphDep,
+    KeyedRoute,
+    ServingDep,
+    take_content,
+)
 from app.api.problems import problems
 from app.api.schemas import (
     DisplayName,
@@ -146,6 +153,8 @@ async def delete_photo(
 
 async def _read(photos: list[UploadFile]) -> list[Upload]:
     return [
-        Upload(photo.filename and photo.filename[:_MAX_FILENAME_CHARS], await photo.read())
+        await Upload.take(
+            photo.filename and photo.filename[:_MAX_FILENAME_CHARS], await take_content(photo)
+        )
         for photo in photos
     ]

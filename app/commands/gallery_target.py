@@ -102,5 +102,5 @@ async def _moved(gallery: PortableGallery, graph: Graph) -> PortableGallery:
     serving = graph.current.serving
     if gallery.space_id == serving.space_id:
         return gallery
-    embeddings = await graph.inference.embed(crops_of(gallery), serving.embedder)
+    embeddings = await graph.inference.embed(crops_of(gallery), serving.embedder, background=True)
     return move_gallery(gallery, serving.space_id, serving.manifest.name, embeddings)

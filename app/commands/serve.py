@@ -20,7 +20,11 @@ def serve(
     """Serve the HTTP API. All other settings come from FARSIGHT_* variables."""
     settings = Settings.read()
     configure_logging(settings.log_level)
-    asyncio.run(_serve(create_app(settings), host, port))
+    app = create_app(settings)
+    # uvicorn's choice, as for its parser: uvloop where it is installed.
+    loop_factory = uvicorn.Config(app, log_config=None).get_loop_factory()
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(_serve(app, host, port))
 
 
 async def _serve(app: FastAPI, host: str, port: int) -> None:

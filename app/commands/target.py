@@ -90,7 +90,7 @@ class LocalTarget:
             self._graph.current.serving,
             COMMAND_LINE,
             NewUser(user_id, None, {}, wishes.allow_duplicate),
-            [Upload(name, content) for name, content in photos],
+            [await Upload.take(name, content) for name, content in photos],
             detect=wishes.detect,
         )
         return partial(self._store, prepared)

@@ -4,14 +4,14 @@ The answer to a stranger is None, never the nearest user: below the threshold us
 among the candidates that the caller asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.runtime.gallery import Match
-from app.runtime.recognizer import RecognizedFace
+from app.runtime.recognizer import FoundFace
 from app.runtime.serving import Serving
 
 _BEST_AND_RUNNER_UP = 2
@@ -38,7 +38,8 @@ class Decision:
 
 def decide(
     serving: Serving,
-    faces: Sequence[RecognizedFace],
+    faces: Sequence[FoundFace],
+    embeddings: NDArray[np.float32],
     *,
     threshold: float | None = None,
     top_k: int = 0,
@@ -48,12 +49,12 @@ def decide(
     Args:
         serving: Its gallery is searched.
         faces: One, or several of one person.
+        embeddings: (n, 512), one of each face.
         threshold: Instead of the bundle's.
         top_k: How many candidates to tell, whatever their similarity.
     """
     threshold = strictest_threshold(serving, faces, threshold)
-    embedding = mean_embedding([face.embedding for face in faces])
-    matches = serving.gallery.search(embedding, max(top_k, _BEST_AND_RUNNER_UP))
+    matches = serving.gallery.search(mean_embedding(embeddings), max(top_k, _BEST_AND_RUNNER_UP))
     if not matches:
         return Decision(None, None, None, threshold, [])
     best = matches[0]
@@ -67,7 +68,7 @@ def decide(
 
 
 def strictest_threshold(
-    serving: Serving, faces: Sequence[RecognizedFace], wanted: float | None = None
+    serving: Serving, faces: Sequence[FoundFace], wanted: float | None = None
 ) -> float:
     """The similarity that faces, taken together, must reach: `wanted`, else the bundle's."""
     if wanted is not None:
@@ -75,7 +76,7 @@ def strictest_threshold(
     return max(serving.threshold(face.crop.face_px) for face in faces)
 
 
-def mean_embedding(embeddings: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+def mean_embedding(embeddings: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
     """The mean of (512,) embeddings, brought to unit length again."""
-    mean = np.stack(embeddings).mean(axis=0, dtype=np.float64)
+    mean = np.stack(list(embeddings)).mean(axis=0, dtype=np.float64)
     return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)

@@ -1,12 +1,9 @@
-"""The one thread in which photos are recognised, and who may wait for it."""
+"""Who may wait for readers and networks, and for how long."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -14,55 +11,53 @@ import torch
 from numpy.typing import NDArray
 
 from app.errors import DeadlineExceededError, NotReadyError, OverloadedError
-from app.runtime.recognizer import (
-    Finding,
-    FoundFace,
-    Recognition,
-    RecognizedFace,
-    Recognizer,
-    embed_faces,
-)
-from app.runtime.serving import Serving
+from app.runtime.batcher import Batcher
+from app.runtime.readers import Readers
+from app.runtime.recognizer import Finding, Recognizer
 from app.vision.alignment import Crop
-from app.vision.edgeface import CROP_SIZE_PX, EMBEDDING_SIZE
 from app.vision.embedder import Embedder
-from app.vision.self_test import are_embeddings, known_crop
-
-T = TypeVar("T")
 
 _RETRY_AFTER_S = 1
-# Crops in a turn beside requests: two take about as long as half a request, so that a turn makes
-# each of those that wait wait half as long again at most; below four the networks are slow.
-_TURN_PER_REQUEST = 2
-_SHORTEST_TURN = 4
-_PAUSE_PER_TURN = 3
+# 37 MiB of crops. One request has 100 faces at most.
+_MAX_WAITING_FACES = 1024
 
 
 class Inference:
-    """Runs a recognizer off the event loop, one photo at a time.
+    """Runs recognizer and networks off the event loop.
 
-    The networks use all cores for one photo, so a second photo beside it would finish no sooner.
-    Requests take turns photo by photo: a registration of twenty does not hold up everybody else.
+    A request asks for one photo after the other: a registration of twenty does not hold up
+    everybody else.
 
     Args:
         recognizer: What reads photos.
+        readers: Photos read at once.
+        workers: Batches that the networks embed at once; see Batcher.
         max_requests: Requests admitted at once.
         deadline_s: Seconds that a request may stay admitted.
     """
 
-    def __init__(self, recognizer: Recognizer, max_requests: int, deadline_s: float) -> None:
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        *,
+        readers: int,
+        workers: int,
+        max_requests: int,
+        deadline_s: float,
+    ) -> None:
+        self._admitted = 0
         self._recognizer = recognizer
+        self._readers = Readers(readers)
+        self._batcher = Batcher(workers, _MAX_WAITING_FACES, lambda: self._admitted > 0)
         self._max_requests = max_requests
         self._deadline_s = deadline_s
-        self._admitted = 0
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
 
     @asynccontextmanager
     async def admit(self) -> AsyncIterator[None]:
         """Around all photos of one request.
 
-        A photo that has begun when its request is cancelled or out of time is read to the end and
-        forgotten; those that have not begun never do.
+        What has begun when its request is cancelled or out of time is done to the end and
+        forgotten; what has not begun never is.
 
         Raises:
             OverloadedError: As many requests as allowed are admitted.
@@ -88,105 +83,33 @@ class Inference:
         finally:
             self._admitted -= 1
 
-    async def recognize(
-        self, photo: bytes, serving: Serving, *, max_faces: int, detect: bool = True
-    ) -> Recognition:
-        """Reads one photo in the thread; see Recognizer.recognize."""
-        work = partial(
-            self._recognizer.recognize,
-            photo,
-            serving.embedder,
-            max_faces=max_faces,
-            detect=detect,
-        )
-        return await self.run(work)
-
     async def find(self, photo: bytes, *, max_faces: int, detect: bool = True) -> Finding:
-        """Finds the faces of one photo in the thread; see Recognizer.find."""
+        """Finds the faces of one photo in a reader's thread; see Recognizer.find."""
         work = partial(self._recognizer.find, photo, max_faces=max_faces, detect=detect)
-        return await self.run(work)
+        return await self._readers.run(work)
 
-    async def embed_faces(
-        self, faces: Sequence[FoundFace], serving: Serving
-    ) -> list[RecognizedFace]:
-        """Embeds the faces of one request's photos in one turn, as one batch."""
-        return await self.run(partial(embed_faces, faces, serving.embedder))
+    async def embed(
+        self, crops: Sequence[Crop], embedder: Embedder, *, background: bool = False
+    ) -> NDArray[np.float32]:
+        """(n, 512) float32 of unit length; see Batcher.embed."""
+        return await self._batcher.embed(crops, embedder, background=background)
 
-    async def embed(self, crops: Sequence[Crop], embedder: Embedder) -> NDArray[np.float32]:
-        """Embeds crops that nobody waits for, in turns that requests hardly notice.
-
-        A turn is short while requests are admitted, and the thread is theirs for three times as
-        long before the next one: three quarters of it, whatever there is to embed. What a turn
-        waits behind requests is their time already: it would count twice if the pause were as
-        long as usual (measured with eight connections: a fifth of the crops per second).
-
-        Returns:
-            (n, 512) float32 of unit length.
-        """
-        parts = [np.empty((0, EMBEDDING_SIZE), np.float32)]
-        start = 0
-        while start < len(crops):
-            end = start + self._turn(embedder)
-            asked = time.perf_counter()
-            part, lasted_s = await self.run(partial(_embed_timed, embedder, crops[start:end]))
-            parts.append(part)
-            if self._admitted:
-                waited_s = time.perf_counter() - asked - lasted_s
-                await asyncio.sleep(max(0.0, _PAUSE_PER_TURN * lasted_s - waited_s))
-            start = end
-        return np.concatenate(parts)
-
-    def _turn(self, embedder: Embedder) -> int:
-        """How many crops to embed before requests are let through."""
-        if not self._admitted:
-            return embedder.max_batch
-        return min(embedder.max_batch, max(_SHORTEST_TURN, _TURN_PER_REQUEST * self._admitted))
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Runs something in the thread, after what waits for it already."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    async def warm_up(self, embedder: Embedder) -> None:
-        """Runs networks once with every size of batch that they will meet, on both routes."""
-        size = 1
-        while size <= embedder.max_batch:
-            for face_px in (0.0, float(CROP_SIZE_PX)):
-                crops = [known_crop(face_px)] * size
-                await self.run(partial(_embed, embedder, crops))
-            size *= 2
-
-    async def probe(self, serving: Serving) -> None:
-        """Embeds a known crop and searches for it, which also warms the networks up.
+    def require_life(self) -> None:
+        """Asks for signs of life, which takes no time and waits for nobody.
 
         Raises:
-            NotReadyError: The networks do not answer, or not with an embedding.
+            NotReadyError: A thread has died, or is at one photo or batch for longer than a request
+                may take.
         """
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                await self.run(partial(_embed_known_crop, serving))
-        except TimeoutError:
-            raise NotReadyError("The networks did not answer in time.") from None
+        for part in (self._batcher, self._readers):
+            trouble = part.trouble(self._deadline_s)
+            if trouble is not None:
+                raise NotReadyError(trouble)
 
     def close(self) -> None:
-        """Ends the thread after the photo that it is reading."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
-
-
-def _embed(embedder: Embedder, crops: Sequence[Crop]) -> NDArray[np.float32]:
-    embeddings, _ = embedder.embed(crops)
-    return embeddings
-
-
-def _embed_timed(embedder: Embedder, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], float]:
-    began = time.perf_counter()
-    return _embed(embedder, crops), time.perf_counter() - began
-
-
-def _embed_known_crop(serving: Serving) -> None:
-    embeddings, _ = serving.embedder.embed([known_crop()])
-    if not are_embeddings(embeddings).all():
-        raise NotReadyError("The networks answer with vectors that are no embeddings.")
-    serving.gallery.search(embeddings[0], top_k=1)
+        """Ends the threads, after what they have begun and what waits for the networks."""
+        self._readers.close()
+        self._batcher.close()
 
 
 def set_library_threads(torch_threads: int, opencv_threads: int) -> None:

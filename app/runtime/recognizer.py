@@ -1,11 +1,9 @@
-"""The way of one photo: bytes -> image -> faces -> crops and quality -> embeddings."""
+"""The way of one photo until the networks see it: bytes -> image -> faces -> crops and quality."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from app.errors import LandmarksError
 from app.observability import Stopwatch
@@ -14,14 +12,13 @@ from app.vision.alignment import ARCFACE_TEMPLATE, Crop, align
 from app.vision.detection import DEFAULT_POLICY, DetectionPolicy, find_faces
 from app.vision.detector import Detector, Face, load_detector
 from app.vision.edgeface import CROP_SIZE_PX
-from app.vision.embedder import Embedder, Route
 from app.vision.image import Image, ImageLimits, decode_image
 from app.vision.quality import Quality, assess
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundFace:
-    """One face of a photo, before the networks see it.
+    """One face of a photo. Its embedding travels beside it, as a row of an array.
 
     Attributes:
         face: Where it is, in px of the upright photo.
@@ -32,19 +29,6 @@ class FoundFace:
     face: Face
     crop: Crop
     quality: Quality
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RecognizedFace(FoundFace):
-    """One face of a photo, read to the end.
-
-    Attributes:
-        embedding: (512,) float32 of unit length.
-        route: How the crop became the embedding.
-    """
-
-    embedding: NDArray[np.float32]
-    route: Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +46,8 @@ class Finding:
     timings_ms: dict[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Recognition:
-    """What the networks make of one photo.
-
-    Attributes:
-        faces: Largest first, at most as many as were asked for.
-        faces_found: How many the photo shows.
-        timings_ms: Per stage: decode, detect, align, embed.
-    """
-
-    faces: list[RecognizedFace]
-    faces_found: int
-    timings_ms: dict[str, float]
-
-
 class Recognizer:
-    """Detector and rules for reading photos; blocking, for one thread at a time.
+    """Detector and rules for reading photos.
 
     Args:
         detector: Finds faces.
@@ -90,23 +59,6 @@ class Recognizer:
         self._detector = detector
         self._policy = policy
         self._limits = limits
-
-    def recognize(
-        self, photo: bytes | Image, embedder: Embedder, *, max_faces: int, detect: bool = True
-    ) -> Recognition:
-        """Finds the faces of a photo and embeds them; see `find` for arguments and errors.
-
-        Args:
-            photo: What to look at.
-            embedder: Of the serving that the request has taken.
-            max_faces: The largest so many faces are embedded.
-            detect: False where the photo is already a face crop.
-        """
-        found = self.find(photo, max_faces=max_faces, detect=detect)
-        stopwatch = Stopwatch()
-        with stopwatch.stage("embed"):
-            faces = embed_faces(found.faces, embedder)
-        return Recognition(faces, found.faces_found, found.timings_ms | stopwatch.timings_ms)
 
     def find(self, photo: bytes | Image, *, max_faces: int, detect: bool = True) -> Finding:
         """Finds the faces of a photo.
@@ -134,15 +86,6 @@ class Recognizer:
         largest = sorted(aligned, key=lambda pair: -pair[1].face_px)[:max_faces]
         found = [FoundFace(face, crop, assess(crop, face)) for face, crop in largest]
         return Finding(found, len(aligned), stopwatch.timings_ms)
-
-
-def embed_faces(faces: Sequence[FoundFace], embedder: Embedder) -> list[RecognizedFace]:
-    """Embeds faces, of one photo or of several, in one batch."""
-    embeddings, routes = embedder.embed([found.crop for found in faces])
-    return [
-        RecognizedFace(found.face, found.crop, found.quality, embedding, route)
-        for found, embedding, route in zip(faces, embeddings, routes, strict=True)
-    ]
 
 
 def open_recognizer(settings: Settings) -> Recognizer:

@@ -44,7 +44,7 @@ class EnrolledSample:
         photos = EnrolledPhotos(
             people=np.array([crop.user for crop, _ in sample], dtype=np.int64),
             before=np.array([vector for _, vector in sample], np.float32).reshape(-1, 512),
-            after=await self._inference.embed(crops, new.embedder),
+            after=await self._inference.embed(crops, new.embedder, background=True),
             threshold_before=np.array([serving.threshold(crop.face_px) for crop in crops]),
             threshold_after=np.array([new.threshold(crop.face_px) for crop in crops]),
         )

@@ -1,5 +1,6 @@
 """Identification: who is in a photo, and are two faces one person."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from app.errors import (
 from app.observability import Stopwatch
 from app.runtime.decision import Decision, decide, strictest_threshold
 from app.runtime.inference import Inference
-from app.runtime.recognizer import RecognizedFace
+from app.runtime.recognizer import FoundFace
 from app.runtime.serving import Serving
 
 
@@ -43,7 +44,7 @@ class IdentifiedFace:
     """A face, the photo's place in the request, and whose face it is."""
 
     photo: int
-    face: RecognizedFace
+    face: FoundFace
     decision: Decision
 
 
@@ -71,7 +72,7 @@ class Verification:
     match: bool
     similarity: float
     threshold: float
-    faces: list[RecognizedFace]
+    faces: list[FoundFace]
     timings_ms: dict[str, float]
 
 
@@ -98,8 +99,8 @@ class Identifier:
         Raises:
             InvalidRequestError: Several photos that are not said to show the same person.
             TooManyPhotosError: More photos than the limit.
-            UnreadableImageError: See Recognizer.recognize.
-            ImageTooLargeError: See Recognizer.recognize.
+            UnreadableImageError: See Recognizer.find.
+            ImageTooLargeError: See Recognizer.find.
             OverloadedError: See Inference.admit.
             DeadlineExceededError: See Inference.admit.
         """
@@ -112,24 +113,22 @@ class Identifier:
             raise InvalidRequestError("Several photos need same_person=true.")
         max_faces = 1 if wishes.same_person else wishes.max_faces
         stopwatch = Stopwatch()
-        found: list[tuple[int, RecognizedFace]] = []
+        found: list[tuple[int, FoundFace]] = []
         faces_found = 0
         async with self._inference.admit():
             for index, photo in enumerate(photos):
-                recognition = await self._inference.recognize(
-                    photo, serving, max_faces=max_faces, detect=wishes.detect
+                finding = await self._inference.find(
+                    photo, max_faces=max_faces, detect=wishes.detect
                 )
-                found += [(index, face) for face in recognition.faces]
-                faces_found += recognition.faces_found
-                stopwatch.add(recognition.timings_ms)
+                found += [(index, face) for face in finding.faces]
+                faces_found += finding.faces_found
+                stopwatch.add(finding.timings_ms)
+            with stopwatch.stage("embed"):
+                crops = [face.crop for _, face in found]
+                embeddings = await self._inference.embed(crops, serving.embedder)
         with stopwatch.stage("search"):
-            faces = [
-                IdentifiedFace(index, face, _decide(serving, [face], wishes))
-                for index, face in found
-            ]
-            pooled = None
-            if wishes.same_person and found:
-                pooled = _decide(serving, [face for _, face in found], wishes)
+            # A gallery of a million takes long enough to hold up everybody on the event loop.
+            faces, pooled = await asyncio.to_thread(_search, serving, found, embeddings, wishes)
         return Identification(faces, faces_found, pooled, stopwatch.timings_ms)
 
     async def verify_user(
@@ -145,8 +144,8 @@ class Identifier:
         template = serving.gallery.template(user_id)
         if template is None:
             raise UserNotFoundError(f"There is no user {user_id!r}.", user_id=user_id)
-        faces, timings_ms = await self._largest_faces(serving, [photo])
-        return _compare(serving, faces, faces[0].embedding, template, threshold, timings_ms)
+        faces, embeddings, timings_ms = await self._largest_faces(serving, [photo])
+        return _compare(serving, faces, embeddings[0], template, threshold, timings_ms)
 
     async def verify_photos(
         self, serving: Serving, photo: bytes, other_photo: bytes, threshold: float | None
@@ -157,32 +156,55 @@ class Identifier:
             NoFaceError: A photo shows no face.
             UnreadableImageError: See `identify`, as for the other errors about photos.
         """
-        faces, timings_ms = await self._largest_faces(serving, [photo, other_photo])
-        first, second = faces
-        return _compare(serving, faces, first.embedding, second.embedding, threshold, timings_ms)
+        faces, embeddings, timings_ms = await self._largest_faces(serving, [photo, other_photo])
+        first, second = embeddings
+        return _compare(serving, faces, first, second, threshold, timings_ms)
 
     async def _largest_faces(
         self, serving: Serving, photos: Sequence[bytes]
-    ) -> tuple[list[RecognizedFace], dict[str, float]]:
+    ) -> tuple[list[FoundFace], NDArray[np.float32], dict[str, float]]:
         stopwatch = Stopwatch()
         faces = []
         async with self._inference.admit():
             for index, photo in enumerate(photos):
-                recognition = await self._inference.recognize(photo, serving, max_faces=1)
-                if not recognition.faces:
+                finding = await self._inference.find(photo, max_faces=1)
+                if not finding.faces:
                     raise NoFaceError("The photo shows no face.", photo=index)
-                faces.append(recognition.faces[0])
-                stopwatch.add(recognition.timings_ms)
-        return faces, stopwatch.timings_ms
+                faces.append(finding.faces[0])
+                stopwatch.add(finding.timings_ms)
+            with stopwatch.stage("embed"):
+                crops = [face.crop for face in faces]
+                embeddings = await self._inference.embed(crops, serving.embedder)
+        return faces, embeddings, stopwatch.timings_ms
 
 
-def _decide(serving: Serving, faces: Sequence[RecognizedFace], wishes: Wishes) -> Decision:
-    return decide(serving, faces, threshold=wishes.threshold, top_k=wishes.top_k)
+def _search(
+    serving: Serving,
+    found: Sequence[tuple[int, FoundFace]],
+    embeddings: NDArray[np.float32],
+    wishes: Wishes,
+) -> tuple[list[IdentifiedFace], Decision | None]:
+    faces = [
+        IdentifiedFace(index, face, _decide(serving, [face], embedding[np.newaxis], wishes))
+        for (index, face), embedding in zip(found, embeddings, strict=True)
+    ]
+    if not (wishes.same_person and found):
+        return faces, None
+    return faces, _decide(serving, [face for _, face in found], embeddings, wishes)
+
+
+def _decide(
+    serving: Serving,
+    faces: Sequence[FoundFace],
+    embeddings: NDArray[np.float32],
+    wishes: Wishes,
+) -> Decision:
+    return decide(serving, faces, embeddings, threshold=wishes.threshold, top_k=wishes.top_k)
 
 
 def _compare(
     serving: Serving,
-    faces: list[RecognizedFace],
+    faces: list[FoundFace],
     first: NDArray[np.float32],
     second: NDArray[np.float32],
     wanted: float | None,

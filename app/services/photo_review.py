@@ -1,8 +1,10 @@
 """Which of the photos that somebody uploads for one person are used, and why not the others."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 from uuid import UUID
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.errors import ImageTooLargeError, TooManyPhotosError, UnreadableImageError
 from app.runtime.inference import Inference
-from app.runtime.recognizer import FoundFace, RecognizedFace
+from app.runtime.recognizer import FoundFace
 from app.runtime.serving import Serving
 from app.vision.quality import Quality, QualityLimits, Rejection, rejection
 
@@ -30,15 +32,17 @@ _ONE_FACE_OR_MORE = 2  # enough faces to know that there are several
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A photo as it came in."""
+    """A photo as it came in; `sha256` in lower-case hex digits."""
 
     filename: str | None
     content: bytes
+    sha256: str
 
-    @property
-    def sha256(self) -> str:
-        """Lower-case hex digits."""
-        return hashlib.sha256(self.content).hexdigest()
+    @classmethod
+    async def take(cls, filename: str | None, content: bytes) -> Self:
+        """Hashes once and in another thread: 20 MB take as long as reading a small photo."""
+        digest = await asyncio.to_thread(hashlib.sha256, content)
+        return cls(filename, content, digest.hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +74,14 @@ class PhotoReport:
 class ReviewedPhoto:
     """A photo on its way through the review; `reason` is None as long as it is good.
 
-    `found` is None when there is not exactly one face, `face` also when it is not good enough.
+    `found` is None when there is not exactly one face, `embedding` also when it is not good enough.
     """
 
     index: int
     filename: str | None
     sha256: str
     found: FoundFace | None = None
-    face: RecognizedFace | None = None
+    embedding: NDArray[np.float32] | None = None
     reason: Rejection | None = None
     detail: str | None = None
     photo_id: UUID | None = None
@@ -123,7 +127,7 @@ class PhotoReview:
         Args:
             serving: Whose networks read.
             uploads: Of one person.
-            detect: False where each photo is already a face crop; see Recognizer.recognize.
+            detect: False where each photo is already a face crop; see Recognizer.find.
 
         Raises:
             TooManyPhotosError: More than the limit; none was read.
@@ -146,9 +150,10 @@ class PhotoReview:
                 photos.append(photo)
             good = [(photo, photo.found) for photo in photos if not photo.reason and photo.found]
             if good:
-                faces = await self._inference.embed_faces([found for _, found in good], serving)
-                for (photo, _), face in zip(good, faces, strict=True):
-                    photo.face = face
+                crops = [found.crop for _, found in good]
+                embeddings = await self._inference.embed(crops, serving.embedder)
+                for (photo, _), embedding in zip(good, embeddings, strict=True):
+                    photo.embedding = embedding
         return photos
 
     async def _find(self, upload: Upload, photo: ReviewedPhoto, *, detect: bool) -> None:
@@ -173,19 +178,31 @@ class PhotoReview:
                 photo.reject(reason)
 
 
-def usable_faces(photos: Sequence[ReviewedPhoto]) -> list[tuple[ReviewedPhoto, RecognizedFace]]:
-    """The photos that are still good, each with its face."""
-    return [(photo, photo.face) for photo in photos if photo.reason is None and photo.face]
+class UsablePhoto(NamedTuple):
+    """A photo that is still good, with its face and that face's (512,) embedding."""
+
+    photo: ReviewedPhoto
+    face: FoundFace
+    embedding: NDArray[np.float32]
+
+
+def usable_photos(photos: Sequence[ReviewedPhoto]) -> list[UsablePhoto]:
+    """The photos that are still good."""
+    return [
+        UsablePhoto(photo, photo.found, photo.embedding)
+        for photo in photos
+        if photo.reason is None and photo.found is not None and photo.embedding is not None
+    ]
 
 
 def reject_outliers(photos: Sequence[ReviewedPhoto], min_similarity: float) -> None:
     """Takes out the photos that show somebody else than the others; see `outliers`."""
-    usable = usable_faces(photos)
+    usable = usable_photos(photos)
     if not usable:
         return
-    embeddings = np.stack([face.embedding for _, face in usable])
+    embeddings = np.stack([each.embedding for each in usable])
     for index in outliers(embeddings, min_similarity):
-        usable[index][0].reject(Rejection.OUTLIER)
+        usable[index].photo.reject(Rejection.OUTLIER)
 
 
 def outliers(embeddings: NDArray[np.float32], min_similarity: float) -> list[int]:

@@ -63,7 +63,7 @@ class Reembedding:
             partial(self._page, embedder.bundle.space_id, after), PATIENCE_S
         ):
             crops = await asyncio.to_thread(decode_crops, page)
-            vectors = await self._inference.embed(crops, embedder)
+            vectors = await self._inference.embed(crops, embedder, background=True)
             store = partial(self._store, embedder.bundle.space_id, page, vectors, tell)
             await patiently(partial(self._sessions.write, store), PATIENCE_S)
             after = page[-1].user, page[-1].photo

@@ -4,6 +4,7 @@ Photos are read before the transaction and without a database connection. Everyt
 decided by comparing with stored rows is decided inside of it, where nobody else writes.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
@@ -27,7 +28,6 @@ from app.errors import (
     UserExistsError,
 )
 from app.runtime.decision import mean_embedding
-from app.runtime.recognizer import RecognizedFace
 from app.runtime.serving import Current, Serving
 from app.services.photo_review import (
     PhotoReport,
@@ -35,7 +35,7 @@ from app.services.photo_review import (
     ReviewedPhoto,
     Upload,
     reject_outliers,
-    usable_faces,
+    usable_photos,
 )
 from app.services.template import add_photos, refresh_templates
 from app.services.users import UserView, view_user
@@ -213,10 +213,10 @@ class Registration:
             user = await users.find(session, user_id)
             stored = await photos.hashes(session, user)
             template = await _template(session, user, serving.space_id)
-            for photo, face in usable_faces(reviewed):
+            for photo, _, embedding in usable_photos(reviewed):
                 if photo.sha256 in stored:
                     photo.reject(Rejection.DUPLICATE_PHOTO)
-                elif float(face.embedding @ template) < self._outlier_similarity:
+                elif float(embedding @ template) < self._outlier_similarity:
                     photo.reject(Rejection.OUTLIER)
             self._require(reviewed, 1)
             return await self._store_photos(session, serving, actor, user, reviewed)
@@ -250,8 +250,8 @@ class Registration:
             return answer
         user = await users.add(session, new.user_id, new.display_name, new.metadata)
         if not new.allow_duplicate:
-            faces = [face for _, face in usable_faces(reviewed)]
-            self._refuse_known_person(prepared.serving, faces)
+            embeddings = [each.embedding for each in usable_photos(reviewed)]
+            await self._refuse_known_person(prepared.serving, mean_embedding(embeddings))
         answer = await self._store_photos(session, prepared.serving, prepared.actor, user, reviewed)
         if retry is not None:
             await events.add_answer(
@@ -266,9 +266,8 @@ class Registration:
             )
         return answer
 
-    def _refuse_known_person(self, serving: Serving, faces: Sequence[RecognizedFace]) -> None:
-        template = mean_embedding([face.embedding for face in faces])
-        for match in serving.gallery.search(template, top_k=1):
+    async def _refuse_known_person(self, serving: Serving, template: NDArray[np.float32]) -> None:
+        for match in await asyncio.to_thread(serving.gallery.search, template, 1):
             if match.similarity >= self._duplicate_similarity:
                 raise DuplicatePersonError(
                     f"This person is already registered as {match.user_id!r}.",
@@ -284,7 +283,7 @@ class Registration:
         user: User,
         reviewed: Sequence[ReviewedPhoto],
     ) -> RegistrationAnswer:
-        usable = usable_faces(reviewed)
+        usable = usable_photos(reviewed)
         await add_photos(session, serving, user, usable, retain_crops=self._retain_crops)
         photo_count = await refresh_templates(session, self._current, user)
         detail: JsonObject = {"accepted": len(usable)}
@@ -294,7 +293,7 @@ class Registration:
         )
 
     def _require(self, reviewed: Sequence[ReviewedPhoto], minimum: int) -> None:
-        count = len(usable_faces(reviewed))
+        count = len(usable_photos(reviewed))
         if count < minimum:
             raise TooFewPhotosError(
                 f"{count} of {len(reviewed)} photos are usable; {minimum} are needed.",

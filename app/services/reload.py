@@ -21,6 +21,7 @@ from app.errors import (
     JobLostError,
     ReloadRefusedError,
 )
+from app.runtime.batcher import warm_up
 from app.runtime.gallery import Gallery
 from app.runtime.inference import Inference
 from app.runtime.memory import give_back_freed_memory
@@ -190,10 +191,10 @@ class Reload:
         embedder = await asyncio.to_thread(self._activation.load, job.bundle, job.space)
 
         await diary.step(Step.WARM_UP)
-        await self._inference.warm_up(embedder)
+        await asyncio.to_thread(warm_up, embedder)
 
         await diary.step(Step.SELF_TEST)
-        await self._inference.run(partial(check_self_test, embedder))
+        await asyncio.to_thread(check_self_test, embedder)
 
         if job.space == self._current.serving.space_id:
             # The same networks: nobody moves, and no figure can be worse.

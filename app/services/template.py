@@ -11,33 +11,33 @@ from app.db.repositories import photos, pointer, users
 from app.db.session import WriteSession
 from app.db.tables import Photo, User, utc_now
 from app.runtime.decision import mean_embedding
-from app.runtime.recognizer import RecognizedFace
 from app.runtime.serving import Current, Serving
-from app.services.photo_review import ReviewedPhoto
+from app.services.photo_review import UsablePhoto
+from app.vision.alignment import Crop
 
 
 async def add_photos(
     session: WriteSession,
     serving: Serving,
     user: User,
-    usable: Sequence[tuple[ReviewedPhoto, RecognizedFace]],
+    usable: Sequence[UsablePhoto],
     *,
     retain_crops: bool,
 ) -> None:
     """Stores photos with their embeddings and gives each its id."""
     rows = []
-    for photo, face in usable:
+    for photo, face, _ in usable:
         photo.photo_id = uuid4()
         row = Photo(
             id=photo.photo_id,
             user=user.id,
-            crop_png=_png(face) if retain_crops else None,
+            crop_png=_png(face.crop) if retain_crops else None,
             face_px=face.crop.face_px,
             quality=asdict(face.quality),
             sha256=photo.sha256,
         )
         rows.append(row)
-    embeddings = [face.embedding for _, face in usable]
+    embeddings = [embedding for _, _, embedding in usable]
     await photos.add(session, rows, serving.space_id, embeddings)
 
 
@@ -68,7 +68,7 @@ async def refresh_templates(session: WriteSession, current: Current, user: User)
     return photo_count
 
 
-def _png(face: RecognizedFace) -> bytes:
+def _png(crop: Crop) -> bytes:
     """The crop without loss."""
-    _, content = cv2.imencode(".png", cv2.cvtColor(face.crop.pixels, cv2.COLOR_RGB2BGR))
+    _, content = cv2.imencode(".png", cv2.cvtColor(crop.pixels, cv2.COLOR_RGB2BGR))
     return content.tobytes()

@@ -160,7 +160,7 @@ class GalleryImport:
         crops = await asyncio.to_thread(crops_of, gallery)
         if not crops:
             return gallery
-        embeddings = await self._inference.embed(crops, serving.embedder)
+        embeddings = await self._inference.embed(crops, serving.embedder, background=True)
         return move_gallery(gallery, serving.space_id, serving.manifest.name, embeddings)
 
     async def _add(self, session: WriteSession, space_id: str, new: Sequence[PortableUser]) -> None:

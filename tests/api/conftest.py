@@ -79,6 +79,11 @@ class Service:
         key = create_key(self.settings, *scopes)
         return {"Authorization": f"Bearer {key}"}
 
+    def try_readiness(self) -> None:
+        """What the service does every few seconds."""
+        assert self.client.portal is not None
+        self.client.portal.call(self.graph.readiness.check)
+
     def rows(self) -> dict[str, int]:
         """How many rows every table has."""
         connection = sqlite3.connect(self.settings.database.url.partition("///")[2])

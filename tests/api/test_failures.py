@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 
 from app.runtime.inference import Inference
-from app.runtime.recognizer import Recognition, Recognizer
+from app.runtime.recognizer import Finding, Recognizer
 from app.services.identification import Identifier
 from app.settings import LimitSettings, Settings
 from app.vision.embedder import Embedder
@@ -93,8 +93,11 @@ def test_next_request_is_answered_when_a_network_raises(
         patched.setattr(Embedder, "embed", fail)
         registered = service.register("anna", people[ANNA][:3])
         identified = service.identify(people[ANNA][0])
+        service.try_readiness()
         ready = service.client.get("/readyz")
-    for answer in (registered, identified, ready):
+    assert ready.status_code == 503
+    assert "secret" not in ready.text
+    for answer in (registered, identified):
         assert answer.status_code == 500
         assert "secret" not in answer.text
         assert answer.json()["request_id"] == answer.headers["x-request-id"]
@@ -137,25 +140,20 @@ def test_all_retries_get_one_answer_when_they_come_at_once(
 
 
 class _Gate:
-    """Keeps the inference thread busy until it is opened."""
+    """Keeps readers busy until it is opened."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.opened, self.reached = threading.Event(), threading.Event()
-        recognize = Recognizer.recognize
+        find = Recognizer.find
 
-        def wait_and_recognize(
-            recognizer: Recognizer,
-            photo: bytes,
-            embedder: Embedder,
-            *,
-            max_faces: int,
-            detect: bool,
-        ) -> Recognition:
+        def wait_and_find(
+            recognizer: Recognizer, photo: bytes, *, max_faces: int, detect: bool = True
+        ) -> Finding:
             self.reached.set()
             assert self.opened.wait(timeout=60)
-            return recognize(recognizer, photo, embedder, max_faces=max_faces, detect=detect)
+            return find(recognizer, photo, max_faces=max_faces, detect=detect)
 
-        monkeypatch.setattr(Recognizer, "recognize", wait_and_recognize)
+        monkeypatch.setattr(Recognizer, "find", wait_and_find)
 
 
 def test_request_is_refused_for_now_when_too_many_wait(
@@ -184,7 +182,9 @@ def test_request_ends_in_504_when_its_time_is_up(
     service: "Service", people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = _Gate(monkeypatch)
-    impatient = Inference(Recognizer.__new__(Recognizer), max_requests=1, deadline_s=0.05)
+    impatient = Inference(
+        Recognizer.__new__(Recognizer), readers=1, workers=1, max_requests=1, deadline_s=0.05
+    )
     service.graph.identifier = Identifier(impatient, max_photos=20)
     answer = service.identify(people[ANNA][0])
     gate.opened.set()

@@ -2,19 +2,25 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from app import errors
 from app.api.problems import STATUSES
+from app.db.repositories import pointer
+from app.errors import StorageError
 from app.main import create_app
-from app.runtime.inference import Inference
+from app.runtime.recognizer import Finding, Recognizer
 from app.services.keys import Scope
-from app.settings import LimitSettings, Settings
+from app.settings import LimitSettings, Settings, ThreadSettings
+from app.vision.alignment import Crop
+from app.vision.embedder import Embedder
 
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
@@ -36,6 +42,7 @@ def test_service_is_live_and_ready_when_it_runs(service: "Service") -> None:
 def test_service_is_not_ready_when_networks_answer_nonsense(service: "Service") -> None:
     for parameter in service.graph.current.serving.embedder.bundle.edgeface.parameters():
         parameter.fill_(float("nan"))
+    service.try_readiness()
     answer = service.client.get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
     assert service.client.get("/livez").status_code == 200
@@ -44,14 +51,71 @@ def test_service_is_not_ready_when_networks_answer_nonsense(service: "Service") 
 def test_service_is_not_ready_when_networks_do_not_answer(
     settings: Settings, run_service: "RunService", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with run_service(settings) as service:
-        probe = service.graph.inference
-        slow = Inference(probe._recognizer, max_requests=1, deadline_s=0.001)
-        service.graph.inference = slow
-        answer = service.client.get("/readyz")
-        service.graph.inference = probe
-        slow.close()
+    limits = LimitSettings(deadline_s=0.5)
+    with run_service(settings.model_copy(update={"limits": limits})) as service:
+        begun, gate = threading.Event(), threading.Event()
+        embed = Embedder.embed
+
+        def wait_and_embed(embedder: Embedder, crops: Sequence[Crop]) -> object:
+            begun.set()
+            assert gate.wait(timeout=60)
+            return embed(embedder, crops)
+
+        monkeypatch.setattr(Embedder, "embed", wait_and_embed)
+        assert begun.wait(timeout=60)  # the service tries by itself
+        answers = iter(lambda: service.client.get("/readyz"), None)
+        answer = next(answer for answer in answers if answer.status_code != 200)
         assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        gate.set()
+        service.try_readiness()
+        assert service.client.get("/readyz").status_code == 200
+
+
+def test_service_is_not_ready_when_a_thread_of_the_networks_has_died(
+    service: "Service", people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_arguments: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(Embedder, "embed", die)
+    assert service.identify(people[ANNA][0]).status_code == 503
+    answer = service.client.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+    assert service.client.get("/livez").status_code == 200
+
+
+def test_service_is_not_ready_when_its_database_fails(
+    service: "Service", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise StorageError("The disk has failed.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pointer, "gallery_revision", fail)
+        service.try_readiness()
+        assert service.client.get("/readyz").status_code == 503
+    service.try_readiness()
+    assert service.client.get("/readyz").status_code == 200
+
+
+def test_readiness_is_told_at_once_when_all_readers_are_busy(
+    service: "Service", people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, busy, readers = threading.Event(), threading.Semaphore(0), ThreadSettings().readers
+    find = Recognizer.find
+
+    def wait_and_find(recognizer: Recognizer, photo: bytes, **options: Any) -> Finding:
+        busy.release()
+        assert gate.wait(timeout=60)
+        return find(recognizer, photo, **options)
+
+    monkeypatch.setattr(Recognizer, "find", wait_and_find)
+    with ThreadPoolExecutor(2 * readers) as pool:
+        callers = [pool.submit(service.identify, people[ANNA][0]) for _ in range(2 * readers)]
+        assert all(busy.acquire(timeout=60) for _ in range(readers))
+        assert service.client.get("/readyz").status_code == 200
+        gate.set()
+        assert {caller.result().status_code for caller in callers} == {200}
 
 
 def test_request_keeps_its_id_when_it_is_a_sane_one(service: "Service") -> None:

@@ -105,7 +105,7 @@ def enrolled(
                     graph.current.serving,
                     COMMAND_LINE,
                     NewUser(name, f"Zoë {name}", {"door": 3}, allow_duplicate=False),
-                    [Upload(None, photo) for photo in people[name][:4]],
+                    [await Upload.take(None, photo) for photo in people[name][:4]],
                 )
                 await graph.registration.store(prepared)
 

@@ -1,4 +1,4 @@
-"""The inference thread when things go wrong. The recogniser is a fake that waits or fails."""
+"""Admission when things go wrong. The recogniser is a fake that waits or fails."""
 
 import asyncio
 import threading
@@ -7,14 +7,11 @@ from typing import cast
 
 import pytest
 
-from app.errors import DeadlineExceededError, OverloadedError
+from app.errors import DeadlineExceededError, NotReadyError, OverloadedError
 from app.runtime.inference import Inference
-from app.runtime.recognizer import Recognition, Recognizer
-from app.runtime.serving import Serving
+from app.runtime.recognizer import Finding, Recognizer
 
-_NOBODY = Recognition(faces=[], faces_found=0, timings_ms={})
-# The fake looks at neither.
-_SERVING = cast(Serving, type("NoServing", (), {"embedder": None}))
+_NOBODY = Finding(faces=[], faces_found=0, timings_ms={})
 
 
 class GatedRecognizer:
@@ -25,7 +22,7 @@ class GatedRecognizer:
         self.begun = threading.Event()
         self.read: list[bytes] = []
 
-    def recognize(self, photo: bytes, embedder: object, **options: object) -> Recognition:
+    def find(self, photo: bytes, **options: object) -> Finding:
         self.begun.set()
         assert self.gate.wait(timeout=60)
         self.read.append(photo)
@@ -39,17 +36,27 @@ def gated() -> GatedRecognizer:
     return GatedRecognizer()
 
 
+def _inference(gated: GatedRecognizer, max_requests: int, deadline_s: float = 60) -> Inference:
+    return Inference(
+        cast(Recognizer, gated),
+        readers=1,
+        workers=1,
+        max_requests=max_requests,
+        deadline_s=deadline_s,
+    )
+
+
 @pytest.fixture
 async def inference(gated: GatedRecognizer) -> AsyncIterator[Inference]:
-    inference = Inference(cast(Recognizer, gated), max_requests=2, deadline_s=60)
+    inference = _inference(gated, max_requests=2)
     yield inference
     gated.gate.set()
     inference.close()
 
 
-async def _request(inference: Inference, photo: bytes) -> Recognition:
+async def _request(inference: Inference, photo: bytes) -> Finding:
     async with inference.admit():
-        return await inference.recognize(photo, _SERVING, max_faces=1)
+        return await inference.find(photo, max_faces=1)
 
 
 async def _begun(gated: GatedRecognizer) -> None:
@@ -109,15 +116,13 @@ async def test_others_are_answered_when_the_caller_of_a_begun_photo_is_cancelled
 
 
 async def test_request_ends_when_its_time_is_up(gated: GatedRecognizer) -> None:
-    inference = Inference(cast(Recognizer, gated), max_requests=1, deadline_s=0.05)
+    inference = _inference(gated, max_requests=1, deadline_s=0.05)
     with pytest.raises(DeadlineExceededError):
         await _request(inference, b"slow")
+    assert inference._admitted == 0  # its place is free again, before the photo has been read
     gated.gate.set()
-    # Its place is free again, and so is the thread.
-    patient = Inference(cast(Recognizer, gated), max_requests=1, deadline_s=60)
-    assert await _request(patient, b"next") == _NOBODY
     inference.close()
-    patient.close()
+    assert gated.read == [b"slow"]
 
 
 async def test_timeout_of_the_caller_stays_one_when_it_comes_before_the_deadline(
@@ -128,18 +133,21 @@ async def test_timeout_of_the_caller_stays_one_when_it_comes_before_the_deadline
             await _request(inference, b"slow")
 
 
-async def test_close_returns_when_a_photo_is_being_read_and_another_waits(
+def _require_life_for_long(inference: Inference) -> None:
+    for _ in range(60_000):
+        inference.require_life()
+        threading.Event().wait(0.001)
+
+
+async def test_slow_photo_shows_when_it_is_read_for_longer_than_a_request_may_take(
     gated: GatedRecognizer,
 ) -> None:
-    inference = Inference(cast(Recognizer, gated), max_requests=2, deadline_s=60)
-    first = asyncio.create_task(_request(inference, b"first"))
-    await _begun(gated)
-    second = asyncio.create_task(_request(inference, b"second"))
-    await asyncio.sleep(0)
-    closing = asyncio.create_task(asyncio.to_thread(inference.close))
-    with pytest.raises(asyncio.CancelledError):
-        await second
+    inference = _inference(gated, max_requests=1, deadline_s=0.05)
+    with pytest.raises(DeadlineExceededError):
+        await _request(inference, b"slow")
+    # It began a moment after its request was admitted.
+    with pytest.raises(NotReadyError):
+        await asyncio.to_thread(_require_life_for_long, inference)
     gated.gate.set()
-    await closing
-    assert await first == _NOBODY
-    assert gated.read == [b"first"]
+    inference.close()
+    inference.require_life()

@@ -1,17 +1,11 @@
-"""Thresholds of a serving, and its self-test."""
+"""Thresholds of a serving."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import cast
 
 import msgspec
-import pytest
 import torch
 
-from app.errors import NotReadyError
 from app.runtime.gallery import Gallery
-from app.runtime.inference import Inference
-from app.runtime.recognizer import Recognizer
 from app.runtime.serving import Serving
 from app.vision.bundle import Bundle, load_bundle
 from app.vision.embedder import Embedder
@@ -45,26 +39,3 @@ def test_bundle_decides_the_threshold_when_it_has_one_for_the_size(stock_bundle:
     assert serving.threshold(16) == 0.4
     assert serving.threshold(24) == 0.35  # the bundle's is for another rate
     assert serving.threshold(1000) == 0.3
-
-
-@pytest.fixture
-async def inference() -> AsyncIterator[Inference]:
-    # A probe reads no photo.
-    inference = Inference(cast(Recognizer, None), max_requests=1, deadline_s=60)
-    yield inference
-    inference.close()
-
-
-async def test_probe_passes_when_networks_answer(stock_bundle: Path, inference: Inference) -> None:
-    await inference.probe(_serving(load_bundle(stock_bundle)))
-
-
-@pytest.mark.parametrize("weight", [0.0, float("nan")])
-async def test_probe_fails_when_a_network_answers_nonsense(
-    stock_bundle: Path, inference: Inference, weight: float
-) -> None:
-    bundle = load_bundle(stock_bundle)
-    for parameter in bundle.edgeface.model.head.parameters():
-        parameter.fill_(weight)
-    with pytest.raises(NotReadyError):
-        await inference.probe(_serving(bundle))

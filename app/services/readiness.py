@@ -1,0 +1,88 @@
+"""Whether this process can answer requests, found out beforehand: asking costs nothing.
+
+An orchestrator asks every few seconds and ends who does not answer at once. A service that is busy
+must not look like one that is broken: so the trial goes at its own pace, and `require` tells what
+it found.
+"""
+
+import asyncio
+import logging
+import time
+
+from app.db.repositories import pointer
+from app.db.session import Sessions
+from app.errors import DatabaseBusyError, FarsightError, NotReadyError, OverloadedError
+from app.runtime.inference import Inference
+from app.runtime.serving import Current
+from app.vision.self_test import known_crop
+
+_TRY_EVERY_S = 2.0
+_log = logging.getLogger(__name__)
+
+
+class Readiness:
+    """Tries networks and database again and again, and remembers.
+
+    Args:
+        sessions: The database that must answer.
+        current: Whose networks must answer.
+        inference: Where they do.
+        patience_s: For how long a trial may wait behind requests.
+    """
+
+    def __init__(
+        self, sessions: Sessions, current: Current, inference: Inference, patience_s: float
+    ) -> None:
+        self._sessions = sessions
+        self._current = current
+        self._inference = inference
+        self._patience_s = patience_s + _TRY_EVERY_S
+        self._succeeded_s = time.monotonic()
+        self._trouble: str | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to try."""
+        self._task = asyncio.create_task(self._again_and_again())
+
+    async def close(self) -> None:
+        """Tries no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def require(self) -> None:
+        """Returns when the service is ready; waits for nothing.
+
+        Raises:
+            NotReadyError: It is not, and why.
+        """
+        self._inference.require_life()
+        if self._trouble is not None:
+            raise NotReadyError(self._trouble)
+        if time.monotonic() - self._succeeded_s > self._patience_s:
+            raise NotReadyError(
+                f"Networks and database have not both answered for {self._patience_s:g} s."
+            )
+
+    async def check(self) -> None:
+        """One trial: a known crop becomes an embedding, the database answers a query."""
+        try:
+            # Not in the background: an import of a large gallery would keep it waiting.
+            await self._inference.embed([known_crop()], self._current.serving.embedder)
+            async with self._sessions.read() as session:
+                await pointer.gallery_revision(session)
+        except (OverloadedError, DatabaseBusyError):
+            return  # busy is not broken; the next trial comes soon
+        except FarsightError as error:
+            self._trouble = error.detail
+        except Exception:  # noqa: BLE001 - logged; whatever it is, requests will meet it too
+            _log.exception("the service is not ready")
+            self._trouble = "Networks or database have failed."
+        else:
+            self._trouble, self._succeeded_s = None, time.monotonic()
+
+    async def _again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(_TRY_EVERY_S)
+            await self.check()
