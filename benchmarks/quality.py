@@ -115,7 +115,7 @@ def measure_pose(detector: Detector, embed: Embedder) -> None:
         median = np.median(vectors[others] @ vectors[row])
         genuine[row] = median if median > LIKELY_MISLABELLED else np.nan
         room = cv2.copyMakeBorder(crop, 28, 28, 28, 28, cv2.BORDER_REPLICATE)
-        faces = detector.detect(np.asarray(room, dtype=np.uint8))
+        faces = detector.detect(np.asarray(room, dtype=np.uint8), detector.full_score)
         if faces:
             quality = assess(Crop(crop, 112), faces[0])
             yaw[row], pitch[row] = quality.yaw_deg, quality.pitch_deg
@@ -137,7 +137,7 @@ def measure_borders(detector: Detector, embed: Embedder) -> None:
     show("\nborder: side, part outside, fill, cosine to the whole crop")
     photos = read_images("photos")[0]
     faces = [
-        max(find_faces(detector, photo), key=lambda face: face.box[2] * face.box[3])
+        max(find_faces(detector, photo).faces, key=lambda face: face.box[2] * face.box[3])
         for photo in photos
     ]
     crops = [align(photo, face.landmarks) for photo, face in zip(photos, faces, strict=True)]
@@ -169,7 +169,7 @@ def count_refused(detectors: dict[str, Detector]) -> None:
     for name, detector in detectors.items():
         reasons: Counter[str] = Counter()
         for photo in photos:
-            faces = find_faces(detector, photo)
+            faces = find_faces(detector, photo).faces
             face = max(faces, key=lambda face: face.box[2] * face.box[3])
             reason = rejection(assess(align(photo, face.landmarks), face))
             reasons[reason or "accepted"] += 1

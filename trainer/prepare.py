@@ -103,7 +103,7 @@ def _crop_of(photo: Photo, detector: Detector, limits: QualityLimits) -> _Outcom
         return _Outcome(photo, None, Rejection.UNREADABLE_IMAGE)
     except ImageTooLargeError:
         return _Outcome(photo, None, Rejection.IMAGE_TOO_LARGE)
-    faces = find_faces(detector, image)
+    faces = find_faces(detector, image).faces
     if len(faces) != 1:
         # Whose name it is, nobody can tell when there are several.
         return _Outcome(photo, None, Rejection.MULTIPLE_FACES if faces else Rejection.NO_FACE)

@@ -14,7 +14,7 @@ from app.commands.window import Key, Window, open_window
 from app.errors import CameraError
 from app.settings import Settings, overridden
 from app.vision.alignment import align
-from app.vision.detection import DEFAULT_POLICY, DetectionPolicy, find_faces
+from app.vision.detection import DEFAULT_POLICY, DetectionPolicy, find_faces, search_scale
 from app.vision.detector import Detector, Face, load_detector
 from app.vision.image import Image
 from app.vision.quality import REGISTRATION_LIMITS, QualityLimits, Rejection, assess, rejection
@@ -63,7 +63,9 @@ class Advisor:
 
     def advise(self, image: Image) -> Advice:
         """Looks at one frame, (height, width, 3) uint8 RGB."""
-        faces = find_faces(self._detector, image, self._policy)
+        height, width = image.shape[:2]
+        scale = search_scale(width, height, self._policy)
+        faces = find_faces(self._detector, image, scale).faces
         if not faces:
             return Advice(faces, Rejection.NO_FACE)
         if len(faces) > 1:
@@ -94,9 +96,12 @@ def take_captures(settings: Settings, video: Path | None, count: int) -> list[Na
             settings.threads.onnxruntime,
             offline=settings.offline,
         ),
-        # One look: the second, enlarged one would leave less than two frames a second, for faces
-        # that are told to move closer anyway.
-        replace(overridden(DEFAULT_POLICY, "detection", settings.detection), enlarge=1.0),
+        # Smaller faces than registration takes are told to move closer; looking for far smaller
+        # ones would cost frames.
+        replace(
+            overridden(DEFAULT_POLICY, "detection", settings.detection),
+            min_face_px=REGISTRATION_LIMITS.min_face_px,
+        ),
         overridden(REGISTRATION_LIMITS, "quality", settings.quality),
     )
     with ExitStack() as opened:

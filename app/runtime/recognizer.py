@@ -1,5 +1,6 @@
 """The way of one photo until the networks see it: bytes -> image -> faces -> crops and quality."""
 
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -9,7 +10,13 @@ from app.errors import LandmarksError
 from app.observability import Stopwatch
 from app.settings import Settings, overridden
 from app.vision.alignment import ARCFACE_TEMPLATE, Crop, align
-from app.vision.detection import DEFAULT_POLICY, DetectionPolicy, find_faces
+from app.vision.detection import (
+    DEFAULT_POLICY,
+    DetectionPolicy,
+    find_faces,
+    search_scale,
+    searched_from_px,
+)
 from app.vision.detector import Detector, Face, load_detector
 from app.vision.edgeface import CROP_SIZE_PX
 from app.vision.image import Image, ImageLimits, decode_image
@@ -38,11 +45,20 @@ class Finding:
     Attributes:
         faces: Largest first, at most as many as were asked for.
         faces_found: How many the photo shows.
+        width_px: Of the upright photo, as its file says which way is up.
+        height_px: Likewise.
+        rotation_deg: By how much the photo has to be turned clockwise for its faces to be upright.
+            Boxes and landmarks are those of the photo as it is.
+        searched_from_px: The smallest `face_px` that was looked for.
         timings_ms: Per stage: decode, detect, align.
     """
 
     faces: list[FoundFace]
     faces_found: int
+    width_px: int
+    height_px: int
+    rotation_deg: int
+    searched_from_px: float
     timings_ms: dict[str, float]
 
 
@@ -53,14 +69,29 @@ class Recognizer:
         detector: Finds faces.
         policy: How large pictures are when the detector sees them.
         limits: Photos above are not decoded.
+        helpers: Threads that look at parts of large photos.
     """
 
-    def __init__(self, detector: Detector, policy: DetectionPolicy, limits: ImageLimits) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        policy: DetectionPolicy,
+        limits: ImageLimits,
+        helpers: Executor | None = None,
+    ) -> None:
         self._detector = detector
         self._policy = policy
         self._limits = limits
+        self._helpers = helpers
 
-    def find(self, photo: bytes | Image, *, max_faces: int, detect: bool = True) -> Finding:
+    def find(
+        self,
+        photo: bytes | Image,
+        *,
+        max_faces: int,
+        detect: bool = True,
+        min_face_px: float | None = None,
+    ) -> Finding:
         """Finds the faces of a photo.
 
         Args:
@@ -68,24 +99,38 @@ class Recognizer:
             max_faces: The largest so many faces are aligned.
             detect: False where the photo is already a face crop as `align` makes them, of any
                 size: it is taken whole, and its side length is its `face_px`.
+            min_face_px: The smallest face that is looked for; by default the policy's, larger
+                where the photo would go beyond the policy's budget.
 
         Raises:
+            InvalidRequestError: `min_face_px` is too small for so large a photo.
             UnreadableImageError: Not an image.
             ImageTooLargeError: Above the limits.
         """
         stopwatch = Stopwatch()
         with stopwatch.stage("decode"):
             image = decode_image(photo, self._limits) if isinstance(photo, bytes) else photo
+        height, width = image.shape[:2]
+        rotation_deg, from_px = 0, 0.0
         if detect:
             with stopwatch.stage("detect"):
-                faces = find_faces(self._detector, image, self._policy)
+                scale = search_scale(width, height, self._policy, min_face_px)
+                sighting = find_faces(self._detector, image, scale, self._helpers)
             with stopwatch.stage("align"):
-                aligned = _align_all(image, faces)
+                aligned = _align_all(image, sighting.faces)
+            rotation_deg, from_px = sighting.rotation_deg, searched_from_px(scale)
         else:
             aligned = [_whole_photo(image)]
         largest = sorted(aligned, key=lambda pair: -pair[1].face_px)[:max_faces]
-        found = [FoundFace(face, crop, assess(crop, face)) for face, crop in largest]
-        return Finding(found, len(aligned), stopwatch.timings_ms)
+        return Finding(
+            faces=[FoundFace(face, crop, assess(crop, face)) for face, crop in largest],
+            faces_found=len(aligned),
+            width_px=width,
+            height_px=height,
+            rotation_deg=rotation_deg,
+            searched_from_px=from_px,
+            timings_ms=stopwatch.timings_ms,
+        )
 
 
 def open_recognizer(settings: Settings) -> Recognizer:
@@ -104,6 +149,7 @@ def open_recognizer(settings: Settings) -> Recognizer:
         ),
         overridden(DEFAULT_POLICY, "detection", settings.detection),
         ImageLimits(settings.limits.max_photo_bytes, settings.limits.max_photo_pixels),
+        ThreadPoolExecutor(settings.threads.readers, thread_name_prefix="tiles"),
     )
 
 

@@ -62,38 +62,63 @@ class Sighting:
         faces: By falling score, each once, in px of the photo as it was given.
         rotation_deg: 0, 90, 180 or 270: by how much the photo has to be turned clockwise for its
             faces to be upright.
-        searched_from_px: The smallest `face_px` that was looked for.
     """
 
     faces: list[Face]
     rotation_deg: int
-    searched_from_px: float
+
+
+def search_scale(
+    width: int,
+    height: int,
+    policy: DetectionPolicy = DEFAULT_POLICY,
+    min_face_px: float | None = None,
+) -> float:
+    """How many times larger than a photo the picture is in which small faces are looked for.
+
+    Args:
+        width: The photo's, in px.
+        height: Likewise.
+        policy: How small faces may be.
+        min_face_px: Instead of the policy's; not given up for the budget.
+
+    Raises:
+        InvalidRequestError: So small a face can not be looked for in so large a photo.
+    """
+    wanted = _CANDIDATE_FACE_PX / (min_face_px or policy.min_face_px)
+    budget_px = policy.budget_px if min_face_px is None else policy.max_budget_px
+    largest = math.sqrt(budget_px / (height * width))
+    if min_face_px is not None and wanted > largest:
+        smallest_px = math.ceil(_CANDIDATE_FACE_PX / largest * 10) / 10
+        raise InvalidRequestError(
+            f"In a photo of {width} x {height} px faces are looked for from {smallest_px} px on, "
+            f"not from {min_face_px:g}. Ask for larger ones, or send a part of the photo.",
+            min_face_px=smallest_px,
+        )
+    return min(wanted, largest)
+
+
+def searched_from_px(scale: float) -> float:
+    """The smallest `face_px` that is looked for at a scale."""
+    return _CANDIDATE_FACE_PX / scale
 
 
 def find_faces(
-    detector: Detector,
-    image: Image,
-    policy: DetectionPolicy = DEFAULT_POLICY,
-    *,
-    min_face_px: float | None = None,
-    helpers: Executor | None = None,
+    detector: Detector, image: Image, scale: float | None = None, helpers: Executor | None = None
 ) -> Sighting:
     """All faces of a photo.
 
-    When none is found, or a face looks better turned, the photo is looked at in all four ways, and
-    the one in which faces are seen best counts: a limit on the score would not tell them apart.
+    When none is found, or one looks better turned, the photo is looked at in other ways up, and
+    the one in which a face is seen best counts: a limit on the score would not tell them apart.
 
     Args:
         detector: What looks.
         image: (height, width, 3) uint8, RGB.
-        policy: How small faces may be.
-        min_face_px: Instead of the policy's, and not to be given up for the budget.
+        scale: See search_scale, whose default it is.
         helpers: Threads that look at a large picture's tiles.
-
-    Raises:
-        InvalidRequestError: So small a face can not be looked for in so large a picture.
     """
-    search = _Search(detector, image, _scale(image, policy, min_face_px), helpers)
+    height, width = image.shape[:2]
+    search = _Search(detector, image, scale or search_scale(width, height), helpers)
     best, turn = search.at(0), 0
     # Turned, more things resemble faces; one that is there is seen clearly in its own way up.
     clear = (1 + detector.full_score) / 2
@@ -101,24 +126,7 @@ def find_faces(
         found = search.at(other)
         if _sureness(found) > max(_sureness(best), clear):
             best, turn = found, other
-    searched_from_px = max(min_face_px or policy.min_face_px, _CANDIDATE_FACE_PX / search.scale)
-    return Sighting(best, -90 * turn % 360, searched_from_px)
-
-
-def _scale(image: Image, policy: DetectionPolicy, min_face_px: float | None) -> float:
-    """How many times larger than the photo the candidate look is."""
-    height, width = image.shape[:2]
-    wanted = _CANDIDATE_FACE_PX / (min_face_px or policy.min_face_px)
-    budget_px = policy.budget_px if min_face_px is None else policy.max_budget_px
-    largest = math.sqrt(budget_px / (height * width))
-    if min_face_px is not None and wanted > largest:
-        smallest_px = math.ceil(_CANDIDATE_FACE_PX / largest * 10) / 10
-        raise InvalidRequestError(
-            f"In a photo of {width} x {height} px faces are looked for from {smallest_px} px on; "
-            f"min_face_px is {min_face_px:g}. Send a part of the photo.",
-            min_face_px=smallest_px,
-        )
-    return min(wanted, largest)
+    return Sighting(best, -90 * turn % 360)
 
 
 def _sureness(faces: Sequence[Face]) -> float:

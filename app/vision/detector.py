@@ -11,13 +11,12 @@ from typing import Protocol
 
 import numpy as np
 import onnx
-import onnx.numpy_helper
-import onnxruntime
 from numpy.typing import NDArray
 
 from app.vision.detector_choice import DetectorName, choose_detector
 from app.vision.image import Image
 from app.vision.model_files import YUNET, checked, fetch
+from app.vision.onnx_session import open_session
 
 # Two boxes that overlap more than this (intersection over union) are one face. A box that lies in
 # a larger one with more than the second share of itself is a part of that face.
@@ -116,7 +115,7 @@ class YuNetDetector:
     _OUTPUTS = tuple(f"{of}_{px}" for px in _STRIDES_PX for of in ("cls", "obj", "bbox", "kps"))
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        self._session = _session(_yunet_of_any_size(path), threads)
+        self._session = open_session(_yunet_of_any_size(path), threads)
 
     def detect(self, image: Image, min_score: float) -> list[Face]:
         """See Detector."""
@@ -158,7 +157,7 @@ class CenterFaceDetector:
     _SIDE_MULTIPLE_PX = 32
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        self._session = _session(_centerface_of_any_size(path), threads)
+        self._session = open_session(_centerface_of_any_size(path), threads)
 
     def detect(self, image: Image, min_score: float) -> list[Face]:
         """See Detector."""
@@ -205,15 +204,6 @@ def _as_faces(
             )
         ]
     )
-
-
-def _session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Plans for buffers are kept per input size, and every photo has its own.
-    options.enable_mem_pattern = False
-    options.log_severity_level = 3  # errors; unused weights in a file are not worth a warning
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _yunet_of_any_size(path: Path) -> bytes:

@@ -101,7 +101,7 @@ def make_viewer(
     """
     if not aligned:
         loaded = load_detector(detector, detectors, offline=offline)
-        return detecting_viewer(partial(find_faces, loaded), degrade)
+        return detecting_viewer(lambda image: find_faces(loaded, image).faces, degrade)
     if degrade == "photo":
         raise EvaluationError(
             "--degrade photo shrinks whole photos; with --aligned there are only crops. "

@@ -11,7 +11,15 @@ from app.errors import DeadlineExceededError, NotReadyError, OverloadedError
 from app.runtime.inference import Inference
 from app.runtime.recognizer import Finding, Recognizer
 
-_NOBODY = Finding(faces=[], faces_found=0, timings_ms={})
+_NOBODY = Finding(
+    faces=[],
+    faces_found=0,
+    width_px=1,
+    height_px=1,
+    rotation_deg=0,
+    searched_from_px=16.0,
+    timings_ms={},
+)
 
 
 class GatedRecognizer:

@@ -105,7 +105,7 @@ def test_same_face_is_found_at_about_that_size_when_a_real_photo_is_shrunk(
     assert len(photos) == 6
 
     def find(image: Image) -> list[Face]:
-        return find_faces(yunet, image)
+        return find_faces(yunet, image).faces
 
     view = detecting_viewer(find, "photo")
     sharp, small = [], []

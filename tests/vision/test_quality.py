@@ -38,7 +38,7 @@ TEMPLATE_FACE = Face((0, 0, 112, 112), ARCFACE_TEMPLATE, 0.9)
 @pytest.fixture(scope="module")
 def photo_and_face(sample_photos: dict[str, Path], centerface: Detector) -> tuple[Image, Face]:
     photo = decode_image(sample_photos["obama.jpg"].read_bytes())
-    (face,) = find_faces(centerface, photo)
+    (face,) = find_faces(centerface, photo).faces
     return photo, face
 
 
