@@ -8,11 +8,11 @@ all that was seen is laid side by side at a comfortable size. What the sheet con
 import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.errors import InvalidRequestError
 from app.vision.alignment import measure_face_px
-from app.vision.detector import Detector, Face, best_first, distinct, overlap
+from app.vision.detector import Detector, Face, best_first, distinct, mean_face, overlap
 from app.vision.image import Image
 from app.vision.looks import Rect, View, around_face, look, look_together, part_of
 
@@ -207,28 +207,43 @@ class _Search:
         return [face for found in spread(look_at, tiles) for face in found]
 
     def _confirmed(self, candidates: Sequence[Face], turn: int) -> list[Face]:
-        """The faces among candidates, with the landmarks of the last sheet.
-
-        What was sure at first sight goes straight to the second sheet. There a face must be sure
-        again, or at least likely where it was sure before.
-        """
-        detector = self._detector
-        agreed_score = (detector.full_score + detector.likely_score) / 2
-        sure = _from(detector.full_score, candidates)
-        doubtful = candidates[len(sure) :]
-        views = [self._around(face, _FIRST_SHEET_FACE_PX).turned(turn) for face in doubtful]
-        likely = [f for _, f in look_together(detector, views, detector.likely_score)]
-        before = distinct(best_first([*sure, *likely]))
-        views = [self._around(face, _SECOND_SHEET_FACE_PX).turned(turn) for face in before]
-        confirmed = [
-            face
-            for index, face in look_together(detector, views, agreed_score)
-            if face.score >= detector.full_score
-            or (before[index].score >= detector.full_score and overlap(before[index], face))
-        ]
+        """The faces among candidates, by falling score."""
+        sure = _from(self._detector.full_score, candidates)
+        likely = self._first_sheet(candidates[len(sure) :], turn)
+        confirmed = self._second_sheet(distinct(best_first([*sure, *likely])), turn)
         smallest_px = _CANDIDATE_FACE_PX / 2 / self.scale
         large = [f for f in confirmed if measure_face_px(f.landmarks) >= smallest_px]
-        return distinct(large, whole=True)
+        return distinct(best_first(large), whole=True)
+
+    def _first_sheet(self, candidates: Sequence[Face], turn: int) -> list[Face]:
+        """The likely ones among candidates, each with the best score so far."""
+        views = [self._around(face, _FIRST_SHEET_FACE_PX).turned(turn) for face in candidates]
+        likely = []
+        for index, face in look_together(self._detector, views, self._detector.likely_score):
+            before = candidates[index]
+            score = max(face.score, before.score) if overlap(face, before) else face.score
+            likely.append(replace(face, score=score))
+        return likely
+
+    def _second_sheet(self, likely: Sequence[Face], turn: int) -> list[Face]:
+        """Those that stay faces enlarged once more, as they are and mirrored.
+
+        What merely resembles a face seldom does so three times: the mean of all looks counts, and
+        the two on this sheet tell where the landmarks are.
+        """
+        views = [self._around(face, _SECOND_SHEET_FACE_PX).turned(turn) for face in likely]
+        both = [*views, *(view.mirrored() for view in views)]
+        seen: dict[int, Face] = {}
+        for index, face in look_together(self._detector, both, self._detector.likely_score):
+            if overlap(face, likely[index % len(likely)]):
+                seen.setdefault(index, face)
+        confirmed = []
+        for index, before in enumerate(likely):
+            looks = [seen[i] for i in (index, index + len(likely)) if i in seen]
+            score = (before.score + sum(face.score for face in looks)) / 3
+            if looks and score >= self._detector.full_score:
+                confirmed.append(mean_face(looks, score))
+        return confirmed
 
     def _around(self, face: Face, face_side_px: int) -> View:
         return around_face(self._image, face, face_side_px, _SURROUNDINGS * face_side_px)

@@ -91,6 +91,13 @@ def distinct(faces: Sequence[Face], *, whole: bool = False) -> list[Face]:
     return [faces[i] for i in kept]
 
 
+def mean_face(faces: Sequence[Face], score: float) -> Face:
+    """One face that was seen several times: in the middle, with a score of its own."""
+    x, y, width, height = np.mean([face.box for face in faces], axis=0).tolist()
+    landmarks = np.mean([face.landmarks for face in faces], axis=0)
+    return Face((x, y, width, height), np.asarray(landmarks, dtype=np.float32), score)
+
+
 def best_first(faces: Iterable[Face]) -> list[Face]:
     """By falling score."""
     return sorted(faces, key=lambda face: -face.score)

@@ -17,6 +17,8 @@ Rect = tuple[int, int, int, int]
 """x, y, width, height of a part of a photo, in px."""
 
 _GREY = 128
+# In a mirrored picture the left eye is the right one, and so is the corner of the mouth.
+_MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,14 +46,23 @@ class View:
         picture = np.ascontiguousarray(np.rot90(self.picture, quarter_turns))
         return View(picture, self.to_photo @ np.array(before, dtype=np.float64))
 
+    def mirrored(self) -> "View":
+        """The view with left and right exchanged."""
+        before = [[-1, 0, self.picture.shape[1] - 1], [0, 1, 0], [0, 0, 1]]
+        picture = np.ascontiguousarray(self.picture[:, ::-1])
+        return View(picture, self.to_photo @ np.array(before, dtype=np.float64))
+
     def in_photo(self, face: Face, shift: tuple[int, int] = (0, 0)) -> Face:
         """What was found `shift` px right of and below the picture, in px of the photo."""
         x, y, width, height = face.box
         corners = self._in_photo(np.array([[x, y], [x + width, y + height]]) - shift)
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+        landmarks = self._in_photo(face.landmarks - shift)
+        if np.linalg.det(self.to_photo[:, :2]) < 0:
+            landmarks = landmarks[_MIRRORED_LANDMARKS]
         return Face(
             box=(float(left), float(top), float(right - left), float(bottom - top)),
-            landmarks=self._in_photo(face.landmarks - shift).astype(np.float32),
+            landmarks=landmarks.astype(np.float32),
             score=face.score,
         )
 
@@ -110,8 +121,8 @@ def look_together(
         sheet[y : y + side, x : x + side] = view.picture
     found = []
     for face in detector.detect(sheet, min_score):
-        x, y, width, height = face.box
-        column, row = int((x + width / 2) // side), int((y + height / 2) // side)
+        left, top, width, height = face.box
+        column, row = int((left + width / 2) // side), int((top + height / 2) // side)
         index = row * columns + column
         if not (0 <= column < columns and 0 <= index < len(views)):
             continue
