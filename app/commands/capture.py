@@ -13,8 +13,15 @@ from app.commands.camera import Frame, open_camera
 from app.commands.window import Key, Window, open_window
 from app.errors import CameraError
 from app.settings import Settings, overridden
-from app.vision.alignment import align
-from app.vision.detection import DEFAULT_POLICY, DetectionPolicy, find_faces, search_scale
+from app.vision.alignment import align, measure_face_px
+from app.vision.detection import (
+    DEFAULT_POLICY,
+    DetectionPolicy,
+    find_faces,
+    is_about_one,
+    largest_first,
+    search_scale,
+)
 from app.vision.detector import Detector, Face, load_detector
 from app.vision.image import Image
 from app.vision.quality import REGISTRATION_LIMITS, QualityLimits, Rejection, assess, rejection
@@ -65,10 +72,10 @@ class Advisor:
         """Looks at one frame, (height, width, 3) uint8 RGB."""
         height, width = image.shape[:2]
         scale = search_scale(width, height, self._policy)
-        faces = find_faces(self._detector, image, scale).faces
+        faces = largest_first(find_faces(self._detector, image, scale).faces)
         if not faces:
             return Advice(faces, Rejection.NO_FACE)
-        if len(faces) > 1:
+        if not is_about_one([measure_face_px(face.landmarks) for face in faces]):
             return Advice(faces, Rejection.MULTIPLE_FACES)
         quality = assess(align(image, faces[0].landmarks), faces[0])
         return Advice(faces, rejection(quality, self._limits))

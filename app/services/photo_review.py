@@ -14,6 +14,7 @@ from app.errors import ImageTooLargeError, TooManyPhotosError, UnreadableImageEr
 from app.runtime.inference import Inference
 from app.runtime.recognizer import FoundFace
 from app.runtime.serving import Serving
+from app.vision.detection import is_about_one
 from app.vision.quality import Quality, QualityLimits, Rejection, rejection
 
 _SENTENCES = {
@@ -27,7 +28,7 @@ _SENTENCES = {
     Rejection.OUTLIER: "The face does not look like that of the other photos.",
     Rejection.DUPLICATE_PHOTO: "The same photo is already used for this user.",
 }
-_ONE_FACE_OR_MORE = 2  # enough faces to know that there are several
+_LARGEST_TWO = 2  # enough faces to know whose photo it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ class PhotoReview:
     async def _find(self, upload: Upload, photo: ReviewedPhoto, *, detect: bool) -> None:
         try:
             finding = await self._inference.find(
-                upload.content, max_faces=_ONE_FACE_OR_MORE, detect=detect
+                upload.content, max_faces=_LARGEST_TWO, detect=detect
             )
         except UnreadableImageError as error:
             photo.reject(Rejection.UNREADABLE_IMAGE, error.detail)
@@ -169,7 +170,7 @@ class PhotoReview:
             return
         if not finding.faces:
             photo.reject(Rejection.NO_FACE)
-        elif finding.faces_found > 1:
+        elif not is_about_one([face.crop.face_px for face in finding.faces]):
             photo.reject(Rejection.MULTIPLE_FACES)
         else:
             photo.found = finding.faces[0]

@@ -29,6 +29,9 @@ _FIRST_SHEET_FACE_PX = 40
 _SECOND_SHEET_FACE_PX = 80
 _SURROUNDINGS = 2
 _MAX_CANDIDATES = 400
+# Faces so many times smaller than the largest one are bystanders. In ../shared/photos the second
+# face of a photo has 0.84 of the first one's size and more, or 0.19 and less.
+_MAIN_FACE_TIMES_LARGER = 3
 # How many faces are asked which way is up, and at which size.
 _UPRIGHT_WITNESSES = 3
 _WITNESS_FACE_PX = 48
@@ -129,13 +132,25 @@ def find_faces(
     return Sighting(best, -90 * turn % 360)
 
 
+def largest_first(faces: Iterable[Face]) -> list[Face]:
+    """By falling `face_px`."""
+    return sorted(faces, key=lambda face: -measure_face_px(face.landmarks))
+
+
+def is_about_one(sizes_px: Sequence[float]) -> bool:
+    """Whether the largest of a photo's faces is clearly the one that the photo is of.
+
+    Args:
+        sizes_px: `face_px`, largest first.
+    """
+    return len(sizes_px) == 1 or (
+        len(sizes_px) > 1 and _MAIN_FACE_TIMES_LARGER * sizes_px[1] <= sizes_px[0]
+    )
+
+
 def _sureness(faces: Sequence[Face]) -> float:
     """How well faces are seen; a mean would count what merely resembles a face."""
     return max((face.score for face in faces), default=0.0)
-
-
-def _largest(faces: Sequence[Face]) -> list[Face]:
-    return sorted(faces, key=lambda face: -measure_face_px(face.landmarks))[:_UPRIGHT_WITNESSES]
 
 
 class _Search:
@@ -170,7 +185,10 @@ class _Search:
             for turn in (1, 2, 3)
             if look(self._detector, whole.turned(turn), self._detector.full_score)
         ]
-        views = [self._around(face, _WITNESS_FACE_PX) for face in _largest(upright)]
+        views = [
+            self._around(face, _WITNESS_FACE_PX)
+            for face in largest_first(upright)[:_UPRIGHT_WITNESSES]
+        ]
         turned = [view.turned(turn) for turn in range(4) for view in views]
         scores = [0.0] * len(turned)
         for index, face in look_together(self._detector, turned, self._detector.likely_score):
