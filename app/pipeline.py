@@ -104,6 +104,9 @@ class Result(TypedDict):
     Attributes:
         faces: Largest first.
         faces_found: Also those beyond `max_faces`.
+        rotation_deg: 0, 90, 180 or 270: by how much to turn the photo clockwise for its faces to
+            be upright. Boxes and landmarks are those of the photo as it is.
+        searched_from_px: The smallest `face_px` that was looked for; None for a face crop.
         timings_ms: Per stage.
     """
 
@@ -120,6 +123,8 @@ class Result(TypedDict):
     embedding: NDArray[np.float32] | None
     faces: list[FaceResult]
     faces_found: int
+    rotation_deg: int
+    searched_from_px: float | None
     timings_ms: dict[str, float]
 
 
@@ -159,6 +164,7 @@ class Pipeline:
         top_k: int = 0,
         max_faces: int = 10,
         detect: bool = True,
+        min_face_px: float | None = None,
     ) -> Result:
         """Identifies every face of a photo.
 
@@ -168,12 +174,17 @@ class Pipeline:
             top_k: How many candidates to tell per face, whatever their score.
             max_faces: The largest so many faces are identified.
             detect: False where the photo is already a face crop.
+            min_face_px: The smallest face that is looked for, 8 to 1000; by default the setting's,
+                16, and more in large photos.
 
         Raises:
+            InvalidRequestError: `min_face_px` is too small for so large a photo, or no size at all.
             UnreadableImageError: No such file, no image, or an array of another shape.
             ImageTooLargeError: More bytes or pixels than the settings allow.
         """
-        found = self._recognizer.find(_read(photo), max_faces=max_faces, detect=detect)
+        found = self._recognizer.find(
+            _read(photo), max_faces=max_faces, detect=detect, min_face_px=min_face_px
+        )
         stopwatch = Stopwatch()
         with stopwatch.stage("embed"):
             embeddings = self.embed_crops([face.crop for face in found.faces])
@@ -198,6 +209,8 @@ class Pipeline:
             embedding=largest and largest["embedding"],
             faces=faces,
             faces_found=found.faces_found,
+            rotation_deg=found.rotation_deg,
+            searched_from_px=found.searched_from_px,
             timings_ms=found.timings_ms | stopwatch.timings_ms,
         )
 

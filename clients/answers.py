@@ -167,12 +167,30 @@ class IdentifiedFace(Face, frozen=True, kw_only=True):
     candidates: list[Candidate]
 
 
+class SearchedPhoto(_Answer, frozen=True):
+    """A photo of the request, and how it was searched for faces.
+
+    Attributes:
+        width_px: Of the photo in which boxes and landmarks are told.
+        height_px: Likewise.
+        rotation_deg: 0, 90, 180 or 270: by how much to turn the photo clockwise for its faces to
+            be upright. Boxes and landmarks are told in the photo as it is, not turned.
+        searched_from_px: The smallest `face_px` that was looked for; None with `detect=False`.
+    """
+
+    width_px: int
+    height_px: int
+    rotation_deg: int
+    searched_from_px: float | None
+
+
 class Identification(_Answer, frozen=True):
     """Who is in the photos.
 
     Attributes:
         faces: By photo, largest first.
         faces_found: Also those beyond `max_faces`.
+        photos: In the request's order.
         pooled: With `same_person`: whose faces they are together.
         bundle: The weights that answered.
         space: The id of their space.
@@ -181,6 +199,7 @@ class Identification(_Answer, frozen=True):
 
     faces: list[IdentifiedFace]
     faces_found: int
+    photos: list[SearchedPhoto]
     pooled: Decision | None
     bundle: str
     space: str

@@ -160,6 +160,7 @@ def identify(
     max_faces: int,
     detect: bool,
     same_person: bool,
+    min_face_px: float | None,
 ) -> Call[Identification]:
     """Who is in the photos."""
     data = {
@@ -167,7 +168,7 @@ def identify(
         "max_faces": str(max_faces),
         "detect": json.dumps(detect),
         "same_person": json.dumps(same_person),
-        **_with_threshold(threshold),
+        **_if_given(threshold=threshold, min_face_px=min_face_px),
     }
     files = _as_files([("photo", photo) for photo in photos])
     return Call("POST", "/v1/identify", Identification, repeatable=True, data=data, files=files)
@@ -180,7 +181,7 @@ def verify_user(photo: bytes, user_id: str, threshold: float | None) -> Call[Ver
         "/v1/verify",
         Verification,
         repeatable=True,
-        data={"user_id": user_id, **_with_threshold(threshold)},
+        data={"user_id": user_id, **_if_given(threshold=threshold)},
         files=[("photo", ("photo", photo))],
     )
 
@@ -192,7 +193,7 @@ def verify_photos(photo: bytes, other: bytes, threshold: float | None) -> Call[V
         "/v1/verify",
         Verification,
         repeatable=True,
-        data=_with_threshold(threshold),
+        data=_if_given(threshold=threshold),
         files=[("photo", ("photo", photo)), ("other_photo", ("photo", other))],
     )
 
@@ -226,5 +227,5 @@ def _as_files(photos: Sequence[NamedPhoto]) -> list[tuple[str, NamedPhoto]]:
     return [("photos", photo) for photo in photos]
 
 
-def _with_threshold(threshold: float | None) -> dict[str, str]:
-    return {} if threshold is None else {"threshold": str(threshold)}
+def _if_given(**fields: float | None) -> dict[str, str]:
+    return {name: str(value) for name, value in fields.items() if value is not None}

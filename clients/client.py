@@ -134,8 +134,13 @@ class Client:
         max_faces: int = 10,
         detect: bool = True,
         same_person: bool = False,
+        min_face_px: float | None = None,
     ) -> Identification:
-        """Who is in a photo; several are frames of one person, with `same_person=True`."""
+        """Who is in a photo; several are frames of one person, with `same_person=True`.
+
+        `min_face_px` is the smallest face that is looked for; the service's default is 16, and
+        more in large photos, which `photos` of the answer tells.
+        """
         return self._send(
             calls.identify(
                 photos,
@@ -144,6 +149,7 @@ class Client:
                 max_faces=max_faces,
                 detect=detect,
                 same_person=same_person,
+                min_face_px=min_face_px,
             )
         )
 
@@ -277,8 +283,13 @@ class AsyncClient:
         max_faces: int = 10,
         detect: bool = True,
         same_person: bool = False,
+        min_face_px: float | None = None,
     ) -> Identification:
-        """Who is in a photo; several are frames of one person, with `same_person=True`."""
+        """Who is in a photo; several are frames of one person, with `same_person=True`.
+
+        `min_face_px` is the smallest face that is looked for; the service's default is 16, and
+        more in large photos, which `photos` of the answer tells.
+        """
         return await self._send(
             calls.identify(
                 photos,
@@ -287,6 +298,7 @@ class AsyncClient:
                 max_faces=max_faces,
                 detect=detect,
                 same_person=same_person,
+                min_face_px=min_face_px,
             )
         )
 

@@ -226,7 +226,13 @@ async def _identify_each(
 async def _identify(http: httpx.AsyncClient, index: int, probe: Probe) -> Heard:
     # Not through clients.AsyncClient, which asks again after an answer of 503.
     call = calls.identify(
-        [probe.photo], None, top_k=0, max_faces=10, detect=probe.detect, same_person=False
+        [probe.photo],
+        None,
+        top_k=0,
+        max_faces=10,
+        detect=probe.detect,
+        same_person=False,
+        min_face_px=None,
     )
     request = call.request(http)
     began = monotonic()

@@ -22,6 +22,7 @@ from app.api.schemas import (
 )
 from app.errors import InvalidRequestError
 from app.services.identification import Wishes
+from app.vision.detection import LARGEST_MIN_FACE_PX, SMALLEST_MIN_FACE_PX
 
 router = APIRouter(
     prefix="/v1",
@@ -50,12 +51,22 @@ async def identify(
     same_person: Annotated[
         bool, Form(description="true: the photos are frames of one person, answered together")
     ] = False,
+    min_face_px: Annotated[
+        float | None,
+        Form(
+            ge=SMALLEST_MIN_FACE_PX,
+            le=LARGEST_MIN_FACE_PX,
+            description="The smallest face_px that is looked for. Default: a setting, 16; more in "
+            "large photos, see searched_from_px. One that is given is kept to, or refused for "
+            "photos too large for it",
+        ),
+    ] = None,
 ) -> IdentificationSchema:
     """Identifies every face of a photo; a stranger's `user_id` is null."""
     found = await graph.identifier.identify(
         serving,
         [await take_content(photo) for photo in photos],
-        Wishes(threshold, top_k, max_faces, detect, same_person),
+        Wishes(threshold, top_k, max_faces, detect, same_person, min_face_px),
     )
     return IdentificationSchema.of(found, serving)
 

@@ -205,11 +205,26 @@ class IdentifiedFaceSchema(FaceSchema, DecisionSchema):
         return cls(photo=found.photo, **dict(face), **dict(decision))
 
 
+class SearchedPhotoSchema(_Answer):
+    """A photo of the request, and how it was searched for faces."""
+
+    width_px: int = Field(description="Of the photo in which boxes and landmarks are told")
+    height_px: int
+    rotation_deg: Literal[0, 90, 180, 270] = Field(
+        description="By how much to turn the photo clockwise for its faces to be upright. Boxes "
+        "and landmarks are told in the photo as it is, not turned"
+    )
+    searched_from_px: float | None = Field(
+        description="The smallest face_px that was looked for; null with detect=false"
+    )
+
+
 class IdentificationSchema(BaseModel):
     """Who is in the photos."""
 
     faces: list[IdentifiedFaceSchema] = Field(description="By photo, largest first")
     faces_found: int = Field(description="Also those beyond max_faces")
+    photos: list[SearchedPhotoSchema] = Field(description="In the request's order")
     pooled: DecisionSchema | None = Field(
         description="With same_person: whose faces they are together"
     )
@@ -223,6 +238,7 @@ class IdentificationSchema(BaseModel):
         return cls(
             faces=[IdentifiedFaceSchema.of_identified(face, serving) for face in found.faces],
             faces_found=found.faces_found,
+            photos=[SearchedPhotoSchema.model_validate(of) for of in found.findings],
             pooled=found.pooled and DecisionSchema.model_validate(found.pooled),
             bundle=serving.manifest.name,
             space=serving.space_id,

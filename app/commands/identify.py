@@ -18,8 +18,14 @@ from app.commands.capture import as_png, open_preview
 from app.commands.place import Place, open_target
 from app.commands.target import Target, read_photo
 from app.commands.window import Key
-from app.errors import FarsightError, ImageTooLargeError, UnreadableImageError
+from app.errors import (
+    FarsightError,
+    ImageTooLargeError,
+    InvalidRequestError,
+    UnreadableImageError,
+)
 from app.settings import Settings
+from app.vision.detection import LARGEST_MIN_FACE_PX, SMALLEST_MIN_FACE_PX
 from app.vision.device import DeviceName
 from app.vision.image import Image, decode_image
 from app.vision.photo_sets import photos_in
@@ -57,6 +63,15 @@ def identify(
     aligned: Annotated[
         bool, typer.Option("--aligned", help="The photos are aligned 112x112 face crops already.")
     ] = False,
+    min_face_px: Annotated[
+        float | None,
+        typer.Option(
+            help="The smallest face that is looked for, in source pixels under its aligned crop. "
+            "Default: a setting, 16; more in large photos.",
+            min=SMALLEST_MIN_FACE_PX,
+            max=LARGEST_MIN_FACE_PX,
+        ),
+    ] = None,
     url: Annotated[
         str | None,
         typer.Option(
@@ -95,9 +110,11 @@ def identify(
         settings = Settings.read()
         async with open_target(Place(url, gallery_path, device), settings) as target:
             if webcam:
-                await _identify_frames(target, video, teller)
+                await _identify_frames(target, video, teller, min_face_px)
             else:
-                await _identify_photos(target, photos, teller, detect=not aligned)
+                await _identify_photos(
+                    target, photos, teller, detect=not aligned, min_face_px=min_face_px
+                )
 
     asyncio.run(work())
     raise typer.Exit(1 if teller.unread else 0)
@@ -157,7 +174,7 @@ class _Teller:
             typer.echo(f"{photo}: {_sentence(face)}")
 
     def tell_unread(self, photo: str, error: FarsightError) -> None:
-        """A photo that is none."""
+        """A photo that is none, or too large for what is asked of it."""
         self.unread += 1
         if self._as_json:
             problem = {"code": error.code, "title": error.title, "detail": error.detail}
@@ -177,13 +194,18 @@ def _sentence(face: IdentifiedFace) -> str:
 
 
 async def _identify_photos(
-    target: Target, photos: Sequence[Path], teller: _Teller, *, detect: bool
+    target: Target,
+    photos: Sequence[Path],
+    teller: _Teller,
+    *,
+    detect: bool,
+    min_face_px: float | None,
 ) -> None:
     for path in photos:
         try:
             _, content = read_photo(path)
-            found = await target.identify(content, detect=detect)
-        except (UnreadableImageError, ImageTooLargeError) as error:
+            found = await target.identify(content, detect=detect, min_face_px=min_face_px)
+        except (UnreadableImageError, ImageTooLargeError, InvalidRequestError) as error:
             teller.tell_unread(str(path), error)
             continue
         teller.tell(str(path), found)
@@ -191,12 +213,14 @@ async def _identify_photos(
             teller.drawings.save(path, decode_image(content), found.faces)
 
 
-async def _identify_frames(target: Target, video: Path | None, teller: _Teller) -> None:
+async def _identify_frames(
+    target: Target, video: Path | None, teller: _Teller, min_face_px: float | None
+) -> None:
     with ExitStack() as opened:
         window = open_preview(opened, video)
         frames = opened.enter_context(open_camera(video))
         for frame in _now_and_then(frames):
-            found = await target.identify(as_png(frame.image), detect=True)
+            found = await target.identify(as_png(frame.image), detect=True, min_face_px=min_face_px)
             name = f"frame-{frame.at_s:08.2f}"
             teller.tell(name, found)
             drawn = draw_identified(frame.image, found.faces)

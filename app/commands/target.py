@@ -55,7 +55,9 @@ class Target(Protocol):
     async def prepare(self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes) -> Store:
         """The first part of a registration; errors are those of Registration's."""
 
-    async def identify(self, photo: bytes, *, detect: bool) -> Identification:
+    async def identify(
+        self, photo: bytes, *, detect: bool, min_face_px: float | None
+    ) -> Identification:
         """See Identifier.identify."""
 
 
@@ -99,11 +101,13 @@ class LocalTarget:
         answer = await self._graph.registration.store(prepared)
         return _as_sent(RegistrationSchema.model_validate(answer), Registration)
 
-    async def identify(self, photo: bytes, *, detect: bool) -> Identification:
+    async def identify(
+        self, photo: bytes, *, detect: bool, min_face_px: float | None
+    ) -> Identification:
         """See Target."""
         serving = self._graph.current.serving
         found = await self._graph.identifier.identify(
-            serving, [photo], identification.Wishes(detect=detect)
+            serving, [photo], identification.Wishes(detect=detect, min_face_px=min_face_px)
         )
         return _as_sent(IdentificationSchema.of(found, serving), Identification)
 
@@ -131,10 +135,12 @@ class RemoteTarget:
         except ApiError as error:
             raise _as_raised(error) from error
 
-    async def identify(self, photo: bytes, *, detect: bool) -> Identification:
+    async def identify(
+        self, photo: bytes, *, detect: bool, min_face_px: float | None
+    ) -> Identification:
         """See Target."""
         try:
-            return await self._client.identify([photo], detect=detect)
+            return await self._client.identify([photo], detect=detect, min_face_px=min_face_px)
         except ApiError as error:
             raise _as_raised(error) from error
 

@@ -83,9 +83,22 @@ class Inference:
         finally:
             self._admitted -= 1
 
-    async def find(self, photo: bytes, *, max_faces: int, detect: bool = True) -> Finding:
+    async def find(
+        self,
+        photo: bytes,
+        *,
+        max_faces: int,
+        detect: bool = True,
+        min_face_px: float | None = None,
+    ) -> Finding:
         """Finds the faces of one photo in a reader's thread; see Recognizer.find."""
-        work = partial(self._recognizer.find, photo, max_faces=max_faces, detect=detect)
+        work = partial(
+            self._recognizer.find,
+            photo,
+            max_faces=max_faces,
+            detect=detect,
+            min_face_px=min_face_px,
+        )
         return await self._readers.run(work)
 
     async def embed(

@@ -49,7 +49,7 @@ class Finding:
         height_px: Likewise.
         rotation_deg: By how much the photo has to be turned clockwise for its faces to be upright.
             Boxes and landmarks are those of the photo as it is.
-        searched_from_px: The smallest `face_px` that was looked for.
+        searched_from_px: The smallest `face_px` that was looked for; None for a face crop.
         timings_ms: Per stage: decode, detect, align.
     """
 
@@ -58,7 +58,7 @@ class Finding:
     width_px: int
     height_px: int
     rotation_deg: int
-    searched_from_px: float
+    searched_from_px: float | None
     timings_ms: dict[str, float]
 
 
@@ -103,7 +103,7 @@ class Recognizer:
                 where the photo would go beyond the policy's budget.
 
         Raises:
-            InvalidRequestError: `min_face_px` is too small for so large a photo.
+            InvalidRequestError: `min_face_px` is too small for so large a photo, or no size at all.
             UnreadableImageError: Not an image.
             ImageTooLargeError: Above the limits.
         """
@@ -111,7 +111,6 @@ class Recognizer:
         with stopwatch.stage("decode"):
             image = decode_image(photo, self._limits) if isinstance(photo, bytes) else photo
         height, width = image.shape[:2]
-        rotation_deg, from_px = 0, 0.0
         if detect:
             with stopwatch.stage("detect"):
                 scale = search_scale(width, height, self._policy, min_face_px)
@@ -120,6 +119,7 @@ class Recognizer:
                 aligned = _align_all(image, sighting.faces)
             rotation_deg, from_px = sighting.rotation_deg, searched_from_px(scale)
         else:
+            rotation_deg, from_px = 0, None
             aligned = [_whole_photo(image)]
         largest = sorted(aligned, key=lambda pair: -pair[1].face_px)[:max_faces]
         return Finding(

@@ -16,7 +16,7 @@ from app.errors import (
 from app.observability import Stopwatch
 from app.runtime.decision import Decision, decide, strictest_threshold
 from app.runtime.inference import Inference
-from app.runtime.recognizer import FoundFace
+from app.runtime.recognizer import Finding, FoundFace
 from app.runtime.serving import Serving
 
 
@@ -30,6 +30,7 @@ class Wishes:
         max_faces: The largest so many faces of a photo are identified.
         detect: False where each photo is already a face crop.
         same_person: The photos are frames of one person, to be answered together as well.
+        min_face_px: The smallest face that is looked for; None: see Recognizer.find.
     """
 
     threshold: float | None = None
@@ -37,6 +38,7 @@ class Wishes:
     max_faces: int = 10
     detect: bool = True
     same_person: bool = False
+    min_face_px: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,14 @@ class Identification:
     Attributes:
         faces: By photo, largest first.
         faces_found: In all photos, also those beyond `max_faces`.
+        findings: Of each photo, in the request's order.
         pooled: Whose faces they are together; None unless asked for, or when there is no face.
         timings_ms: Per stage, summed over the photos.
     """
 
     faces: list[IdentifiedFace]
     faces_found: int
+    findings: list[Finding]
     pooled: Decision | None
     timings_ms: dict[str, float]
 
@@ -97,7 +101,8 @@ class Identifier:
         brought to unit length, is answered in `pooled`, at the strictest of their thresholds.
 
         Raises:
-            InvalidRequestError: Several photos that are not said to show the same person.
+            InvalidRequestError: Several photos that are not said to show the same person; or see
+                Recognizer.find.
             TooManyPhotosError: More photos than the limit.
             UnreadableImageError: See Recognizer.find.
             ImageTooLargeError: See Recognizer.find.
@@ -113,23 +118,31 @@ class Identifier:
             raise InvalidRequestError("Several photos need same_person=true.")
         max_faces = 1 if wishes.same_person else wishes.max_faces
         stopwatch = Stopwatch()
-        found: list[tuple[int, FoundFace]] = []
-        faces_found = 0
+        findings = []
         async with self._inference.admit():
-            for index, photo in enumerate(photos):
+            for photo in photos:
                 finding = await self._inference.find(
-                    photo, max_faces=max_faces, detect=wishes.detect
+                    photo,
+                    max_faces=max_faces,
+                    detect=wishes.detect,
+                    min_face_px=wishes.min_face_px,
                 )
-                found += [(index, face) for face in finding.faces]
-                faces_found += finding.faces_found
+                findings.append(finding)
                 stopwatch.add(finding.timings_ms)
+            found = [(index, face) for index, of in enumerate(findings) for face in of.faces]
             with stopwatch.stage("embed"):
                 crops = [face.crop for _, face in found]
                 embeddings = await self._inference.embed(crops, serving.embedder)
         with stopwatch.stage("search"):
             # A gallery of a million takes long enough to hold up everybody on the event loop.
             faces, pooled = await asyncio.to_thread(_search, serving, found, embeddings, wishes)
-        return Identification(faces, faces_found, pooled, stopwatch.timings_ms)
+        return Identification(
+            faces,
+            sum(finding.faces_found for finding in findings),
+            findings,
+            pooled,
+            stopwatch.timings_ms,
+        )
 
     async def verify_user(
         self, serving: Serving, photo: bytes, user_id: str, threshold: float | None

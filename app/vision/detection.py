@@ -16,6 +16,9 @@ from app.vision.detector import Detector, Face, best_first, distinct, mean_face,
 from app.vision.image import Image
 from app.vision.looks import Rect, View, around_face, look, look_together, part_of
 
+# What a caller may ask for. Below, nothing is recognised; above, a photo shrinks to a few px.
+SMALLEST_MIN_FACE_PX = 8.0
+LARGEST_MIN_FACE_PX = 1000.0
 # A face is looked for at this many px; at 18 the candidate look still sees nine in ten.
 _CANDIDATE_FACE_PX = 24.0
 # The coarse look sees faces from 1/30 of its longer side up. It is at most so many times smaller
@@ -83,22 +86,29 @@ def search_scale(
         width: The photo's, in px.
         height: Likewise.
         policy: How small faces may be.
-        min_face_px: Instead of the policy's; not given up for the budget.
+        min_face_px: Instead of the policy's, 8 to 1000; not given up for the budget.
 
     Raises:
-        InvalidRequestError: So small a face can not be looked for in so large a photo.
+        InvalidRequestError: So small a face can not be looked for in so large a photo, or in none.
     """
-    wanted = _CANDIDATE_FACE_PX / (min_face_px or policy.min_face_px)
-    budget_px = policy.budget_px if min_face_px is None else policy.max_budget_px
-    largest = math.sqrt(budget_px / (height * width))
-    if min_face_px is not None and wanted > largest:
+    if min_face_px is None:
+        largest = math.sqrt(policy.budget_px / (height * width))
+        return min(_CANDIDATE_FACE_PX / policy.min_face_px, largest)
+    if not SMALLEST_MIN_FACE_PX <= min_face_px <= LARGEST_MIN_FACE_PX:
+        raise InvalidRequestError(
+            f"min_face_px is from {SMALLEST_MIN_FACE_PX:g} to {LARGEST_MIN_FACE_PX:g}, "
+            f"not {min_face_px:g}."
+        )
+    wanted = _CANDIDATE_FACE_PX / min_face_px
+    largest = math.sqrt(policy.max_budget_px / (height * width))
+    if wanted > largest:
         smallest_px = math.ceil(_CANDIDATE_FACE_PX / largest * 10) / 10
         raise InvalidRequestError(
             f"In a photo of {width} x {height} px faces are looked for from {smallest_px} px on, "
             f"not from {min_face_px:g}. Ask for larger ones, or send a part of the photo.",
             min_face_px=smallest_px,
         )
-    return min(wanted, largest)
+    return wanted
 
 
 def searched_from_px(scale: float) -> float:
