@@ -85,7 +85,7 @@ def _empty_gallery(pipeline: Pipeline) -> None:
 def test_documentation_runs_as_written(notebook: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = (ROOT / "docs" / "python_api.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     names: dict[str, object] = {}
     for block in blocks:
         exec(block, names)
@@ -93,8 +93,8 @@ def test_documentation_runs_as_written(notebook: Path, capsys: pytest.CaptureFix
     identity, score = printed[0].split()
     assert identity == "barack"
     assert float(score) > 0.35
-    assert len(printed) == 9  # six people in the photo of several
-    assert printed[-2:] == ["0.6", "['barack']"]
+    assert len(printed) == 10  # six people in the photo of several
+    assert printed[-3:] == ["0 12.0", "0.6", "['barack']"]
     gallery = read_gallery(notebook / "my_gallery.pt")
     assert [user.user_id for user in gallery.users] == ["barack", "new_user"]
     assert gallery.users[0].display_name == "Barack Obama"
@@ -147,6 +147,34 @@ def test_nobody_is_found_when_there_is_no_face(pipeline: Pipeline) -> None:
     assert result["faces_found"] == 0
     with pytest.raises(NoFaceError):
         pipeline.upscale(empty)
+
+
+def test_photo_is_read_as_the_upright_one_when_it_lies_turned(
+    pipeline: Pipeline, people: dict[str, list[bytes]]
+) -> None:
+    upright = decode_image(people["07252"][0])
+    plain = pipeline.run(upright)
+    assert (plain["rotation_deg"], plain["searched_from_px"]) == (0, 16.0)
+    turned = pipeline.run(np.ascontiguousarray(np.rot90(upright)))
+    assert turned["rotation_deg"] == 90
+    assert plain["embedding"] is not None
+    assert turned["embedding"] is not None
+    assert plain["embedding"] @ turned["embedding"] > 0.9
+
+
+def test_smallest_face_is_the_one_asked_for_when_it_is_one(
+    pipeline: Pipeline, people: dict[str, list[bytes]]
+) -> None:
+    photo = people["07252"][0]
+    assert pipeline.run(photo, min_face_px=40)["searched_from_px"] == 40
+    assert pipeline.run(photo, detect=False)["searched_from_px"] is None
+    for no_size in (0, -16, 7.9, 1001, float("nan")):
+        with pytest.raises(InvalidRequestError, match="from 8 to 1000"):
+            pipeline.run(photo, min_face_px=no_size)
+    large = np.full((4000, 4000, 3), 128, np.uint8)
+    with pytest.raises(InvalidRequestError) as refused:
+        pipeline.run(large, min_face_px=12)
+    assert refused.value.facts == {"min_face_px": 15.2}
 
 
 def test_score_is_none_when_the_gallery_is_empty(

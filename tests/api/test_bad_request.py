@@ -79,6 +79,10 @@ def test_registration_is_refused_when_a_field_is_bad(
         ("top_k", "1000000"),
         ("max_faces", "0"),
         ("detect", "maybe"),
+        ("min_face_px", "7.9"),
+        ("min_face_px", "1001"),
+        ("min_face_px", "nan"),
+        ("min_face_px", "small"),
     ],
 )
 def test_identification_is_refused_when_an_option_is_bad(

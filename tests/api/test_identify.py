@@ -1,6 +1,7 @@
 """Identification and verification through HTTP, with real people."""
 
 from collections.abc import Callable
+from io import BytesIO
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -8,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
+from app.settings import Settings
 from app.vision.image import decode_image
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Service
+    from tests.api.conftest import RunService, Service
 
 ANNA, BERT = "07263", "07359"
 People = dict[str, list[bytes]]
@@ -101,7 +103,7 @@ def test_stranger_has_no_name_when_nothing_is_said_of_candidates(
     answer = service.identify(people[list(people)[-1]][5])
     face = answer.json()["faces"][0]
     assert (face["user_id"], face["candidates"]) == (None, [])
-    assert not any(person in answer.text for person in people)
+    assert not any(f'"{person}"' in answer.text for person in people)
 
 
 def test_threshold_decides_when_the_request_has_its_own(service: "Service", people: People) -> None:
@@ -117,6 +119,8 @@ def test_frames_together_say_more_when_they_are_pooled(
 ) -> None:
     frames = [_shrunk(photo, 24, service, encode) for photo in people[ANNA][4:]]
     answer = service.identify(*frames, same_person="true").json()
+    widths = [decode_image(frame).shape[1] for frame in frames]
+    assert [photo["width_px"] for photo in answer["photos"]] == widths
     assert [face["photo"] for face in answer["faces"]] == [0, 1, 2, 3]
     assert answer["pooled"]["user_id"] == ANNA
     alone = [face["similarity"] for face in answer["faces"]]
@@ -135,8 +139,91 @@ def test_crop_is_identified_when_it_is_one_already(
     answer = service.identify(encode(crop, "PNG"), detect="false").json()
     assert answer["faces"][0]["face_px"] == 80
     assert "detect" not in answer["timings_ms"]
+    assert answer["photos"] == [
+        {"width_px": 80, "height_px": 80, "rotation_deg": 0, "searched_from_px": None}
+    ]
     best = service.identify(encode(crop, "PNG"), detect="false", top_k="1").json()
     assert best["faces"][0]["candidates"][0]["user_id"] == ANNA
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_person_is_known_when_the_photo_lies_turned(
+    service: "Service", people: People, encode: Encode, degrees: int
+) -> None:
+    pixels = decode_image(people[ANNA][5])
+    turned = np.ascontiguousarray(np.rot90(pixels, degrees // 90))  # against the clock
+    answer = service.identify(encode(turned, "PNG")).json()
+    height, width = turned.shape[:2]
+    assert answer["photos"] == [
+        {
+            "width_px": width,
+            "height_px": height,
+            "rotation_deg": degrees,
+            "searched_from_px": 16.0,
+        }
+    ]
+    (face,) = answer["faces"]
+    assert face["user_id"] == ANNA
+    (upright,) = service.identify(encode(pixels, "PNG")).json()["faces"]
+    assert face["similarity"] == pytest.approx(upright["similarity"], abs=0.1)
+    # Told in the photo as it is: the same places, turned with it.
+    height, width = pixels.shape[:2]
+    points = np.array(upright["landmarks"])
+    for _ in range(degrees // 90):
+        points = np.stack([points[:, 1], width - points[:, 0]], axis=1)
+        height, width = width, height
+    apart_px = np.linalg.norm(points - face["landmarks"], axis=1)
+    assert apart_px.max() < 0.08 * upright["face_px"]
+    box = face["box"]
+    nose_x, nose_y = points[2]
+    assert box["x"] < nose_x < box["x"] + box["width"]
+    assert box["y"] < nose_y < box["y"] + box["height"]
+
+
+def test_faces_below_the_size_asked_for_are_not_told(
+    service: "Service", people: People, encode: Encode
+) -> None:
+    page = PillowImage.new("RGB", (700, 500))
+    page.paste(PillowImage.fromarray(decode_image(people[ANNA][5])).resize((400, 500)))
+    small = PillowImage.open(BytesIO(_shrunk(people[BERT][5], 24, service, encode)))
+    page.paste(small, (550, 200))
+    photo = encode(page, "PNG")
+    both = service.identify(photo).json()
+    assert both["photos"][0]["searched_from_px"] == 16.0
+    assert {ANNA, BERT} <= {face["user_id"] for face in both["faces"]}
+    large = service.identify(photo, min_face_px="80").json()
+    assert large["photos"][0]["searched_from_px"] == 80.0
+    assert [face["user_id"] for face in large["faces"]] == [ANNA]
+
+
+def test_large_photo_is_searched_for_smaller_faces_when_they_are_asked_for(
+    service: "Service", people: People, encode: Encode
+) -> None:
+    page = PillowImage.new("RGB", (3000, 2000), (90, 90, 90))
+    for index, photos in enumerate(list(people.values())[:6]):
+        small = PillowImage.open(BytesIO(_shrunk(photos[5], 12, service, encode)))
+        page.paste(small, (300 + 450 * index, 700 + 100 * index))
+    photo = encode(page, "PNG")
+    usual = service.identify(photo).json()
+    assert 20 < usual["photos"][0]["searched_from_px"] < 21  # what the budget leaves
+    asked = service.identify(photo, min_face_px="12").json()
+    assert asked["photos"][0]["searched_from_px"] == 12.0
+    assert 5 <= asked["faces_found"] <= 6
+
+
+def test_smallest_size_is_told_when_the_photo_is_too_large_for_the_one_asked_for(
+    settings: Settings, people: People, encode: Encode, run_service: "RunService"
+) -> None:
+    tight = settings.model_copy(update={"detection": {"max_budget_px": 300_000}})
+    photo = encode(PillowImage.fromarray(decode_image(people[ANNA][5])).resize((640, 480)), "PNG")
+    with run_service(tight) as service:
+        refused = service.identify(photo, min_face_px="24")
+        service.assert_problem(refused, 422, "invalid_request")
+        smallest_px = refused.json()["min_face_px"]
+        assert smallest_px == 24.3
+        assert "24.3 px" in refused.json()["detail"]
+        taken = service.identify(photo, min_face_px=str(smallest_px))
+        assert taken.json()["photos"][0]["searched_from_px"] == pytest.approx(smallest_px)
 
 
 def test_photo_matches_a_user_when_it_shows_them(service: "Service", people: People) -> None:

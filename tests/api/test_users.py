@@ -1,10 +1,13 @@
 """Registration and the life of a user, through HTTP, with real photos."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from app.vision.image import decode_image
 
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
@@ -32,6 +35,20 @@ def test_person_is_known_when_registered_from_photos(service: "Service", people:
     assert [face["user_id"] for face in known["faces"]] == ["anna"]
     stranger = service.identify(people[BERT][5]).json()
     assert [face["user_id"] for face in stranger["faces"]] == [None]
+
+
+def test_person_is_known_upright_when_registered_from_photos_upside_down(
+    service: "Service", people: People, encode: Callable[..., bytes]
+) -> None:
+    for user_id, person in (("anna", ANNA), ("bert", BERT)):
+        turned = [encode(decode_image(photo)[::-1, ::-1], "PNG") for photo in people[person][:4]]
+        answer = service.register(user_id, turned)
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["user"]["photo_count"] >= 3
+    for user_id, person in (("anna", ANNA), ("bert", BERT)):
+        for photo in people[person][5:7]:
+            largest = service.identify(photo).json()["faces"][0]
+            assert largest["user_id"] == user_id
 
 
 def test_crops_make_a_user_when_they_are_sent_as_crops(service: "Service", shared: Path) -> None:

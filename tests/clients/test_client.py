@@ -63,6 +63,9 @@ def test_every_method_answers_as_the_service_does(address: Address, people: Peop
         face = farsight.identify([people[ANNA][5]], top_k=1).faces[0]
         assert face.user_id == face.candidates[0].user_id == "anna"
         assert face.box.width > 0
+        (photo,) = farsight.identify([people[ANNA][5]], min_face_px=40).photos
+        assert (photo.rotation_deg, photo.searched_from_px) == (0, 40)
+        assert photo.width_px > face.box.width
         stranger = farsight.identify([people[BERT][5]], threshold=0.9).faces[0]
         assert (stranger.user_id, stranger.threshold) == (None, 0.9)
         pooled = farsight.identify(people[ANNA][5:7], same_person=True).pooled
@@ -89,7 +92,9 @@ async def test_async_client_answers_alike(address: Address, people: People) -> N
         assert (await farsight.add_photos("anna", _photos(people[ANNA], 3))).user.photo_count == 4
         assert [user.user_id async for user in farsight.users()] == ["anna"]
         assert len((await farsight.get_user("anna")).photos) == 4
-        assert (await farsight.identify([people[ANNA][5]])).faces[0].user_id == "anna"
+        found = await farsight.identify([people[ANNA][5]], min_face_px=40)
+        assert found.faces[0].user_id == "anna"
+        assert found.photos[0].searched_from_px == 40
         assert (await farsight.verify_user(people[ANNA][6], "anna")).match
         assert not (await farsight.verify_photos(people[ANNA][6], people[BERT][6])).match
         assert (await farsight.version()).bundle == "stock"

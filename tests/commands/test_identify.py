@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from app.vision.image import decode_image
+from demo.service import Address
 
 if TYPE_CHECKING:
     from tests.commands.conftest import RunApp
@@ -64,6 +66,55 @@ def test_every_photo_of_a_folder_is_told_of_and_drawn(
     assert objects[2]["code"] == "unreadable_image"
 
 
+def test_smallest_face_is_the_one_asked_for_here_and_by_a_service(
+    run_app: "RunApp", folder: Path, address: Address
+) -> None:
+    photo = folder / f"{ANNA}.jpg"
+    for place in ([], ["--url", address.url]):
+        done = run_app(
+            "identify",
+            photo,
+            "--min-face-px",
+            "40",
+            "--json",
+            *place,
+            FARSIGHT_API_KEY=address.key,
+        )
+        assert done.returncode == 0, done.stderr
+        (searched,) = json.loads(done.stdout)["photos"]
+        assert (searched["rotation_deg"], searched["searched_from_px"]) == (0, 40)
+
+
+def test_other_photos_are_told_of_when_one_is_too_large_for_the_size_asked_for(
+    run_app: "RunApp", folder: Path
+) -> None:
+    small, large = folder / f"{ANNA}.jpg", folder / f"{BERT}.jpg"
+    picture = PillowImage.open(large)
+    picture.resize((picture.width * 3, picture.height * 3)).save(large)
+    budget = json.dumps({"max_budget_px": picture.width * picture.height * 3})
+    done = run_app("identify", large, small, "--min-face-px", "24", FARSIGHT_DETECTION=budget)
+    assert done.returncode == 1
+    assert f"{ANNA}.jpg: unknown" in done.stdout
+    assert f"{BERT}.jpg: " in done.stderr
+    assert "faces are looked for from" in done.stderr
+
+
+def test_box_is_drawn_around_the_face_when_the_photo_lies_turned(
+    run_app: "RunApp", folder: Path, tmp_path: Path
+) -> None:
+    photo, out = folder / "turned.png", tmp_path / "out"
+    turned = np.rot90(decode_image((folder / f"{ANNA}.jpg").read_bytes()))
+    PillowImage.fromarray(np.ascontiguousarray(turned)).save(photo)
+    done = run_app("identify", photo, "--draw", out, "--json")
+    found = json.loads(done.stdout)
+    assert found["photos"][0]["rotation_deg"] == 90
+    box = found["faces"][0]["box"]
+    drawn = np.asarray(PillowImage.open(out / "turned.png"))
+    assert drawn.shape == turned.shape
+    row = drawn[round(box["y"]), round(box["x"] + box["width"] / 2)]
+    assert row.tolist() == [255, 165, 0]
+
+
 def test_crop_is_taken_whole_when_it_is_aligned(run_app: "RunApp", shared: Path) -> None:
     crop = sorted((shared / "faces" / "val").glob("*/*.jpg"))[0]
     done = run_app("identify", crop, "--aligned", "--json")
@@ -74,6 +125,7 @@ def test_crop_is_taken_whole_when_it_is_aligned(run_app: "RunApp", shared: Path)
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
+        (["{photo}", "--min-face-px", "7"], 2, "--min-face-px"),
         ([], 2, "Give photos, --dir or --webcam"),
         (["--dir", "{folder}", "{photo}"], 2, "Give photos, --dir or --webcam"),
         (["--dir", "{folder}/missing"], 2, "does not exist"),
@@ -97,6 +149,7 @@ def test_process_ends_with_a_sentence_when_it_cannot_identify(
 
 def test_help_names_every_option(run_app: "RunApp") -> None:
     told = run_app("identify", "--help").stdout
-    for option in ["--dir", "--webcam", "--draw", "--aligned", "--url", "--device", "--json"]:
+    options = "--dir --webcam --draw --aligned --min-face-px --url --device --json"
+    for option in options.split():
         assert option in told
     assert "Exit codes" in told
