@@ -111,8 +111,8 @@ def test_box_is_drawn_around_the_face_when_the_photo_lies_turned(
     box = found["faces"][0]["box"]
     drawn = np.asarray(PillowImage.open(out / "turned.png"))
     assert drawn.shape == turned.shape
-    row = drawn[round(box["y"]), round(box["x"] + box["width"] / 2)]
-    assert row.tolist() == [255, 165, 0]
+    upper_edge = drawn[int(box["y"]) - 1 : int(box["y"]) + 3, int(box["x"] + box["width"] / 2)]
+    assert [255, 165, 0] in upper_edge.tolist()
 
 
 def test_crop_is_taken_whole_when_it_is_aligned(run_app: "RunApp", shared: Path) -> None:
