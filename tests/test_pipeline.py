@@ -263,7 +263,7 @@ def elsewhere(pipeline: Pipeline, people: dict[str, list[bytes]]) -> PortableGal
     for name in ("07252", "07263"):
         photos: list[PortablePhoto] = []
         for content in people[name][:3]:
-            (face,) = pipeline.run(content)["faces"]
+            face = pipeline.run(content)["faces"][0]  # one has a passer-by far behind
             wrong = np.roll(face["embedding"], 1)
             photos.append(_photo(face["crop"], wrong, face["face_px"], pipeline, len(photos)))
         template = mean_embedding([photo.embedding for photo in photos])
@@ -295,7 +295,7 @@ def test_file_of_another_space_is_embedded_anew_when_it_has_crops(
             [
                 face["embedding"]
                 for photo in people[name][:3]
-                for face in pipeline.run(photo)["faces"]
+                for face in pipeline.run(photo, max_faces=1)["faces"]
             ]
         )
         assert np.abs(pipeline.gallery.get(name).template - fresh).max() < 1e-6
