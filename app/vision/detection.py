@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from app.errors import InvalidRequestError
+from app.errors import InvalidRequestError, SettingsError
 from app.vision.alignment import measure_face_px
 from app.vision.detector import Detector, Face, best_first, distinct, mean_face, overlap
 from app.vision.image import Image
@@ -21,6 +21,8 @@ SMALLEST_MIN_FACE_PX = 8.0
 LARGEST_MIN_FACE_PX = 1000.0
 # A face is looked for at this many px; at 18 the candidate look still sees nine in ten.
 _CANDIDATE_FACE_PX = 24.0
+# Of the smallest face that is looked for: what is smaller still is told by chance, if at all.
+_SMALLEST_SHARE = 0.6
 # The coarse look sees faces from 1/30 of its longer side up. It is at most so many times smaller
 # than the candidate look, so that a face that no tile holds whole is not too small for it.
 _COARSE_TIMES_SMALLER = 6
@@ -32,6 +34,8 @@ _FIRST_SHEET_FACE_PX = 40
 _SECOND_SHEET_FACE_PX = 80
 _SURROUNDINGS = 2
 _MAX_CANDIDATES = 400
+_SMALLEST_BUDGET_PX = 10_000
+_LARGEST_BUDGET_PX = 1_000_000_000
 # Faces so many times smaller than the largest one are bystanders. In ../shared/photos the second
 # face of a photo has 0.84 of the first one's size and more, or 0.19 and less.
 _MAIN_FACE_TIMES_LARGER = 3
@@ -55,6 +59,20 @@ class DetectionPolicy:
     min_face_px: float = 16.0
     budget_px: float = 8_300_000
     max_budget_px: float = 40_000_000
+
+    def __post_init__(self) -> None:
+        """Refuses values with which nothing could be looked for."""
+        if not SMALLEST_MIN_FACE_PX <= self.min_face_px <= LARGEST_MIN_FACE_PX:
+            raise SettingsError(
+                f"min_face_px is from {SMALLEST_MIN_FACE_PX:g} to {LARGEST_MIN_FACE_PX:g}, "
+                f"not {self.min_face_px:g}."
+            )
+        for name, budget_px in (("budget", self.budget_px), ("max_budget", self.max_budget_px)):
+            if not _SMALLEST_BUDGET_PX <= budget_px <= _LARGEST_BUDGET_PX:
+                raise SettingsError(
+                    f"{name}_px is from {_SMALLEST_BUDGET_PX:,} to {_LARGEST_BUDGET_PX:,}, "
+                    f"not {budget_px:,}."
+                )
 
 
 DEFAULT_POLICY = DetectionPolicy()
@@ -239,7 +257,7 @@ class _Search:
         sure = _from(self._detector.full_score, candidates)
         likely = self._first_sheet(candidates[len(sure) :], turn)
         confirmed = self._second_sheet(distinct(best_first([*sure, *likely])), turn)
-        smallest_px = _CANDIDATE_FACE_PX / 2 / self.scale
+        smallest_px = _SMALLEST_SHARE * searched_from_px(self.scale)
         large = [f for f in confirmed if measure_face_px(f.landmarks) >= smallest_px]
         return distinct(best_first(large), whole=True)
 
