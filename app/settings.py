@@ -51,7 +51,7 @@ class LimitSettings(_Group):
     max_photos: _Count = 20
     max_requests: _Count = 64
     deadline_s: _Seconds = 60.0
-    max_decoded_bytes: _Count = 400_000_000
+    max_decoded_bytes: _Count = 300_000_000
 
 
 class RegistrationSettings(_Group):

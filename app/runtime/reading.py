@@ -1,14 +1,19 @@
 """The pixels of one photo, no more of them than are needed, when there is memory for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
 from app.observability import Stopwatch
 from app.runtime.byte_budget import ByteBudget
-from app.vision.image import DecodedPhoto, EncodedPhoto, Image, ImageLimits, open_photo
+from app.vision.alignment import Crop
+from app.vision.detector import Face
+from app.vision.image import DecodedPhoto, EncodedPhoto, Image, ImageLimits, Rect, open_photo
 from app.vision.looks import View
+
+# From the middle of the landmarks a crop's corner is at most 0.9 of its side away.
+_REACH = 1.5
 
 
 class Reading:
@@ -64,6 +69,25 @@ class Reading:
                 decoded = self._file.decode(shrink)
             self.width_px, self.height_px = decoded.width_px, decoded.height_px
             yield _view(decoded)
+
+    @contextmanager
+    def all_pixels_of(self, crops: Sequence[tuple[Face, Crop]]) -> Iterator[list[View]]:
+        """The photo as it is around each face; otherwise like `view`."""
+        assert self._file is not None
+        rects = [self._around(face, crop) for face, crop in crops]
+        with self._budget.reserve(self._file.parts_decoding_bytes(rects)):
+            with self._stopwatch.stage("decode"):
+                parts = self._file.decode_parts(rects)
+            yield [_view(part) for part in parts]
+
+    def _around(self, face: Face, crop: Crop) -> Rect:
+        """The crop's square with room for turning it, as far as it is in the photo."""
+        limits = np.array([self.width_px, self.height_px])
+        middle = np.clip(face.landmarks.mean(axis=0), 0, limits - 1)
+        reach = _REACH * crop.face_px
+        first = np.clip(np.floor(middle - reach), 0, limits - 1).astype(int)
+        end = np.clip(np.ceil(middle + reach), first + 1, limits).astype(int)
+        return (int(first[0]), int(first[1]), int(end[0] - first[0]), int(end[1] - first[1]))
 
 
 def _view(decoded: DecodedPhoto) -> View:

@@ -124,8 +124,7 @@ class Recognizer:
             rotation_deg, from_px = 0, None
             shrink, aligned = 1, [_whole_photo(reading)]
         largest = sorted(aligned, key=lambda pair: -pair[1].face_px)[:max_faces]
-        if shrink > 1 and any(crop.face_px < CROP_SIZE_PX * shrink for _, crop in largest):
-            largest = _align_again(reading, [face for face, _ in largest], stopwatch)
+        largest = _with_all_pixels(reading, largest, shrink, stopwatch)
         return Finding(
             faces=[FoundFace(face, crop, assess(crop, face)) for face, crop in largest],
             faces_found=len(aligned),
@@ -181,12 +180,19 @@ def _align_all(view: View, faces: list[Face]) -> list[tuple[Face, Crop]]:
     return aligned
 
 
-def _align_again(
-    reading: Reading, faces: list[Face], stopwatch: Stopwatch
+def _with_all_pixels(
+    reading: Reading, aligned: list[tuple[Face, Crop]], shrink: int, stopwatch: Stopwatch
 ) -> list[tuple[Face, Crop]]:
-    """Crops with every pixel that the file has: in the smaller picture faces had less than that."""
-    with reading.view() as view, stopwatch.stage("align"):
-        return _align_all(view, faces)
+    """Crops anew where the smaller picture had fewer pixels than a crop, and the file has more."""
+    lacking = [pair for pair in aligned if pair[1].face_px < CROP_SIZE_PX * shrink]
+    if shrink == 1 or not lacking:
+        return aligned
+    enough = [pair for pair in aligned if pair[1].face_px >= CROP_SIZE_PX * shrink]
+    with reading.all_pixels_of(lacking) as views, stopwatch.stage("align"):
+        return enough + [
+            (face, align(view.picture, view.of_photo(face.landmarks)))
+            for (face, _), view in zip(lacking, views, strict=True)
+        ]
 
 
 def _whole_photo(reading: Reading) -> tuple[Face, Crop]:

@@ -6,6 +6,8 @@ too many pixels is refused without being decoded. See docs/decisions/0002-image-
 
 import struct
 import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -19,6 +21,9 @@ from app.errors import ImageTooLargeError, UnreadableImageError
 
 Image = NDArray[np.uint8]
 """(height, width, 3), RGB, upright."""
+
+Rect = tuple[int, int, int, int]
+"""x, y, width, height of a part of a photo, in px."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
@@ -82,7 +87,7 @@ DEFAULT_LIMITS = ImageLimits()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedPhoto:
-    """The pixels of a photo, each the mean of `shrink` times `shrink` of the file's.
+    """A photo or a part of it; each pixel is the mean of `shrink` times `shrink` of the file's.
 
     Attributes:
         pixels: (height, width, 3) uint8, RGB, contiguous, upright.
@@ -122,10 +127,9 @@ class EncodedPhoto:
             self._bytes_beside = header.width * header.height * _WEBP_BYTES
 
     def decoding_bytes(self, shrink: int = 1) -> int:
-        """The most memory that decoding takes, the result's included and the file's not."""
+        """The most memory that `decode` takes, its result included and the file not."""
         height, width = -(-self.height_px // shrink), -(-self.width_px // shrink)
-        pixels = height * width * (_PILLOW_BYTES + _OUR_BYTES)
-        return pixels + max(_STRIP_PX, width) * _STRIP_BYTES + round(self._bytes_beside)
+        return self._loading_bytes(shrink) + height * width * _OUR_BYTES
 
     def decode(self, shrink: int = 1) -> DecodedPhoto:
         """Decodes to upright 8-bit RGB; see decode_image.
@@ -136,35 +140,77 @@ class EncodedPhoto:
         Raises:
             UnreadableImageError: Damaged, or cut off.
         """
+        with self._loaded(shrink) as photo:
+            return self._upright(photo, (0, 0, *photo.size), shrink)
+
+    def parts_decoding_bytes(self, rects: Sequence[Rect]) -> int:
+        """The same for `decode_parts`."""
+        ours = sum(width * height for _, _, width, height in rects) * _OUR_BYTES
+        return self._loading_bytes(1) + ours
+
+    def decode_parts(self, rects: Sequence[Rect]) -> list[DecodedPhoto]:
+        """Decodes the whole and keeps parts of it, in about half of the memory.
+
+        Args:
+            rects: In px of the upright photo, and within it.
+
+        Raises:
+            UnreadableImageError: Damaged, or cut off.
+        """
+        with self._loaded(1) as photo:
+            is_transposed, row_step, column_step = _turn_of(photo)
+            parts = []
+            for rect in rects:
+                x, y, width, height = rect
+                if is_transposed:
+                    x, y, width, height = y, x, height, width
+                left = x if column_step > 0 else photo.width - x - width
+                top = y if row_step > 0 else photo.height - y - height
+                parts.append(self._upright(photo, (left, top, left + width, top + height), 1))
+            return parts
+
+    def _loading_bytes(self, shrink: int) -> int:
+        height, width = -(-self.height_px // shrink), -(-self.width_px // shrink)
+        strip_px = max(_STRIP_PX, width)
+        return height * width * _PILLOW_BYTES + strip_px * _STRIP_BYTES + round(self._bytes_beside)
+
+    @contextmanager
+    def _loaded(self, shrink: int) -> Iterator[PillowImage.Image]:
         try:
             with _open(self._data) as photo:
                 if shrink > 1:
                     photo.draft(photo.mode, (photo.width // shrink, photo.height // shrink))
                 photo.load()
-                return self._upright(photo, shrink)
+                yield photo
         except _DECODER_ERRORS as error:
             raise UnreadableImageError("The photo is damaged or cut off.") from error
 
-    def _upright(self, photo: PillowImage.Image, shrink: int) -> DecodedPhoto:
-        """Takes the pixels over in strips: copies of the whole would take as much again."""
-        orientation = photo.getexif().get(ExifTags.Base.Orientation, 1)
-        is_transposed, row_step, column_step = _TURNED.get(orientation, _AS_IT_IS)
-        width, height = photo.size
-        first = (
-            self.width_px - width * shrink if column_step < 0 else 0,
-            self.height_px - height * shrink if row_step < 0 else 0,
-        )
-        whole = (self.width_px, self.height_px)
-        shape = (height, width, 3)
+    def _upright(
+        self, photo: PillowImage.Image, box: tuple[int, int, int, int], shrink: int
+    ) -> DecodedPhoto:
+        """Takes pixels over in strips: copies of the whole would take as much again.
+
+        Args:
+            photo: Loaded, as its file has it.
+            box: Left, top, right and bottom in it.
+            shrink: By which it was loaded smaller.
+        """
+        left, top, right, bottom = box
+        is_transposed, row_step, column_step = _turn_of(photo)
+        width, height = self.width_px, self.height_px
+        x = left * shrink if column_step > 0 else width - right * shrink
+        y = top * shrink if row_step > 0 else height - bottom * shrink
+        shape = (bottom - top, right - left, 3)
         if is_transposed:
-            first, whole, shape = first[::-1], whole[::-1], (width, height, 3)
+            x, y, width, height, shape = y, x, height, width, (right - left, bottom - top, 3)
         pixels = np.empty(shape, np.uint8)
         stored = (pixels.transpose(1, 0, 2) if is_transposed else pixels)[::row_step, ::column_step]
-        rows = max(1, _STRIP_PX // width)
-        for top in range(0, height, rows):
-            strip = photo.crop((0, top, width, min(top + rows, height)))
-            stored[top : top + rows] = np.asarray(_to_rgb(strip))
-        return DecodedPhoto(pixels, shrink, first, *whole)
+        rows = max(1, _STRIP_PX // (right - left))
+        for row in range(top, bottom, rows):
+            end = min(row + rows, bottom)
+            strip = photo.crop((left, row, right, end))
+            stored[row - top : end - top] = np.asarray(_to_rgb(strip))
+        return DecodedPhoto(pixels, shrink, (x, y), width, height)
 
 
 def open_photo(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> EncodedPhoto:
@@ -219,6 +265,10 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image:
 
 def _open(data: bytes) -> PillowImage.Image:
     return PillowImage.open(BytesIO(data), formats=FORMATS)
+
+
+def _turn_of(photo: PillowImage.Image) -> tuple[bool, int, int]:
+    return _TURNED.get(photo.getexif().get(ExifTags.Base.Orientation, 1), _AS_IT_IS)
 
 
 def _coefficient_bytes(data: bytes, header: JpegImageFile) -> float:
