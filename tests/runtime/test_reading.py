@@ -96,7 +96,7 @@ def _compare(embedder: Embedder, whole: Finding, found: Finding) -> tuple[float,
     return float(embeddings[0] @ embeddings[1]), larger, float(x), float(y)
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+@pytest.mark.parametrize("orientation", [1, 6, 7])
 @pytest.mark.parametrize("height_px", [1150, 280], ids=["large face", "small face"])
 def test_face_is_the_same_when_its_photo_is_decoded_smaller(
     recognizer: Recognizer,
@@ -108,12 +108,11 @@ def test_face_is_the_same_when_its_photo_is_decoded_smaller(
 ) -> None:
     # What brings an upright photo to the way in which a file of this orientation has it.
     turn = {
-        3: PillowImage.Transpose.ROTATE_180,
         6: PillowImage.Transpose.ROTATE_90,
         7: PillowImage.Transpose.TRANSVERSE,
     }.get(orientation)
     compared = []
-    for photos in list(people.values())[:5]:
+    for photos in list(people.values())[:3]:
         picture = _in_two_megapixels(photos[0], height_px)
         data = _encoded(picture if turn is None else picture.transpose(turn), "JPEG", orientation)
         found = recognizer.find(data, max_faces=1)
