@@ -41,8 +41,8 @@ class LimitSettings(_Group):
         max_photos: Photos in one request.
         max_requests: Requests whose photos are read or wait for it; one more is answered 503.
         deadline_s: Seconds that reading may take for one request, waiting included.
-        max_decoded_bytes: Pixels of all photos that are being read, 3 bytes each; further photos
-            wait. A larger photo is read alone.
+        max_decoded_bytes: Memory for decoding photos, the decoder's own included: about 7 bytes a
+            pixel. Further photos wait; one that needs more is read alone.
     """
 
     max_body_bytes: _Count = 100_000_000
@@ -51,7 +51,7 @@ class LimitSettings(_Group):
     max_photos: _Count = 20
     max_requests: _Count = 64
     deadline_s: _Seconds = 60.0
-    max_decoded_bytes: _Count = 400_000_000
+    max_decoded_bytes: _Count = 300_000_000
 
 
 class RegistrationSettings(_Group):

@@ -17,6 +17,7 @@ import typer
 from app.commands.people_folder import people_in, register_people
 from app.commands.target import LocalTarget, Wishes
 from app.main import open_graph
+from app.runtime.byte_budget import ByteBudget
 from app.runtime.recognizer import Recognizer
 from app.settings import DatabaseSettings, RegistrationSettings, Settings
 from app.vision.detection import DEFAULT_POLICY
@@ -41,7 +42,10 @@ async def measure(people: list[Path], folder: Path) -> None:
         target = LocalTarget(graph)
         embedder = graph.current.serving.embedder
         recognizer = Recognizer(
-            load_detector(settings.detector, settings.detectors, 1), DEFAULT_POLICY, ImageLimits()
+            load_detector(settings.detector, settings.detectors, 1),
+            DEFAULT_POLICY,
+            ImageLimits(),
+            ByteBudget(settings.limits.max_decoded_bytes),
         )
         for start in range(0, len(people), _AT_A_TIME):
             some = people[start : start + _AT_A_TIME]

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.main import create_app
 from app.observability import configure_logging
+from app.runtime.memory import return_large_pieces_at_once
 from app.settings import Settings
 
 
@@ -20,6 +21,7 @@ def serve(
     """Serve the HTTP API. All other settings come from FARSIGHT_* variables."""
     settings = Settings.read()
     configure_logging(settings.log_level)
+    return_large_pieces_at_once()
     app = create_app(settings)
     # uvicorn's choice, as for its parser: uvloop where it is installed.
     loop_factory = uvicorn.Config(app, log_config=None).get_loop_factory()

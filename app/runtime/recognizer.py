@@ -8,6 +8,8 @@ import numpy as np
 
 from app.errors import LandmarksError
 from app.observability import Stopwatch
+from app.runtime.byte_budget import ByteBudget
+from app.runtime.reading import Reading
 from app.settings import Settings, overridden
 from app.vision.alignment import ARCFACE_TEMPLATE, Crop, align
 from app.vision.detection import (
@@ -19,7 +21,8 @@ from app.vision.detection import (
 )
 from app.vision.detector import Detector, Face, load_detector
 from app.vision.edgeface import CROP_SIZE_PX
-from app.vision.image import Image, ImageLimits, decode_image
+from app.vision.image import Image, ImageLimits
+from app.vision.looks import View
 from app.vision.quality import Quality, assess
 
 
@@ -69,6 +72,7 @@ class Recognizer:
         detector: Finds faces.
         policy: How large pictures are when the detector sees them.
         limits: Photos above are not decoded.
+        budget: Memory for photos that are being decoded; further ones wait.
         helpers: Threads that look at parts of large photos.
     """
 
@@ -77,11 +81,13 @@ class Recognizer:
         detector: Detector,
         policy: DetectionPolicy,
         limits: ImageLimits,
+        budget: ByteBudget,
         helpers: Executor | None = None,
     ) -> None:
         self._detector = detector
         self._policy = policy
         self._limits = limits
+        self._budget = budget
         self._helpers = helpers
 
     def find(
@@ -108,29 +114,36 @@ class Recognizer:
             ImageTooLargeError: Above the limits.
         """
         stopwatch = Stopwatch()
-        with stopwatch.stage("decode"):
-            image = decode_image(photo, self._limits) if isinstance(photo, bytes) else photo
-        height, width = image.shape[:2]
+        reading = Reading(photo, self._limits, self._budget, stopwatch)
         if detect:
-            with stopwatch.stage("detect"):
-                scale = search_scale(width, height, self._policy, min_face_px)
-                sighting = find_faces(self._detector, image, scale, self._helpers)
-            with stopwatch.stage("align"):
-                aligned = _align_all(image, sighting.faces)
-            rotation_deg, from_px = sighting.rotation_deg, searched_from_px(scale)
+            scale = search_scale(reading.width_px, reading.height_px, self._policy, min_face_px)
+            shrink = reading.shrink_for(scale)
+            rotation_deg, aligned = self._look(reading, scale, shrink, stopwatch)
+            from_px = searched_from_px(scale)
         else:
             rotation_deg, from_px = 0, None
-            aligned = [_whole_photo(image)]
+            shrink, aligned = 1, [_whole_photo(reading)]
         largest = sorted(aligned, key=lambda pair: -pair[1].face_px)[:max_faces]
+        largest = _with_all_pixels(reading, largest, shrink, stopwatch)
         return Finding(
             faces=[FoundFace(face, crop, assess(crop, face)) for face, crop in largest],
             faces_found=len(aligned),
-            width_px=width,
-            height_px=height,
+            width_px=reading.width_px,
+            height_px=reading.height_px,
             rotation_deg=rotation_deg,
             searched_from_px=from_px,
             timings_ms=stopwatch.timings_ms,
         )
+
+    def _look(
+        self, reading: Reading, scale: float, shrink: int, stopwatch: Stopwatch
+    ) -> tuple[int, list[tuple[Face, Crop]]]:
+        """By how much the photo is to be turned, and all faces with their crops."""
+        with reading.view(shrink) as view:
+            with stopwatch.stage("detect"):
+                sighting = find_faces(self._detector, view.picture, scale * shrink, self._helpers)
+            with stopwatch.stage("align"):
+                return sighting.rotation_deg, _align_all(view, sighting.faces)
 
 
 def open_recognizer(settings: Settings) -> Recognizer:
@@ -149,31 +162,50 @@ def open_recognizer(settings: Settings) -> Recognizer:
         ),
         overridden(DEFAULT_POLICY, "detection", settings.detection),
         ImageLimits(settings.limits.max_photo_bytes, settings.limits.max_photo_pixels),
+        ByteBudget(settings.limits.max_decoded_bytes),
         ThreadPoolExecutor(settings.threads.readers, thread_name_prefix="tiles"),
     )
 
 
-def _align_all(image: Image, faces: list[Face]) -> list[tuple[Face, Crop]]:
-    """Face and crop of every detection whose landmarks can be a face's."""
+def _align_all(view: View, faces: list[Face]) -> list[tuple[Face, Crop]]:
+    """Face and crop, in px of the photo, of every detection whose landmarks can be a face's."""
     aligned = []
     for face in faces:
         try:
-            aligned.append((face, align(image, face.landmarks)))
+            crop = align(view.picture, face.landmarks)
         except LandmarksError:  # the detector was mistaken: there is no face here
             continue
+        face_px = crop.face_px * float(view.to_photo[0, 0])
+        aligned.append((view.in_photo(face), Crop(crop.pixels, face_px)))
     return aligned
 
 
-def _whole_photo(image: Image) -> tuple[Face, Crop]:
+def _with_all_pixels(
+    reading: Reading, aligned: list[tuple[Face, Crop]], shrink: int, stopwatch: Stopwatch
+) -> list[tuple[Face, Crop]]:
+    """Crops anew where the smaller picture had fewer pixels than a crop, and the file has more."""
+    lacking = [pair for pair in aligned if pair[1].face_px < CROP_SIZE_PX * shrink]
+    if shrink == 1 or not lacking:
+        return aligned
+    enough = [pair for pair in aligned if pair[1].face_px >= CROP_SIZE_PX * shrink]
+    with reading.all_pixels_of(lacking) as views, stopwatch.stage("align"):
+        return enough + [
+            (face, align(view.picture, view.of_photo(face.landmarks)))
+            for (face, _), view in zip(lacking, views, strict=True)
+        ]
+
+
+def _whole_photo(reading: Reading) -> tuple[Face, Crop]:
     """A photo that is a crop already, brought to the networks' size."""
-    height, width = image.shape[:2]
-    side_px = float(max(height, width))
-    shrinks = side_px > CROP_SIZE_PX
-    pixels = cv2.resize(
-        image,
-        (CROP_SIZE_PX, CROP_SIZE_PX),
-        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC,
-    )
+    with reading.view() as view:
+        height, width = view.picture.shape[:2]
+        side_px = float(max(height, width))
+        shrinks = side_px > CROP_SIZE_PX
+        pixels = cv2.resize(
+            view.picture,
+            (CROP_SIZE_PX, CROP_SIZE_PX),
+            interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC,
+        )
     scale = np.array([width / CROP_SIZE_PX, height / CROP_SIZE_PX], np.float32)
     face = Face((0.0, 0.0, float(width), float(height)), ARCFACE_TEMPLATE * scale, score=1.0)
     return face, Crop(np.asarray(pixels, dtype=np.uint8), side_px)

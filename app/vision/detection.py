@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from app.errors import InvalidRequestError, SettingsError
 from app.vision.alignment import measure_face_px
 from app.vision.detector import Detector, Face, best_first, distinct, mean_face, overlap
-from app.vision.image import Image
-from app.vision.looks import Rect, View, around_face, look, look_together, part_of
+from app.vision.image import Image, Rect
+from app.vision.looks import View, around_face, look, look_together, part_of
 
 # What a caller may ask for. Below, nothing is recognised; above, a photo shrinks to a few px.
 SMALLEST_MIN_FACE_PX = 8.0

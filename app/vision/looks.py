@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 from app.errors import LandmarksError
 from app.vision.alignment import measure_face_px, warp
 from app.vision.detector import Detector, Face
-from app.vision.image import Image
-
-Rect = tuple[int, int, int, int]
-"""x, y, width, height of a part of a photo, in px."""
+from app.vision.image import Image, Rect
 
 _GREY = 128
 # In a mirrored picture the left eye is the right one, and so is the corner of the mouth.
@@ -65,6 +62,12 @@ class View:
             landmarks=landmarks.astype(np.float32),
             score=face.score,
         )
+
+    def of_photo(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Where (n, 2) points of the photo lie in the picture."""
+        inverse = np.linalg.inv(self.to_photo[:, :2])
+        mapped: NDArray[np.float64] = (points - self.to_photo[:, 2]) @ inverse.T
+        return mapped
 
     def _in_photo(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         mapped: NDArray[np.float64] = points @ self.to_photo[:, :2].T + self.to_photo[:, 2]

@@ -4,12 +4,14 @@ import ctypes
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from app.runtime.memory import give_back_freed_memory
+from app.runtime.memory import give_back_freed_memory, return_large_pieces_at_once
 
 PIECE_BYTES = 1000
 PIECES = 100_000
+LARGE_BYTES = 9_000_000
 
 
 def resident_kib() -> int:
@@ -29,3 +31,18 @@ def test_freed_memory_is_given_back_when_something_above_it_lives_on() -> None:
     give_back_freed_memory()
     assert before - resident_kib() > PIECES * PIECE_BYTES / 1024 / 2
     assert len(above) == PIECE_BYTES
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_large_pieces_are_returned_at_once_when_small_ones_above_them_live_on() -> None:
+    if not hasattr(ctypes.CDLL(None), "mallopt"):
+        pytest.skip("not glibc")
+    return_large_pieces_at_once()
+    large, above = [], []
+    for _ in range(20):
+        large.append(np.ones(LARGE_BYTES, np.uint8))
+        above.append(bytes(PIECE_BYTES))
+    before = resident_kib()
+    del large
+    assert before - resident_kib() > 20 * LARGE_BYTES / 1024 * 0.9
+    assert len(above) == 20

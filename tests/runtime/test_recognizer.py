@@ -9,6 +9,7 @@ import torch
 from PIL import Image as PillowImage
 
 from app.errors import ImageTooLargeError, UnreadableImageError
+from app.runtime.byte_budget import ByteBudget
 from app.runtime.recognizer import FoundFace, Recognizer
 from app.vision.bundle import load_bundle
 from app.vision.detection import DEFAULT_POLICY
@@ -25,7 +26,7 @@ def embedder(stock_bundle: Path) -> Embedder:
 @pytest.fixture(scope="module")
 def recognizer(shared: Path) -> Recognizer:
     detector = load_detector("yunet", shared / "weights")
-    return Recognizer(detector, DEFAULT_POLICY, ImageLimits())
+    return Recognizer(detector, DEFAULT_POLICY, ImageLimits(), ByteBudget(10**9))
 
 
 def _png(pixels: np.ndarray) -> bytes:
@@ -97,7 +98,10 @@ def test_photo_is_refused_when_it_is_none_or_too_large(
     with pytest.raises(UnreadableImageError):
         recognizer.find(b"no photo", max_faces=1)
     strict = Recognizer(
-        load_detector("yunet", shared / "weights"), DEFAULT_POLICY, ImageLimits(max_pixels=100)
+        load_detector("yunet", shared / "weights"),
+        DEFAULT_POLICY,
+        ImageLimits(max_pixels=100),
+        ByteBudget(10**9),
     )
     with pytest.raises(ImageTooLargeError):
         strict.find(_png(np.zeros((11, 11, 3), np.uint8)), max_faces=1)
