@@ -119,10 +119,8 @@ def test_small_face_is_found_beside_a_large_one_when_the_picture_is_large(
     picture[: large.shape[0], : large.shape[1]] = large
     with ThreadPoolExecutor(2) as helpers:
         faces = find_faces(yunet, picture, helpers=helpers).faces
-    assert len(faces) == 2
-    first, second = sorted(faces, key=lambda face: face.box[2])
-    assert same_place(first, expected + np.array([width - 400, 211]), 0.1)
-    assert same_place(second, of_large - np.array([left, top]), 0.1)
+    for landmarks in (expected + np.array([width - 400, 211]), of_large - np.array([left, top])):
+        assert sum(same_place(face, landmarks, 0.1) for face in faces) == 1
 
 
 @pytest.mark.parametrize("side_px", [480, 1280, 4000])
