@@ -14,7 +14,7 @@ from app.errors import InvalidRequestError, SettingsError
 from app.vision.alignment import measure_face_px
 from app.vision.detector import Detector, Face, best_first, distinct, mean_face, overlap
 from app.vision.image import Image, Rect
-from app.vision.looks import View, around_face, look, look_together, part_of
+from app.vision.looks import View, around_face, look, look_together, part_of, whole_photo
 
 # What a caller may ask for. Below, nothing is recognised; above, a photo shrinks to a few px.
 SMALLEST_MIN_FACE_PX = 8.0
@@ -39,10 +39,9 @@ _LARGEST_BUDGET_PX = 1_000_000_000
 # Faces so many times smaller than the largest one are bystanders. In ../shared/photos the second
 # face of a photo has 0.84 of the first one's size and more, or 0.19 and less.
 _MAIN_FACE_TIMES_LARGER = 3
-# How many faces are asked which way is up, and at which size.
-_UPRIGHT_WITNESSES = 3
-_WITNESS_FACE_PX = 48
-_TURN_SIDE_PX = 160
+# The whole photo and its largest face are asked which way is up, at this size.
+_TURN_SIDE_PX = 96
+_WAYS_UP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,24 +204,21 @@ class _Search:
         """Other ways up in which faces may be seen better than the ones that were found."""
         if not upright:
             sure = self._detector.full_score
-            return [turn for turn in (1, 2, 3) if _from(sure, self._coarse(turn))]
-        height, width = self._image.shape[:2]
-        whole = part_of(self._image, (0, 0, width, height), _TURN_SIDE_PX / max(height, width))
-        large = [
-            turn
-            for turn in (1, 2, 3)
-            if look(self._detector, whole.turned(turn), self._detector.full_score)
-        ]
-        views = [
-            self._around(face, _WITNESS_FACE_PX)
-            for face in largest_first(upright)[:_UPRIGHT_WITNESSES]
-        ]
-        turned = [view.turned(turn) for turn in range(4) for view in views]
+            return [turn for turn in range(1, _WAYS_UP) if _from(sure, self._coarse(turn))]
+        views = [whole_photo(self._image, _TURN_SIDE_PX)]
+        witness = largest_first(upright)[0]
+        views.append(around_face(self._image, witness, _TURN_SIDE_PX // 2, _TURN_SIDE_PX))
+        turned = [view.turned(turn) for view in views for turn in range(_WAYS_UP)]
         scores = [0.0] * len(turned)
         for index, face in look_together(self._detector, turned, self._detector.likely_score):
             scores[index] = max(scores[index], face.score)
-        by_turn = [sum(scores[turn * len(views) : (turn + 1) * len(views)]) for turn in range(4)]
-        return [turn for turn in (1, 2, 3) if by_turn[turn] > by_turn[0] or turn in large]
+        of_photo, of_face = scores[:_WAYS_UP], scores[_WAYS_UP:]
+        return [
+            turn
+            for turn in range(1, _WAYS_UP)
+            if of_photo[turn] > max(of_photo[0], self._detector.full_score)
+            or of_face[turn] > of_face[0]
+        ]
 
     def _coarse(self, turn: int) -> list[Face]:
         """Large faces. Where none is sure, half the size again: noise and blur go with it."""

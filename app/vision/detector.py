@@ -115,7 +115,7 @@ class YuNetDetector:
     """
 
     full_score = 0.6
-    likely_score = 0.2
+    likely_score = 0.25
     candidate_score = 0.05
 
     _STRIDES_PX = (8, 16, 32)
@@ -157,7 +157,7 @@ class CenterFaceDetector:
     """
 
     full_score = 0.5
-    likely_score = 0.2
+    likely_score = 0.25
     candidate_score = 0.1
 
     _STRIDE_PX = 4

@@ -88,6 +88,17 @@ def part_of(photo: Image, rect: Rect, scale: float) -> View:
     return View(picture, np.array(to_photo, dtype=np.float64))
 
 
+def whole_photo(photo: Image, side_px: int) -> View:
+    """A photo in the middle of a square; what the photo leaves free is grey."""
+    height, width = photo.shape[:2]
+    view = part_of(photo, (0, 0, width, height), side_px / max(height, width))
+    top, left = ((side_px - side) // 2 for side in view.picture.shape[:2])
+    square = np.full((side_px, side_px, 3), _GREY, dtype=np.uint8)
+    square[top : top + len(view.picture), left : left + view.picture.shape[1]] = view.picture
+    shift = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], dtype=np.float64)
+    return View(square, view.to_photo @ shift)
+
+
 def around_face(photo: Image, face: Face, face_side_px: int, side_px: int) -> View:
     """A square around a face whose box is then so large; beyond the photo its border goes on."""
     x, y, width, height = face.box
