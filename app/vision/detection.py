@@ -19,10 +19,10 @@ from app.vision.looks import View, around_face, look, look_together, part_of, wh
 # What a caller may ask for. Below, nothing is recognised; above, a photo shrinks to a few px.
 SMALLEST_MIN_FACE_PX = 8.0
 LARGEST_MIN_FACE_PX = 1000.0
-# A face is looked for at this many px; at 18 the candidate look still sees nine in ten.
-_CANDIDATE_FACE_PX = 24.0
+# A face is looked for at this many px; at 15 the candidate look still sees nine in ten.
+_CANDIDATE_FACE_PX = 20.0
 # Of the smallest face that is looked for: what is smaller still is told by chance, if at all.
-_SMALLEST_SHARE = 0.6
+_SMALLEST_SHARE = 0.5
 # The coarse look sees faces from 1/30 of its longer side up. It is at most so many times smaller
 # than the candidate look, so that a face that no tile holds whole is not too small for it.
 _COARSE_TIMES_SMALLER = 6
