@@ -147,11 +147,18 @@ class _Gate:
         find = Recognizer.find
 
         def wait_and_find(
-            recognizer: Recognizer, photo: bytes, *, max_faces: int, detect: bool = True
+            recognizer: Recognizer,
+            photo: bytes,
+            *,
+            max_faces: int,
+            detect: bool = True,
+            min_face_px: float | None = None,
         ) -> Finding:
             self.reached.set()
             assert self.opened.wait(timeout=60)
-            return find(recognizer, photo, max_faces=max_faces, detect=detect)
+            return find(
+                recognizer, photo, max_faces=max_faces, detect=detect, min_face_px=min_face_px
+            )
 
         monkeypatch.setattr(Recognizer, "find", wait_and_find)
 

@@ -191,12 +191,11 @@ def test_answers_do_not_mix_when_threads_share_a_detector(detector: Detector, gr
 def test_smallest_face_rises_when_the_picture_is_beyond_the_budget() -> None:
     policy = DetectionPolicy(min_face_px=16, budget_px=1_000_000, max_budget_px=4_000_000)
     assert searched_from_px(search_scale(640, 480, policy)) == 16
-    assert searched_from_px(search_scale(2000, 2000, policy)) == 48
-    assert searched_from_px(search_scale(2000, 2000, policy, min_face_px=24)) == 24
+    assert searched_from_px(search_scale(2000, 2000, policy)) == 40
+    assert searched_from_px(search_scale(2000, 2000, policy, min_face_px=20)) == 20
     with pytest.raises(InvalidRequestError) as refused:
-        search_scale(2000, 2000, policy, min_face_px=23)
-    assert refused.value.facts["min_face_px"] == 24
-    assert search_scale(2000, 2000, policy, min_face_px=24) > 0
+        search_scale(2000, 2000, policy, min_face_px=19)
+    assert refused.value.facts["min_face_px"] == 20
 
 
 @pytest.mark.parametrize(
