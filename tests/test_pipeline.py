@@ -174,7 +174,7 @@ def test_smallest_face_is_the_one_asked_for_when_it_is_one(
     large = np.full((4000, 4000, 3), 128, np.uint8)
     with pytest.raises(InvalidRequestError) as refused:
         pipeline.run(large, min_face_px=12)
-    assert refused.value.facts == {"min_face_px": 15.2}
+    assert refused.value.facts == {"min_face_px": 12.7}
 
 
 def test_score_is_none_when_the_gallery_is_empty(

@@ -71,11 +71,11 @@ def test_tour_of_the_api_works_as_written(
         (key,) = re.findall(r"fs_[0-9a-f]{12}_[0-9a-f]{64}", service.log.read_text())
         shell = {"URL": f"{service.url}/v1", "AUTH": f"Authorization: Bearer {key}"}
         lines = [line for line in _tour("Use it") if line.startswith("curl")]
-        assert len(lines) == 8
+        assert len(lines) == 9
         answers = [type_in(line, shell) for line in lines]
         assert json.loads(answers[0])["user"]["user_id"] == "ada"
         assert json.loads(answers[1])["faces"][0]["user_id"] == "ada"
-        assert json.loads(answers[4])["match"] is True
+        assert json.loads(answers[5])["match"] is True
 
         lines = [line for line in _admin_tour() if line.startswith("curl")]
         assert len(lines) == 4
