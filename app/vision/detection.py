@@ -27,7 +27,7 @@ _SMALLEST_SHARE = 0.5
 # than the candidate look, so that a face that no tile holds whole is not too small for it.
 _COARSE_TIMES_SMALLER = 6
 _COARSE_SIDES_PX = (320, 640)
-_TILE_SIDE_PX = 832
+_TILE_SIDE_PX = 1024
 _TILE_OVERLAP_PX = 128
 # On the contact sheets: the side of a face's box, and how much of the photo is around it.
 _FIRST_SHEET_FACE_PX = 40
