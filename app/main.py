@@ -29,7 +29,6 @@ from app.services.reload import Reload
 from app.services.transfer import GalleryImport
 from app.services.users import Users
 from app.settings import Settings, overridden
-from app.vision.device import choose_device
 from app.vision.quality import REGISTRATION_LIMITS
 
 
@@ -89,7 +88,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     inference = Inference(
         open_recognizer(settings),
         readers=settings.threads.readers,
-        workers=settings.threads.networks if choose_device(settings.device).type == "cpu" else 1,
+        workers=settings.threads.networks if current.serving.embedder.device.type == "cpu" else 1,
         max_requests=limits.max_requests,
         deadline_s=limits.deadline_s,
     )

@@ -34,7 +34,7 @@ def _contenders(codes: NDArray[np.int8]) -> dict[str, Callable[[], object]]:
     }
     try:
         numkong = importlib.import_module("numkong")
-    except ImportError:
+    except ImportError:  # not a dependency; who wants to compare installs it
         return contenders
     return contenders | {
         "numkong": lambda: numkong.cdist(query, codes, "dot", out=dots, threads=1),

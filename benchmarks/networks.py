@@ -117,6 +117,7 @@ def _print_beside(call: Call, before_mb: float) -> None:
             rates[threads] = counts.sum() / (time.perf_counter() - began)
     told = ", ".join(f"{rate:.0f} from {threads}" for threads, rate in rates.items())
     after_mb = _resident_mb()
+    # T201, both: it is what this script is for.
     print(f"Small faces per second by calling threads: {told}")  # noqa: T201
     print(  # noqa: T201
         f"Resident memory: {opened_mb - before_mb:.0f} MB more for the sessions, "

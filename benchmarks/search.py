@@ -111,7 +111,7 @@ def _measure(count: int, rounds: int) -> list[str]:
 
 
 def main(
-    users: Annotated[list[int], typer.Option(help="How many; several times.")] = [  # noqa: B006
+    users: Annotated[list[int], typer.Option(help="How many; several times.")] = [  # noqa: B006 - typer copies it
         10_000,
         100_000,
         1_000_000,

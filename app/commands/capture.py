@@ -12,6 +12,7 @@ from app.commands.annotate import draw_frame
 from app.commands.camera import Frame, open_camera
 from app.commands.window import Key, Window, open_window
 from app.errors import CameraError
+from app.runtime.recognizer import open_detector
 from app.settings import Settings, overridden
 from app.vision.alignment import align, measure_face_px
 from app.vision.detection import (
@@ -22,7 +23,7 @@ from app.vision.detection import (
     largest_first,
     search_scale,
 )
-from app.vision.detector import Detector, Face, load_detector
+from app.vision.detector import Detector, Face
 from app.vision.image import Image
 from app.vision.quality import REGISTRATION_LIMITS, QualityLimits, Rejection, assess, rejection
 from clients import NamedPhoto
@@ -59,7 +60,7 @@ class Advisor:
 
     Args:
         detector: Finds faces.
-        policy: How large frames are when the detector sees them.
+        policy: How small faces may be.
         limits: Of registration.
     """
 
@@ -97,12 +98,7 @@ def take_captures(settings: Settings, video: Path | None, count: int) -> list[Na
         CameraError: No camera, no video, a camera and no display, or nothing was captured.
     """
     advisor = Advisor(
-        load_detector(
-            settings.detector,
-            settings.detectors,
-            settings.threads.onnxruntime,
-            offline=settings.offline,
-        ),
+        open_detector(settings),
         # Smaller faces than registration takes are told to move closer; looking for far smaller
         # ones would cost frames.
         replace(

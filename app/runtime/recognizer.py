@@ -70,7 +70,7 @@ class Recognizer:
 
     Args:
         detector: Finds faces.
-        policy: How large pictures are when the detector sees them.
+        policy: How small faces may be, and what may be spent on them.
         limits: Photos above are not decoded.
         budget: Memory for photos that are being decoded; further ones wait.
         helpers: Threads that look at parts of large photos.
@@ -146,6 +146,20 @@ class Recognizer:
                 return sighting.rotation_deg, _align_all(view, sighting.faces)
 
 
+def open_detector(settings: Settings) -> Detector:
+    """The detector that the settings describe.
+
+    Raises:
+        ModelFileError: Its file is missing, damaged, or could not be fetched.
+    """
+    return load_detector(
+        settings.detector,
+        settings.detectors,
+        settings.threads.onnxruntime,
+        offline=settings.offline,
+    )
+
+
 def open_recognizer(settings: Settings) -> Recognizer:
     """The recognizer that the settings describe.
 
@@ -154,12 +168,7 @@ def open_recognizer(settings: Settings) -> Recognizer:
         SettingsError: `detection` names a value that there is not.
     """
     return Recognizer(
-        load_detector(
-            settings.detector,
-            settings.detectors,
-            settings.threads.onnxruntime,
-            offline=settings.offline,
-        ),
+        open_detector(settings),
         overridden(DEFAULT_POLICY, "detection", settings.detection),
         ImageLimits(settings.limits.max_photo_bytes, settings.limits.max_photo_pixels),
         ByteBudget(settings.limits.max_decoded_bytes),

@@ -38,7 +38,7 @@ def _have_yunet(folder: Path, *, offline: bool) -> bool:
         get(YUNET, folder)
     except ModelFileError as error:
         _log.warning(
-            "CenterFace finds the faces, about three times slower than YuNet would. %s",
+            "CenterFace finds the faces, several times slower than YuNet would. %s",
             error.detail,
         )
         return False

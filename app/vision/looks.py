@@ -113,7 +113,7 @@ def around_face(photo: Image, face: Face, face_side_px: int, side_px: int) -> Vi
 def look(detector: Detector, view: View, min_score: float) -> list[Face]:
     """What a detector finds in a view, in px of the photo, best first."""
     found = [view.in_photo(face) for face in detector.detect(view.picture, min_score)]
-    return [face for face in found if has_face_px(face)]
+    return [face for face in found if _has_face_px(face)]
 
 
 def look_together(
@@ -141,12 +141,12 @@ def look_together(
         if not (0 <= column < columns and 0 <= index < len(views)):
             continue
         mapped = views[index].in_photo(face, (column * side, row * side))
-        if has_face_px(mapped):
+        if _has_face_px(mapped):
             found.append((index, mapped))
     return found
 
 
-def has_face_px(face: Face) -> bool:
+def _has_face_px(face: Face) -> bool:
     """Landmarks in one place, as a detector may give for a 1-px picture, are no face."""
     try:
         measure_face_px(face.landmarks)
