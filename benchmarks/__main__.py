@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.material import SHARED
+from benchmarks.options import BaseOption
 from benchmarks.page import write_page
 from benchmarks.results import show
 
@@ -99,9 +100,7 @@ def run_step(step: Step, out: Path, base: Path | None) -> bool:
 
 
 def main(
-    base: Annotated[
-        Path | None, typer.Option(help="A checkout to compare with.", exists=True)
-    ] = None,
+    base: BaseOption = None,
     out: Annotated[Path, typer.Option(help="Folder for all that is found.")] = Path("runs/bench"),
     peers_python: Annotated[
         Path | None, typer.Option(help="Of the environment that has dlib; without, no peers.")

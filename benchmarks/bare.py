@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import cv2
 import torch
@@ -21,6 +20,7 @@ import typer
 from app.pipeline import PipelineConfig, build_pipeline
 from benchmarks.detection import enrol
 from benchmarks.load import OK, Heard, Load, ask_in_turn, endpoint_of, running_beside
+from benchmarks.options import DetectorOption, OutOption
 from benchmarks.requests import identify_requests, make_photos, rate
 from benchmarks.results import Results, Rounds, Row
 from benchmarks.service import checkouts, detectors_folder, serving
@@ -59,10 +59,10 @@ def bare_rate(detector: str, photos: Sequence[bytes], seconds: float) -> float:
 
 
 def measure(
-    detector: Annotated[Literal["yunet", "centerface"], typer.Option()] = "yunet",
+    detector: DetectorOption = "yunet",
     rounds: Annotated[int, typer.Option(help="Of each, in turns.", min=1)] = 3,
     seconds: Annotated[float, typer.Option(help="That each lasts.", min=1)] = 12.0,
-    out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
+    out: OutOption = None,
 ) -> None:
     """Measure throughput over HTTP and without it, in turns."""
     subjects = read_subjects()

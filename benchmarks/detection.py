@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cache
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.detection_cases import PARTS, Case
 from benchmarks.judging import judge
+from benchmarks.options import BaseOption, DetectorOption, OutOption
 from benchmarks.results import Each, Figures, Results, Row, Share
 from benchmarks.scenes import Placed, as_jpeg
 from benchmarks.service import Service, boxes_of, checkouts, serving
@@ -137,15 +137,13 @@ def _expected_landmarks(service: Service, face: Placed) -> NDArray[np.float64]:
 
 
 def measure(
-    detector: Annotated[Literal["yunet", "centerface"], typer.Option()] = "yunet",
-    base: Annotated[
-        Path | None, typer.Option(help="A checkout to compare with.", exists=True)
-    ] = None,
+    detector: DetectorOption = "yunet",
+    base: BaseOption = None,
     only: Annotated[
         list[str] | None, typer.Option(help=f"Of {', '.join(PARTS)}; repeatable.")
     ] = None,
     rounds: Annotated[int, typer.Option(help="How often chance is asked.", min=1)] = 2,
-    out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
+    out: OutOption = None,
 ) -> None:
     """Measure detection, and what recognition makes of it."""
     subjects = read_subjects()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ from benchmarks.load import (
     request_bytes,
     running_beside,
 )
+from benchmarks.options import BaseOption, DetectorOption, OutOption
 from benchmarks.requests import identify_requests, make_photos, percentiles_ms
 from benchmarks.results import Figures, Results, Row
 from benchmarks.scenes import WHOLE, as_jpeg, make_scene
@@ -107,12 +108,10 @@ def large_photo(subjects: Sequence[Subject]) -> bytes:
 
 
 def measure(
-    detector: Annotated[Literal["yunet", "centerface"], typer.Option()] = "yunet",
-    base: Annotated[
-        Path | None, typer.Option(help="A checkout to compare with.", exists=True)
-    ] = None,
+    detector: DetectorOption = "yunet",
+    base: BaseOption = None,
     seconds: Annotated[float, typer.Option(help="That the load lasts.", min=1)] = 30.0,
-    out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
+    out: OutOption = None,
 ) -> None:
     """Measure what orchestrators see: answers about health, and memory."""
     subjects = read_subjects()

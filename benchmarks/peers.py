@@ -15,6 +15,7 @@ import typer
 from benchmarks.detection import enrol
 from benchmarks.judging import judge
 from benchmarks.load import ask_in_turn, endpoint_of
+from benchmarks.options import OutOption
 from benchmarks.requests import identify_requests, rate
 from benchmarks.results import Figures, Results, Rounds, Row, Share
 from benchmarks.scenes import WHOLE, Picture, as_jpeg, make_scene
@@ -61,7 +62,7 @@ def measure(
     python: Annotated[Path, typer.Option(help="Of the environment that has dlib.", exists=True)],
     rounds: Annotated[int, typer.Option(help="Of each load, in turns.", min=1)] = 3,
     seconds: Annotated[float, typer.Option(help="That a load lasts.", min=1)] = 10.0,
-    out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
+    out: OutOption = None,
 ) -> None:
     """Measure what is found, whose it is, and how many requests a second are answered."""
     subjects = read_subjects()

@@ -9,8 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -26,6 +25,7 @@ from benchmarks.load import (
     request_bytes,
     running_beside,
 )
+from benchmarks.options import BaseOption, DetectorOption, OutOption
 from benchmarks.results import Figures, Results, Rounds, Row, Share
 from benchmarks.scenes import WHOLE, as_jpeg, make_scene
 from benchmarks.service import Service, checkouts, serving
@@ -165,16 +165,14 @@ async def _measure_alone(service: Service, photos: Sequence[bytes]) -> Figures:
 
 
 def measure(
-    detector: Annotated[Literal["yunet", "centerface"], typer.Option()] = "yunet",
-    base: Annotated[
-        Path | None, typer.Option(help="A checkout to compare with.", exists=True)
-    ] = None,
+    detector: DetectorOption = "yunet",
+    base: BaseOption = None,
     rounds: Annotated[int, typer.Option(help="Of each load, in turns.", min=1)] = 3,
     seconds: Annotated[float, typer.Option(help="That a load lasts.", min=1)] = 12.0,
     only: Annotated[
         list[int] | None, typer.Option(help="Only with so many connections; repeatable.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
+    out: OutOption = None,
 ) -> None:
     """Measure throughput and latency."""
     subjects = read_subjects()
