@@ -14,6 +14,8 @@ from app.vision.detector import Detector, Face
 from app.vision.image import Image, Rect
 
 _GREY = 128
+# As a tile of the candidate look: a photo full of faces must not need more memory than others.
+_SHEET_SIDE_PX = 1024
 # In a mirrored picture the left eye is the right one, and so is the corner of the mouth.
 _MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
 
@@ -119,13 +121,25 @@ def look(detector: Detector, view: View, min_score: float) -> list[Face]:
 def look_together(
     detector: Detector, views: Sequence[View], min_score: float
 ) -> list[tuple[int, Face]]:
-    """What a detector finds in square views of one size, laid side by side on one sheet.
+    """What a detector finds in square views of one size, laid side by side on sheets.
 
     Returns:
-        Index of the view and the face in px of the photo, best first.
+        Index of the view and the face in px of the photo; of each view best first.
     """
     if not views:
         return []
+    side = len(views[0].picture)
+    per_sheet = max(1, _SHEET_SIDE_PX // side) ** 2
+    return [
+        (first + index, face)
+        for first in range(0, len(views), per_sheet)
+        for index, face in _look_at_sheet(detector, views[first : first + per_sheet], min_score)
+    ]
+
+
+def _look_at_sheet(
+    detector: Detector, views: Sequence[View], min_score: float
+) -> list[tuple[int, Face]]:
     side = len(views[0].picture)
     columns = math.ceil(math.sqrt(len(views)))
     rows = math.ceil(len(views) / columns)

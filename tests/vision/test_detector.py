@@ -228,6 +228,33 @@ def test_pictures_stay_small_when_the_photo_is_large(size: tuple[int, int]) -> N
     assert sum(recorder.shown_px) <= 2.5 * DetectionPolicy().budget_px
 
 
+class Noting:
+    """A detector that notes how many px it was shown at once."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.full_score = detector.full_score
+        self.likely_score = detector.likely_score
+        self.candidate_score = detector.candidate_score
+        self.shown_px: list[int] = []
+        self._detector = detector
+
+    def detect(self, image: Image, min_score: float) -> list[Face]:
+        self.shown_px.append(image.shape[0] * image.shape[1])
+        return self._detector.detect(image, min_score)
+
+
+def test_pictures_stay_small_when_the_photo_is_full_of_faces(
+    yunet: Detector, portrait: Image
+) -> None:
+    (face,) = find_faces(yunet, portrait).faces
+    small, landmarks = shrunk_to(portrait, face, 40)
+    x, y = landmarks[2].round().astype(int)
+    head = small[max(0, y - 35) : y + 35, max(0, x - 35) : x + 35]
+    noting = Noting(yunet)
+    assert len(find_faces(noting, np.tile(head, (12, 12, 1))).faces) > 100
+    assert max(noting.shown_px) <= 1100**2
+
+
 def test_first_of_overlapping_faces_stays_when_duplicates_are_dropped() -> None:
     boxes = [(0, 0, 10, 10), (1, 0, 10, 10), (30, 0, 10, 10), (30, 2, 10, 9), (0, 8, 10, 10)]
     faces = [Face((*map(float, box),), np.zeros((5, 2), np.float32), 0.5) for box in boxes]  # type: ignore[arg-type] # four floats
