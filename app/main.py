@@ -88,7 +88,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     inference = Inference(
         open_recognizer(settings),
         readers=settings.threads.readers,
-        workers=settings.threads.networks if current.serving.embedder.device.type == "cpu" else 1,
+        workers=settings.threads.networks if current.serving.embedder.device == "cpu" else 1,
         max_requests=limits.max_requests,
         deadline_s=limits.deadline_s,
     )

@@ -23,7 +23,7 @@ from app.settings import Settings
 from app.vision.alignment import Crop
 from app.vision.bundle import find_bundle, load_bundle
 from app.vision.device import DeviceName, choose_device
-from app.vision.edgeface import CROP_SIZE_PX
+from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.embedder import Embedder, Route
 from app.vision.image import Image
 from app.vision.quality import Quality

@@ -46,7 +46,7 @@ def compared(
 def main() -> None:
     """Every size and rate: the threshold, and the rate that it has on others."""
     torch.set_num_threads(1)
-    embedder = Embedder(load_bundle(Path("weights/farsight-xxs")), torch.device("cpu"))
+    embedder = Embedder(load_bundle(Path("weights/farsight-xxs")), "cpu")
     enrolled = compared(embedder, "val", slice(None), 30)
     show(f"mislabelled in val: {len(find_mislabelled(enrolled[None], 0.5))}")
     judges = {

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from app.vision.edgeface import EMBEDDING_SIZE
+from app.vision.dimensions import EMBEDDING_SIZE
 
 _ROWS = 100_000
 _ROUNDS = 40

@@ -13,13 +13,12 @@ import sys
 from pathlib import Path
 from statistics import NormalDist
 
-import msgspec
 import numpy as np
 import torch
 
-from app.vision.bundle import Bundle, load_bundle
+from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
-from app.vision.manifest import Routing
+from app.vision.published import published_bundle
 from app.vision.verification import roc_from_scores, threshold_at_far
 from benchmarks.material import SHARED, show
 from trainer.config import Engine
@@ -55,11 +54,9 @@ def main() -> None:
     likeness = Engine().label_similarity
     held_out = HeldOut(clean_labels(crops, embed(stock, crops.pixels), likeness).named())
     shipped = load_bundle(Path("weights/farsight-xxs"))
-    plain = msgspec.structs.replace(shipped.manifest, routing=Routing(dsr_below_px=0))
     sizes = (None, *STARTING_TAR)
-    cpu = torch.device("cpu")
-    before = held_out.scores(Embedder(Bundle(plain, stock, None), cpu), sizes)
-    after = held_out.scores(Embedder(shipped, cpu), sizes)
+    before = held_out.scores(Embedder(published_bundle(stock), "cpu"), sizes)
+    after = held_out.scores(Embedder(shipped, "cpu"), sizes)
     alike = before[None].similarity[before[None].genuine]
     both = {size: (accepted(before[size]), accepted(after[size])) for size in STARTING_TAR}
     show("| probe | pairs | stock + bicubic | shipped | misses there | fall |")

@@ -22,6 +22,7 @@ from app.vision.backends.by_torch import TorchBackend
 from app.vision.bundle import load_bundle
 from app.vision.onnx_export import export_network
 from app.vision.scaling import Floats
+from app.vision.torch_networks import build_networks
 
 SHIPPED = Path("weights/farsight-xxs")
 BATCHES = (1, 2, 4, 8, 16)
@@ -39,14 +40,15 @@ def main() -> None:
     """Prints the tables."""
     torch.set_num_threads(1)
     bundle = load_bundle(SHIPPED)
-    assert bundle.dsr is not None
+    edgeface, dsr = build_networks(bundle)
+    assert dsr is not None
     assert bundle.onnx is not None
     before_mb = _resident_mb()
     served = OnnxBackend(bundle.onnx.edgeface, bundle.onnx.dsr)
     _print_beside(lambda count: served.embed(_crops[:count], _face_px[:count]), before_mb)
-    in_torch = TorchBackend(bundle.edgeface, bundle.dsr, torch.device("cpu"))
+    in_torch = TorchBackend(edgeface, dsr, "cpu")
     examples = {"crops": torch.from_numpy(_crops[:2]), "face_px": torch.from_numpy(_face_px[:2])}
-    plain = OnnxBackend(bundle.onnx.edgeface, export_network(bundle.dsr, examples, "restored"))
+    plain = OnnxBackend(bundle.onnx.edgeface, export_network(dsr, examples, "restored"))
     for title, calls in {
         "EdgeFace": {"torch": _embed(in_torch), "onnxruntime": _embed(served)},
         "DSR": {

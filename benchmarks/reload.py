@@ -162,7 +162,7 @@ def measure_alone(
 ) -> tuple[list[Round], dict[str, object]]:
     """The second of point 2: re-embedding beside nothing, against the bare network."""
     rounds, ratios, bare = [], [], []
-    embedder = Embedder(load_bundle(store / names[0]), torch.device("cpu"))
+    embedder = Embedder(load_bundle(store / names[0]), "cpu")
     for name in names:
         rounds.append(reload_once(service, name))
         bare.append(bare_per_s(embedder, crops[:_BARE_CROPS]))

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from app.runtime.gallery import Gallery
 from app.runtime.gallery_matrix import Rows
-from app.vision.edgeface import EMBEDDING_SIZE
+from app.vision.dimensions import EMBEDDING_SIZE
 
 _TOP_K = 2  # as an identification asks: the best and the runner-up
 _AT_ONCE = 4096

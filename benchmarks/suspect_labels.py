@@ -11,7 +11,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
@@ -28,7 +27,7 @@ def embed(bundle: Path, photos: list[Photo]) -> np.ndarray:
     """(n, 512) embeddings of aligned crops."""
     images = [decode_image(photo.path.read_bytes()) for photo in photos]
     crops = [crop for image in images for crop in view_aligned(image, (None,)) if crop is not None]
-    return Embedder(load_bundle(bundle), torch.device("cpu")).embed(crops)[0]
+    return Embedder(load_bundle(bundle), "cpu").embed(crops)[0]
 
 
 def suspects(embeddings: np.ndarray, people: np.ndarray) -> np.ndarray:

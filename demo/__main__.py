@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 from rich import box
 from rich.console import Console
@@ -48,7 +47,7 @@ def main(
     try:
         photos = {name: path.read_bytes() for name, path in fetch_samples().items()}
         with tempfile.TemporaryDirectory(prefix="farsight-demo-") as folder:
-            embedder = Embedder(load_bundle(BUNDLE), torch.device("cpu"))
+            embedder = Embedder(load_bundle(BUNDLE), "cpu")
             console.print(f"Starting the service with bundle [bold]{BUNDLE.name}[/bold] ...")
             log = Path(folder) / "service.log"
             with (

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from app.settings import DatabaseSettings, Settings
-from app.vision.bundle import pack_weights, weight_file, write_bundle
+from app.vision.bundle import weight_file, write_bundle
 from app.vision.manifest import EdgeFaceEntry, Manifest, Networks
 from app.vision.published import read_published
+from app.vision.torch_networks import pack_weights
 from demo.samples import fetch_samples
 from tests.rotated import Pixels, crops_of, enrol, rotate_bundle
 

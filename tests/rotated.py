@@ -21,10 +21,11 @@ from app.services.activation import Activation
 from app.services.template import refresh_templates
 from app.settings import Settings
 from app.vision.alignment import Crop
-from app.vision.bundle import load_bundle, pack_weights, weight_file, write_bundle
+from app.vision.bundle import load_bundle, weight_file, write_bundle
 from app.vision.embedder import Embedder
 from app.vision.image import decode_image
 from app.vision.onnx_export import export_edgeface
+from app.vision.torch_networks import build_networks, pack_weights
 
 Pixels = NDArray[np.uint8]
 
@@ -39,18 +40,19 @@ def rotate_bundle(bundle: Path, name: str, seed: int = 0) -> Path:
     turned, _ = torch.linalg.qr(
         torch.randn(512, 512, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     )
-    parameters = dict(loaded.edgeface.named_parameters())
+    edgeface = build_networks(loaded).edgeface
+    parameters = dict(edgeface.named_parameters())
     for name_of in ("model.head.fc.weight", "model.head.fc.bias"):
         parameter = parameters[name_of]
         parameter.copy_((turned @ parameter.double()).float())
-    content = pack_weights(loaded.edgeface)
+    content = pack_weights(edgeface)
     files = {"edgeface.safetensors": content}
     networks = loaded.manifest.networks
     entry = msgspec.structs.replace(
         networks.edgeface, weights=weight_file("edgeface.safetensors", content)
     )
     if entry.onnx is not None:  # served as fast as the other one
-        files["edgeface.onnx"] = export_edgeface(loaded.edgeface)
+        files["edgeface.onnx"] = export_edgeface(edgeface)
         onnx = weight_file("edgeface.onnx", files["edgeface.onnx"])
         entry = msgspec.structs.replace(entry, onnx=onnx)
     manifest = msgspec.structs.replace(

@@ -210,7 +210,7 @@ def launch(engine: Engine) -> Fabric:
     # Pictures of 112x112 are too small to share out; torch has its own threads (OMP_NUM_THREADS).
     cv2.setNumThreads(1)
     fabric = Fabric(
-        accelerator=device.type,
+        accelerator=device,
         devices=processes,
         strategy="ddp" if processes > 1 else "auto",
         precision=engine.precision,

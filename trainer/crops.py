@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ImageTooLargeError, UnreadableImageError
-from app.vision.edgeface import CROP_SIZE_PX
+from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.image import Image, decode_image
 from trainer.degradation import Pixels
 from trainer.errors import DataError

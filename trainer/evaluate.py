@@ -5,7 +5,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,7 +17,7 @@ from rich.text import Text
 
 from app.vision.bundle import load_bundle
 from app.vision.detector_choice import DetectorName
-from app.vision.device import DeviceName, choose_device
+from app.vision.device import Device, DeviceName, choose_device
 from app.vision.embedder import Embedder
 from app.vision.evaluation import Contestant, Progress, evaluate_pairs, evaluate_people
 from app.vision.photo_sets import read_pairs, read_people
@@ -98,7 +97,7 @@ def evaluate(
 
 
 def _contestants(
-    folders: list[Path], baseline: Baseline | None, device: torch.device
+    folders: list[Path], baseline: Baseline | None, device: Device
 ) -> list[Contestant]:
     bundles = [load_bundle(folder) for folder in folders]
     times = Counter(bundle.manifest.name for bundle in bundles)
@@ -110,7 +109,7 @@ def _contestants(
         space_id = bundle.space_id
         contestants.append(Contestant(name, space_id, Embedder(bundle, device, threads)))
         if baseline is not None:
-            plain = Embedder(replace(bundle, dsr=None), device, threads)
+            plain = Embedder(bundle.without_dsr(), device, threads)
             contestants.append(Contestant(name, space_id, plain, baseline))
     return contestants
 

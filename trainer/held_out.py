@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.vision.alignment import Crop
-from app.vision.edgeface import CROP_SIZE_PX
+from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.embedder import Embedder
 from app.vision.manifest import SizeMetrics, Threshold
 from app.vision.probes import SIZE_RANGES, Size, shrink_crop, size_name

@@ -10,11 +10,12 @@ import safetensors
 import safetensors.torch
 
 from app.errors import BundleError
-from app.vision.bundle import load_bundle, pack_weights
+from app.vision.bundle import load_bundle
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from app.vision.manifest import MANIFEST_NAME
 from app.vision.published import read_published
+from app.vision.torch_networks import build_networks, pack_weights
 
 EDGEFACE_FILE = "edgeface.safetensors"
 DSR_FILE = "dsr.safetensors"
@@ -31,7 +32,7 @@ def read_edgeface(path: Path) -> EdgeFace:
     if path.is_file():
         return read_published(path)
     if (path / MANIFEST_NAME).is_file():
-        return load_bundle(path).edgeface
+        return build_networks(load_bundle(path)).edgeface
     return _read(path / EDGEFACE_FILE, lambda variant: EdgeFace(str(variant)))
 
 
@@ -42,7 +43,7 @@ def read_dsr(path: Path) -> DSR:
         BundleError: Neither, damaged, or a bundle without DSR.
     """
     if (path / MANIFEST_NAME).is_file():
-        if (dsr := load_bundle(path).dsr) is None:
+        if (dsr := build_networks(load_bundle(path)).dsr) is None:
             raise BundleError(f"Bundle {path.name!r} has no DSR.")
         return dsr
     return _read(path / DSR_FILE, lambda architecture: DSR(**architecture))

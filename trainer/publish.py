@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import torch
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from app.errors import BundleError
-from app.vision.bundle import Bundle, load_bundle, pack_weights, weight_file, write_bundle
+from app.vision.bundle import Bundle, load_bundle, weight_file, write_bundle
+from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.dsr import DSR
-from app.vision.edgeface import CROP_SIZE_PX, EdgeFace
+from app.vision.edgeface import EdgeFace
 from app.vision.embedder import Embedder
 from app.vision.manifest import (
     DsrEntry,
@@ -29,7 +29,9 @@ from app.vision.manifest import (
 )
 from app.vision.onnx_export import export_dsr, export_edgeface
 from app.vision.probes import Size, shrink_crop
+from app.vision.published import published_bundle
 from app.vision.self_test import known_answers
+from app.vision.torch_networks import pack_weights
 from trainer.config import Engine
 from trainer.crops import clean_labels, load_crops
 from trainer.errors import NotReloadedError
@@ -54,6 +56,8 @@ _ATTRIBUTION = (
     "Fine-tuned from EdgeFace (George, Ecabert, Shahreza, Kotwal, Marcel, T-BIOM 2024), copyright "
     "Idiap Research Institute, BSD-3-Clause."
 )
+_EDGEFACE = "edgeface.safetensors"
+_DSR = "dsr.safetensors"
 _CARD_NAME = "MODEL_CARD.md"
 # Each size twice.
 _PARITY_ROUNDS = 2
@@ -118,9 +122,10 @@ def publish(
     )
     held_out = HeldOut(known)
 
-    manifest = _manifest(name, edgeface, dsr, provenance)
-    scores, below_px = _measure(held_out, Bundle(manifest, edgeface, dsr), dsr_below_px)
-    plain = _embedder(Bundle(manifest, stock, None), below_px=0)
+    weights = {_EDGEFACE: pack_weights(edgeface), _DSR: pack_weights(dsr)}
+    manifest = _manifest(name, edgeface, dsr, weights, provenance)
+    scores, below_px = _measure(held_out, Bundle(manifest, weights), dsr_below_px)
+    plain = _embedder(published_bundle(stock), below_px=0)
     before = held_out.scores(plain, REPORTED_SIZES)
     metrics = tuple(scores[size].metrics(size) for size in REPORTED_SIZES)
     baseline_metrics = tuple(before[size].metrics(size) for size in REPORTED_SIZES)
@@ -133,7 +138,7 @@ def publish(
         thresholds=choose_thresholds(scores),
         metrics=metrics,
     )
-    manifest, files = _checked_files(manifest, edgeface, dsr, held_out)
+    manifest, files = _checked_files(manifest, edgeface, dsr, weights, held_out)
     note = notes.read_text(encoding="utf-8") if notes else ""
     card = model_card(manifest, baseline_metrics, run, provenance, note)
     folder = write_bundle(store, manifest, {**files, _CARD_NAME: card.encode()}, replace_old)
@@ -151,20 +156,26 @@ def _reload(request: ReloadRequest, name: str) -> None:
     typer.echo(f"The service serves {name}.")
 
 
-def _manifest(name: str, edgeface: EdgeFace, dsr: DSR, provenance: Provenance) -> Manifest:
+def _manifest(
+    name: str,
+    edgeface: EdgeFace,
+    dsr: DSR,
+    weights: Mapping[str, bytes],
+    provenance: Provenance,
+) -> Manifest:
     return Manifest(
         name=name,
         created_at=datetime.now(UTC),
         networks=Networks(
             edgeface=EdgeFaceEntry(
                 variant=edgeface.variant,
-                weights=weight_file("edgeface.safetensors", pack_weights(edgeface)),
+                weights=weight_file(_EDGEFACE, weights[_EDGEFACE]),
             ),
             dsr=DsrEntry(
                 channels=dsr.architecture["channels"],
                 blocks=dsr.architecture["blocks"],
                 heads=dsr.architecture["heads"],
-                weights=weight_file("dsr.safetensors", pack_weights(dsr)),
+                weights=weight_file(_DSR, weights[_DSR]),
             ),
         ),
         parent=provenance.parent,
@@ -197,26 +208,28 @@ def _measure(
 def _embedder(bundle: Bundle, below_px: float) -> Embedder:
     routing = Routing(dsr_below_px=below_px)
     manifest = msgspec.structs.replace(bundle.manifest, routing=routing)
-    return Embedder(replace(bundle, manifest=manifest), torch.device("cpu"))
+    return Embedder(replace(bundle, manifest=manifest), "cpu")
 
 
 def _checked_files(
-    manifest: Manifest, edgeface: EdgeFace, dsr: DSR, held_out: HeldOut
+    manifest: Manifest,
+    edgeface: EdgeFace,
+    dsr: DSR,
+    weights: Mapping[str, bytes],
+    held_out: HeldOut,
 ) -> tuple[Manifest, dict[str, bytes]]:
     """The bundle's files, after torch and both ways of serving them agreed on real crops."""
     onnx_files = {"edgeface.onnx": export_edgeface(edgeface), "dsr.onnx": export_dsr(dsr)}
-    weights = {"edgeface.safetensors": pack_weights(edgeface), "dsr.safetensors": pack_weights(dsr)}
-    files = weights | onnx_files
+    files = {**weights, **onnx_files}
     manifest = _with_onnx(manifest, onnx_files)
     every_size = list(zip(held_out.crops, SIZES * _PARITY_ROUNDS, strict=False))
     crops = [shrink_crop(crop, size) for crop, size in every_size]
     expected = embed_by_torch(edgeface, dsr, crops, manifest.routing.dsr_below_px)
-    cpu = torch.device("cpu")
     with tempfile.TemporaryDirectory() as folder:
         bundle = load_bundle(write_bundle(Path(folder), manifest, files))
-        in_torch = Embedder(replace(bundle, onnx=None), cpu)
+        in_torch = Embedder(bundle.without_onnx(), "cpu")
         of_torch = refuse_difference("The bundle", expected, in_torch.embed(crops)[0])
-        served = Embedder(bundle, cpu)
+        served = Embedder(bundle, "cpu")
         of_onnx = refuse_difference("ONNX", expected, served.embed(crops)[0])
         manifest = msgspec.structs.replace(manifest, self_test=known_answers(served))
     typer.echo(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import torch
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -32,13 +31,11 @@ from app.settings import Settings
 from app.vision.bundle import (
     find_bundle,
     load_bundle,
-    pack_weights,
     write_bundle,
 )
 from app.vision.embedder import Embedder
 from app.vision.model_files import CENTERFACE, YUNET, fetch
-from app.vision.published import published_bundle, read_published
-from app.vision.self_test import check_self_test, known_answers
+from app.vision.self_test import check_parity, check_self_test, known_answers
 
 _CHECKPOINTS = (
     "https://gitlab.idiap.ch/bob/bob.paper.tbiom2023_edgeface/-/raw/master/checkpoints/{}.pt"
@@ -68,19 +65,15 @@ def import_checkpoint(
     name: Annotated[str, typer.Option(help="The bundle's name.")],
 ) -> None:
     """Turn a published EdgeFace checkpoint into a bundle without DSR."""
-    bundle = published_bundle(edgeface, name)
-    entry = bundle.manifest.networks.edgeface
-    assert bundle.onnx is not None
-    assert entry.onnx is not None
-    embedder = Embedder(bundle, torch.device("cpu"))
-    check_self_test(embedder)
+    from app.vision.published import published_bundle, read_published  # noqa: PLC0415 - torch takes seconds
+
+    bundle = published_bundle(read_published(edgeface), name)
+    embedder = Embedder(bundle, "cpu")
+    check_parity(embedder)
     manifest = msgspec.structs.replace(bundle.manifest, self_test=known_answers(embedder))
-    files = {
-        entry.weights.name: pack_weights(bundle.edgeface),
-        entry.onnx.name: bundle.onnx.edgeface,
-    }
-    folder = write_bundle(Settings.read().bundles, manifest, files)
-    typer.echo(f"Bundle {name} ({entry.variant}), space {manifest.space_id}, is in {folder}.")
+    folder = write_bundle(Settings.read().bundles, manifest, bundle.files)
+    variant = manifest.networks.edgeface.variant
+    typer.echo(f"Bundle {name} ({variant}), space {manifest.space_id}, is in {folder}.")
 
 
 @cli.command("list")
@@ -118,7 +111,9 @@ def verify(name: Annotated[str, typer.Argument(help="The bundle's name.")]) -> N
     """Check every file of a bundle, load its networks, and ask them for what is known."""
     folder = find_bundle(Settings.read().bundles, name)
     bundle = load_bundle(folder)
-    check_self_test(Embedder(bundle, torch.device("cpu")))
+    embedder = Embedder(bundle, "cpu")
+    check_self_test(embedder)
+    check_parity(embedder)
     typer.echo(f"Bundle {name} is as it was published; space {bundle.space_id}.")
 
 
@@ -218,6 +213,8 @@ def pull(
         typer.echo(f"{path} is there and is the published file.")
         return
     path = download(_CHECKPOINTS.format(what.value), folder / f"{what.value}.pt")
+    from app.vision.published import read_published  # noqa: PLC0415 - torch takes seconds
+
     read_published(path)  # whatever came: it must be a network that we know
     typer.echo(f"{path} is there. Make a bundle of it:")
     typer.echo(f"  python -m app bundles import --edgeface {path} --name {what.value}")

@@ -1,11 +1,11 @@
 """`python -m app evaluate`: how well weights tell the people in a folder apart."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -22,7 +22,6 @@ from app.vision.evaluation import Contestant, Evaluation, Result, evaluate_peopl
 from app.vision.person_figures import PersonFigures, person_figures
 from app.vision.photo_sets import Photo, read_people
 from app.vision.probes import Size, make_viewer, parse_sizes
-from app.vision.published import published_bundle
 
 # Who is missed, and whom a search names, is told at the threshold for this rate.
 _FAR = "1e-3"
@@ -58,7 +57,7 @@ def evaluate(
     photos = read_people(dataset_root)
     bundle = _weights(edgeface_weights, settings)
     view = make_viewer(aligned, "crop", detector, settings.detectors, offline=settings.offline)
-    embedder = Embedder(bundle, choose_device(device), torch.get_num_threads())
+    embedder = Embedder(bundle, choose_device(device), os.cpu_count() or 1)
     contestant = Contestant(bundle.manifest.name, bundle.space_id, embedder)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -90,7 +89,9 @@ def _weights(named: Path | None, settings: Settings) -> Bundle:
                 f"{named.name} is one file of a bundle: name its folder, {named.parent}.",
                 param_hint="--edgeface-weights",
             )
-        return published_bundle(named)
+        from app.vision.published import published_bundle, read_published  # noqa: PLC0415 - torch takes seconds
+
+        return published_bundle(read_published(named))
     return load_bundle(named if named.is_dir() else find_bundle(settings.bundles, str(named)))
 
 

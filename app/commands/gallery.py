@@ -16,7 +16,6 @@ from app.main import open_graph
 from app.pipeline import PipelineConfig, build_pipeline
 from app.runtime.gallery_file import read_gallery, write_gallery
 from app.runtime.gallery_merge import OnConflict, diff_galleries, merge_galleries
-from app.runtime.legacy_gallery import read_legacy_gallery
 from app.runtime.portable_gallery import (
     PortableGallery,
     PortableUser,
@@ -125,7 +124,7 @@ def import_file(
 
     A file of another space is refused, unless it has crops, which are then embedded anew.
     """
-    gallery = read_legacy_gallery(file, legacy_space) if legacy_space else read_gallery(file)
+    gallery = _read_legacy(file, legacy_space) if legacy_space else read_gallery(file)
     if gallery_path is not None:
         target = _import_into_file(gallery_path, gallery, on_conflict)
         _tell_written(gallery_path, target, as_json)
@@ -254,3 +253,9 @@ def _tell_written(path: Path, gallery: PortableGallery, as_json: bool) -> None:
         typer.echo(json.dumps(_head(gallery) | written))
     else:
         typer.echo(f"{path}: {_caption(gallery)}.")
+
+
+def _read_legacy(file: Path, space_id: str) -> PortableGallery:
+    from app.runtime.legacy_gallery import read_legacy_gallery  # noqa: PLC0415 - torch takes seconds
+
+    return read_legacy_gallery(file, space_id)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.errors import NotReadyError, OverloadedError
 from app.vision.alignment import Crop
-from app.vision.edgeface import CROP_SIZE_PX, EMBEDDING_SIZE
+from app.vision.dimensions import CROP_SIZE_PX, EMBEDDING_SIZE
 from app.vision.embedder import Embedder, Route
 from app.vision.self_test import are_embeddings, known_crop
 

@@ -35,7 +35,7 @@ from app.runtime.portable_gallery import (
     check_gallery,
 )
 from app.vision.bundle import sync_folder
-from app.vision.edgeface import EMBEDDING_SIZE
+from app.vision.dimensions import EMBEDDING_SIZE
 from app.vision.manifest import Name
 from app.vision.quality import Quality
 

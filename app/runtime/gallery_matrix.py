@@ -18,7 +18,7 @@ import numpy as np
 import simsimd
 from numpy.typing import NDArray
 
-from app.vision.edgeface import EMBEDDING_SIZE
+from app.vision.dimensions import EMBEDDING_SIZE
 
 ROWS_PER_BLOCK = 32_768
 _MAX_CODE = 127

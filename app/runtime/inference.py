@@ -1,13 +1,14 @@
 """Who may wait for readers and networks, and for how long."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from app.errors import DeadlineExceededError, NotReadyError, OverloadedError
@@ -130,5 +131,8 @@ def set_library_threads(torch_threads: int, opencv_threads: int) -> None:
 
     onnxruntime takes its number per session (app.vision.detector.load_detector).
     """
-    torch.set_num_threads(torch_threads)
     cv2.setNumThreads(opencv_threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(torch_threads)
+    else:  # most services never import it; where one does, this is what torch reads
+        os.environ["OMP_NUM_THREADS"] = str(torch_threads)

@@ -15,7 +15,7 @@ from app.errors import GalleryFileError
 from app.runtime.gallery import USER_ID_PATTERN
 from app.runtime.gallery_file import MAX_BYTES, is_torch_file, read_bounded
 from app.runtime.portable_gallery import PortableGallery, PortableUser, check_gallery
-from app.vision.edgeface import EMBEDDING_SIZE
+from app.vision.dimensions import EMBEDDING_SIZE
 
 _BUNDLE = "legacy"
 _NOT_IN_USER_IDS = re.compile(r"[^A-Za-z0-9._@-]+")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.errors import InvalidRequestError, UserNotFoundError
 from app.runtime.gallery import USER_ID_PATTERN, Gallery
 from app.runtime.portable_gallery import PortableGallery, PortableUser
-from app.vision.edgeface import EMBEDDING_SIZE
+from app.vision.dimensions import EMBEDDING_SIZE
 
 
 class LocalGallery:

@@ -13,7 +13,7 @@ from app.errors import (
 )
 from app.runtime.decision import mean_embedding
 from app.vision.alignment import Crop
-from app.vision.edgeface import CROP_SIZE_PX, EMBEDDING_SIZE
+from app.vision.dimensions import CROP_SIZE_PX, EMBEDDING_SIZE
 from app.vision.image import ImageLimits, decode_image
 from app.vision.quality import Quality
 from app.vision.self_test import are_embeddings

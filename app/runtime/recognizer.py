@@ -20,7 +20,7 @@ from app.vision.detection import (
     searched_from_px,
 )
 from app.vision.detector import Detector, Face, load_detector
-from app.vision.edgeface import CROP_SIZE_PX
+from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.image import Image, ImageLimits
 from app.vision.looks import View
 from app.vision.quality import Quality, assess

@@ -35,7 +35,7 @@ from app.vision.bundle import verify_bundle
 from app.vision.embedder import Embedder
 from app.vision.gate import judge_manifests
 from app.vision.manifest import Manifest, read_manifest
-from app.vision.self_test import check_self_test
+from app.vision.self_test import check_parity, check_self_test
 
 _MAX_ATTEMPTS = 3
 _UNFORESEEN: JsonObject = {
@@ -195,6 +195,7 @@ class Reload:
 
         await diary.step(Step.SELF_TEST)
         await asyncio.to_thread(check_self_test, embedder)
+        await asyncio.to_thread(check_parity, embedder)
 
         if job.space == self._current.serving.space_id:
             # The same networks: nobody moves, and no figure can be worse.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import LandmarksError
-from app.vision.edgeface import CROP_SIZE_PX
+from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.image import Image
 
 ARCFACE_TEMPLATE: NDArray[np.float32] = np.array(

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import safetensors
-import safetensors.torch
-import torch
-from torch import Tensor, nn
 
 from app.errors import BundleError, BundleNotFoundError
-from app.vision.dsr import DSR
-from app.vision.edgeface import VARIANTS, EdgeFace
-from app.vision.manifest import MANIFEST_NAME, Manifest, Name, WeightFile, read_manifest
+from app.vision.manifest import (
+    MANIFEST_NAME,
+    Manifest,
+    Name,
+    Networks,
+    WeightFile,
+    read_manifest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +34,51 @@ class OnnxFiles:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle with its networks loaded, in evaluation mode, on the CPU.
+    """A bundle in memory; `app.vision.torch_networks` makes networks of it.
 
     Attributes:
         manifest: What it says about itself.
-        edgeface: The recognition network.
-        dsr: The super-resolution network; None: every face takes the direct route.
-        onnx: The same networks for onnxruntime; None: torch runs them everywhere.
+        files: Content of the weight files that the manifest names, as they were verified.
     """
 
     manifest: Manifest
-    edgeface: EdgeFace
-    dsr: DSR | None
-    onnx: OnnxFiles | None = None
+    files: Mapping[str, bytes]
 
     @property
     def space_id(self) -> str:
         """The vector space of its embeddings."""
         return self.manifest.space_id
+
+    @property
+    def has_dsr(self) -> bool:
+        """Whether small faces are restored; else every face takes the direct route."""
+        return self.manifest.networks.dsr is not None
+
+    @property
+    def onnx(self) -> OnnxFiles | None:
+        """The networks for onnxruntime; None: torch runs them everywhere.
+
+        One network by onnxruntime and the other by torch would be a third way to serve.
+        """
+        edgeface, dsr = self.manifest.networks.edgeface.onnx, self.manifest.networks.dsr
+        if edgeface is None or (dsr is not None and dsr.onnx is None):
+            return None
+        of_dsr = None if dsr is None or dsr.onnx is None else self.files[dsr.onnx.name]
+        return OnnxFiles(self.files[edgeface.name], of_dsr)
+
+    def without_dsr(self) -> "Bundle":
+        """The recognition network alone."""
+        networks = Networks(edgeface=self.manifest.networks.edgeface)
+        return Bundle(msgspec.structs.replace(self.manifest, networks=networks), self.files)
+
+    def without_onnx(self) -> "Bundle":
+        """The same weights, for torch on every device."""
+        change, networks = msgspec.structs.replace, self.manifest.networks
+        networks = Networks(
+            edgeface=change(networks.edgeface, onnx=None),
+            dsr=networks.dsr and change(networks.dsr, onnx=None),
+        )
+        return Bundle(change(self.manifest, networks=networks), self.files)
 
 
 def find_bundle(store: Path, name: str) -> Path:
@@ -76,28 +104,13 @@ def find_bundle(store: Path, name: str) -> Path:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Verifies every file of a bundle and builds its networks of what was verified.
+    """Reads every file of a bundle and verifies what was read.
 
     Raises:
-        BundleError: A file is missing, linked from elsewhere, of the wrong size or hash; a tensor
-            is missing, unknown, of the wrong shape or not finite; the variant is unknown.
+        BundleError: A file is missing, linked from elsewhere, of the wrong size or hash.
     """
     manifest = _own_manifest(folder)
-    entry, of = manifest.networks.edgeface, manifest.networks.dsr
-    if entry.variant not in VARIANTS:
-        raise BundleError(
-            f"Bundle {manifest.name!r} asks for an unknown network {entry.variant!r}."
-        )
-    files = {file.name: _read_file(folder, file) for file in _files(manifest)}
-    edgeface = EdgeFace(entry.variant)
-    _fill(edgeface, folder, entry.weights, files)
-    dsr = None
-    if of is not None:
-        if of.channels % of.heads:
-            raise BundleError(f"Bundle {manifest.name!r}: DSR heads do not divide its channels.")
-        dsr = DSR(of.channels, of.blocks, of.heads)
-        _fill(dsr, folder, of.weights, files)
-    return Bundle(manifest, edgeface, dsr, _onnx_files(manifest, files))
+    return Bundle(manifest, {file.name: _read_file(folder, file) for file in _files(manifest)})
 
 
 def verify_bundle(folder: Path) -> Manifest:
@@ -162,12 +175,6 @@ def weight_file(name: str, content: bytes) -> WeightFile:
     return WeightFile(name=name, size_bytes=len(content), sha256=digest)
 
 
-def pack_weights(network: nn.Module) -> bytes:
-    """A network's tensors as a safetensors file."""
-    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    return safetensors.torch.save(tensors)
-
-
 def _own_manifest(folder: Path) -> Manifest:
     if folder.is_symlink():
         raise BundleError(f"Bundle {folder.name!r} is a symbolic link.")
@@ -213,35 +220,6 @@ def _refuse_other_digest(sha256: str, folder: Path, expected: WeightFile) -> Non
         raise BundleError(
             f"{expected.name} of bundle {folder.name!r} has another SHA-256 than its manifest says."
         )
-
-
-def _onnx_files(manifest: Manifest, files: Mapping[str, bytes]) -> OnnxFiles | None:
-    """One network by onnxruntime and the other by torch would be a third way to serve."""
-    edgeface, dsr = manifest.networks.edgeface.onnx, manifest.networks.dsr
-    if edgeface is None:
-        return None
-    if dsr is None:
-        return OnnxFiles(files[edgeface.name], None)
-    return None if dsr.onnx is None else OnnxFiles(files[edgeface.name], files[dsr.onnx.name])
-
-
-def _fill(network: nn.Module, folder: Path, file: WeightFile, files: Mapping[str, bytes]) -> None:
-    """Loads weights, strictly, and leaves the network ready to serve."""
-    what = f"{file.name} of bundle {folder.name!r}"
-    try:
-        tensors = safetensors.torch.load(files[file.name])
-        network.load_state_dict(tensors, strict=True)
-    except safetensors.SafetensorError as error:
-        raise BundleError(f"{what} is not a safetensors file: {error}") from error
-    except RuntimeError as error:  # load_state_dict: missing or unknown names, wrong shapes
-        raise BundleError(f"{what} does not fit the network: {error}") from error
-    if broken := [name for name, tensor in tensors.items() if not _is_finite_float32(tensor)]:
-        raise BundleError(f"{what} has values that are not finite float32 in {broken[0]}.")
-    network.eval().requires_grad_(requires_grad=False)
-
-
-def _is_finite_float32(tensor: Tensor) -> bool:
-    return tensor.dtype == torch.float32 and bool(torch.isfinite(tensor).all())
 
 
 def sync_folder(folder: Path) -> None:

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-EMBEDDING_SIZE = 512
-CROP_SIZE_PX = 112
+from app.vision.dimensions import EMBEDDING_SIZE
+
 _NORM_EPS = 1e-6
 
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from app.vision.alignment import Crop
 from app.vision.backends.backend import open_backend
 from app.vision.bundle import Bundle
-from app.vision.edgeface import EMBEDDING_SIZE
+from app.vision.device import Device
+from app.vision.dimensions import EMBEDDING_SIZE
 from app.vision.scaling import Floats, to_input, to_pixels
 
 Route = Literal["direct", "dsr"]
@@ -31,10 +31,10 @@ class Embedder:
         threads: Threads within one call of onnxruntime.
 
     Raises:
-        BundleError: The bundle's ONNX files are none of its networks.
+        BundleError: See open_backend.
     """
 
-    def __init__(self, bundle: Bundle, device: torch.device, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, device: Device, threads: int = 1) -> None:
         self.bundle = bundle
         self.device = device
         self._backend = open_backend(bundle, device, threads)
@@ -43,7 +43,7 @@ class Embedder:
     def route(self, face_px: float) -> Route:
         """Which way a face of this size takes."""
         small = face_px < self.bundle.manifest.routing.dsr_below_px
-        return "dsr" if self.bundle.dsr is not None and small else "direct"
+        return "dsr" if self.bundle.has_dsr and small else "direct"
 
     def embed(self, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], list[Route]]:
         """Embeds any number of crops.
@@ -69,7 +69,7 @@ class Embedder:
         Returns:
             (112, 112, 3) uint8 RGB; the crop itself where the bundle has no DSR.
         """
-        if self.bundle.dsr is None:
+        if not self.bundle.has_dsr:
             return crop.pixels
         restored: NDArray[np.uint8] = to_pixels(self._backend.restore(*_inputs([crop])))[0]
         return restored

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from app.errors import EvaluationError, ImageTooLargeError, UnreadableImageError
 from app.vision.alignment import Crop
 from app.vision.comparison import Comparison, Figures, Side, compare_pairs, compare_people
-from app.vision.edgeface import EMBEDDING_SIZE
+from app.vision.dimensions import EMBEDDING_SIZE
 from app.vision.embedder import Route
 from app.vision.image import decode_image
 from app.vision.pair_counts import Histogram

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from app.errors import BundleError
-from app.vision.edgeface import EMBEDDING_SIZE
+from app.vision.dimensions import EMBEDDING_SIZE
 
 MANIFEST_NAME = "manifest.json"
 _MAX_MANIFEST_BYTES = 1_000_000

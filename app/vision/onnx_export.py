@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.dsr import DSR, FOLD
-from app.vision.edgeface import CROP_SIZE_PX, EdgeFace
+from app.vision.edgeface import EdgeFace
 from app.vision.winograd import WinogradConvolution
 
 _OPSET = 17

@@ -18,7 +18,7 @@ from app.vision.alignment import Crop, align
 from app.vision.detection import find_faces
 from app.vision.detector import Face, load_detector
 from app.vision.detector_choice import DetectorName
-from app.vision.edgeface import CROP_SIZE_PX
+from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.image import Image
 
 Degrade = Literal["crop", "photo"]

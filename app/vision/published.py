@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from app.errors import BundleError
-from app.vision.bundle import Bundle, OnnxFiles, pack_weights, weight_file
+from app.vision.bundle import Bundle, weight_file
 from app.vision.edgeface import VARIANTS, EdgeFace
 from app.vision.manifest import EdgeFaceEntry, Manifest, Networks
 from app.vision.onnx_export import export_edgeface
+from app.vision.torch_networks import pack_weights
 
 WEIGHTS_NAME = "edgeface.safetensors"
 """What a bundle's file with the network's weights is called."""
@@ -53,19 +54,15 @@ def read_published(path: Path) -> EdgeFace:
     raise BundleError(f"{path.name} fits none of {', '.join(VARIANTS)}.")
 
 
-def published_bundle(path: Path, name: str | None = None) -> Bundle:
-    """A published checkpoint as a bundle in memory: no DSR, no thresholds.
+def published_bundle(network: EdgeFace, name: str | None = None) -> Bundle:
+    """A published network as a bundle in memory: no DSR, no thresholds.
 
     Args:
-        path: See `read_published`.
+        network: As `read_published` gives it.
         name: The bundle's; the variant's if not given.
-
-    Raises:
-        BundleError: See `read_published`.
     """
-    network = read_published(path)
-    weights = weight_file(WEIGHTS_NAME, pack_weights(network))
-    onnx = export_edgeface(network)
+    packed, onnx = pack_weights(network), export_edgeface(network)
+    weights = weight_file(WEIGHTS_NAME, packed)
     manifest = Manifest(
         name=network.variant if name is None else name,
         created_at=datetime.now(UTC),
@@ -77,7 +74,7 @@ def published_bundle(path: Path, name: str | None = None) -> Bundle:
         licence="BSD-3-Clause",
         attribution="EdgeFace, Idiap Research Institute (George et al., T-BIOM 2024)",
     )
-    return Bundle(manifest, network, None, OnnxFiles(onnx, None))
+    return Bundle(manifest, {WEIGHTS_NAME: packed, ONNX_NAME: onnx})
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.vision.alignment import Crop
 from app.vision.detector import Face
-from app.vision.edgeface import CROP_SIZE_PX
+from app.vision.dimensions import CROP_SIZE_PX
 
 # The crop without the outer eighth, where hair, background and the photo's border are.
 _FACE_REGION = slice(CROP_SIZE_PX // 8, CROP_SIZE_PX - CROP_SIZE_PX // 8)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -39,9 +40,13 @@ def test_service_is_live_and_ready_when_it_runs(service: "Service") -> None:
     assert version["gallery_revision"] == 0
 
 
-def test_service_is_not_ready_when_networks_answer_nonsense(service: "Service") -> None:
-    for parameter in service.graph.current.serving.embedder.bundle.edgeface.parameters():
-        parameter.fill_(float("nan"))
+def test_service_is_not_ready_when_networks_answer_nonsense(
+    service: "Service", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer_nonsense(_embedder: Embedder, crops: Sequence[Crop]) -> object:
+        return np.full((len(crops), 512), np.nan, np.float32), ["direct"] * len(crops)
+
+    monkeypatch.setattr(Embedder, "embed", answer_nonsense)
     service.try_readiness()
     answer = service.client.get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import torch
 from typer.testing import CliRunner, Result
 
 from app.__main__ import cli
@@ -42,7 +41,7 @@ def test_checkpoint_becomes_a_bundle_when_imported(shared: Path, store: Path) ->
         "manifest.json",
     ]
     assert "as it was published" in _run("verify", "mine").stdout
-    embedder = Embedder(load_bundle(store / "mine"), torch.device("cpu"))
+    embedder = Embedder(load_bundle(store / "mine"), "cpu")
     assert embedder.bundle.manifest.self_test is not None
     assert embedder.bundle.onnx is not None
     check_self_test(embedder)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from app.vision.alignment import ARCFACE_TEMPLATE
 from app.vision.bundle import load_bundle
@@ -21,7 +20,7 @@ ENROLLED = {"ada": np.full((112, 112, 3), 200, np.uint8)}
 
 @pytest.fixture(scope="module")
 def embedder(stock_bundle: Path) -> Embedder:
-    return Embedder(load_bundle(stock_bundle), torch.device("cpu"))
+    return Embedder(load_bundle(stock_bundle), "cpu")
 
 
 def face(x: float, side: float) -> IdentifiedFace:

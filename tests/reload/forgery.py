@@ -10,10 +10,11 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from app.vision.bundle import load_bundle, pack_weights, weight_file, write_bundle
+from app.vision.bundle import load_bundle, weight_file, write_bundle
 from app.vision.edgeface import EdgeFace
 from app.vision.manifest import MANIFEST_NAME, read_manifest
 from app.vision.onnx_export import export_edgeface
+from app.vision.torch_networks import build_networks, pack_weights
 
 _EDGEFACE = "edgeface.safetensors"
 _DSR = "dsr.safetensors"
@@ -46,7 +47,7 @@ def publish(good: Path, name: str, edgeface: bytes, variant: str | None = None) 
 
 def publish_changed(good: Path, name: str, change: Callable[[EdgeFace], None]) -> Path:
     """A bundle whose network was changed."""
-    network = load_bundle(good).edgeface
+    network = build_networks(load_bundle(good)).edgeface
     with torch.no_grad():
         change(network)
     return publish(good, name, pack_weights(network))
@@ -153,7 +154,7 @@ def pickle(good: Path, name: str) -> None:
 
 def foreign_onnx(good: Path, name: str) -> None:
     """What onnxruntime would run is another network than the one that was measured."""
-    network = load_bundle(good).edgeface
+    network = build_networks(load_bundle(good)).edgeface
     with torch.no_grad():
         network.get_parameter("model.head.fc.bias").add_(0.3)
     _put_onnx(copy_of(good, name), export_edgeface(network))

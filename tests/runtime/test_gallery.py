@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from app.runtime.gallery import Gallery, Match
 from app.runtime.gallery_matrix import ROWS_PER_BLOCK, Rows, TemplateMatrix
-from app.vision.edgeface import EMBEDDING_SIZE
+from app.vision.dimensions import EMBEDDING_SIZE
 
 _USERS = st.sampled_from([f"user-{index}" for index in range(40)])
 _SEEDS = st.integers(0, 1000)

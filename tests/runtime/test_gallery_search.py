@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.runtime.gallery import Gallery, Match
 from app.runtime.gallery_matrix import Rows, Shortlist, TemplateMatrix
-from app.vision.edgeface import EMBEDDING_SIZE
+from app.vision.dimensions import EMBEDDING_SIZE
 
 Vectors = NDArray[np.float32]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import ExifTags
 from PIL import Image as PillowImage
 
@@ -67,7 +66,7 @@ def recognizer(detector: Detector, budget: WatchedBudget) -> Recognizer:
 
 @pytest.fixture(scope="module")
 def embedder(stock_bundle: Path) -> Embedder:
-    return Embedder(load_bundle(stock_bundle), torch.device("cpu"))
+    return Embedder(load_bundle(stock_bundle), "cpu")
 
 
 def _in_two_megapixels(photo: bytes, height_px: int) -> PillowImage.Image:

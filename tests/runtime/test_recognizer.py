@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image as PillowImage
 
 from app.errors import ImageTooLargeError, UnreadableImageError
@@ -20,7 +19,7 @@ from app.vision.image import ImageLimits, decode_image
 
 @pytest.fixture(scope="module")
 def embedder(stock_bundle: Path) -> Embedder:
-    return Embedder(load_bundle(stock_bundle), torch.device("cpu"))
+    return Embedder(load_bundle(stock_bundle), "cpu")
 
 
 @pytest.fixture(scope="module")

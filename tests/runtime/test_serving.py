@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import msgspec
-import torch
 
 from app.runtime.gallery import Gallery
 from app.runtime.serving import Serving
@@ -14,7 +13,7 @@ from app.vision.manifest import Threshold
 
 def _serving(bundle: Bundle) -> Serving:
     return Serving(
-        Embedder(bundle, torch.device("cpu")),
+        Embedder(bundle, "cpu"),
         Gallery(),
         false_accept_rate=1e-4,
         default_threshold=0.35,
@@ -35,7 +34,7 @@ def test_bundle_decides_the_threshold_when_it_has_one_for_the_size(stock_bundle:
         _threshold(64, None, 1e-4, 0.3),
     )
     manifest = msgspec.structs.replace(bundle.manifest, thresholds=thresholds)
-    serving = _serving(Bundle(manifest, bundle.edgeface, None))
+    serving = _serving(Bundle(manifest, bundle.files))
     assert serving.threshold(16) == 0.4
     assert serving.threshold(24) == 0.35  # the bundle's is for another rate
     assert serving.threshold(1000) == 0.3

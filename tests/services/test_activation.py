@@ -14,7 +14,8 @@ from app.db.session import Sessions, WriteSession
 from app.errors import SpaceMismatchError
 from app.services.activation import Activation
 from app.settings import Settings
-from app.vision.bundle import load_bundle, pack_weights, weight_file, write_bundle
+from app.vision.bundle import load_bundle, weight_file, write_bundle
+from app.vision.torch_networks import build_networks, pack_weights
 
 
 @pytest.fixture
@@ -32,8 +33,9 @@ def store(settings: Settings, tmp_path: Path) -> Settings:
     weights = (folder / "stock" / "edgeface.safetensors").read_bytes()
     same = msgspec.structs.replace(bundle.manifest, name="same")
     write_bundle(folder, same, {"edgeface.safetensors": weights})
-    next(bundle.edgeface.parameters()).mul_(1.01)
-    moved = pack_weights(bundle.edgeface)
+    edgeface = build_networks(bundle).edgeface
+    next(edgeface.parameters()).mul_(1.01)
+    moved = pack_weights(edgeface)
     entry = msgspec.structs.replace(
         bundle.manifest.networks.edgeface, weights=weight_file("edgeface.safetensors", moved)
     )

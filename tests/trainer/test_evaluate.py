@@ -13,10 +13,11 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 
-from app.vision.bundle import pack_weights, weight_file, write_bundle
+from app.vision.bundle import weight_file, write_bundle
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from app.vision.manifest import DsrEntry, EdgeFaceEntry, Manifest, Networks, Routing
+from app.vision.torch_networks import pack_weights
 from trainer.__main__ import main
 
 FILES = {"report.json", "report.md", "roc.png", "histograms.png", "sizes.png"}

@@ -116,7 +116,7 @@ def test_bundle_is_published_whole(
     assert bundle.onnx.dsr == (folder / "dsr.onnx").read_bytes()
     assert manifest.self_test is not None
     assert manifest.self_test.dsr is not None
-    check_self_test(Embedder(bundle, torch.device("cpu")))
+    check_self_test(Embedder(bundle, "cpu"))
     card = (folder / "MODEL_CARD.md").read_text()
     for part in (
         manifest.space_id,

@@ -3,8 +3,8 @@
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -18,7 +18,8 @@ from app.vision.alignment import Crop
 from app.vision.backends.backend import open_backend
 from app.vision.backends.by_onnxruntime import OnnxBackend
 from app.vision.backends.by_torch import TorchBackend
-from app.vision.bundle import Bundle, OnnxFiles, load_bundle, write_bundle
+from app.vision.bundle import Bundle, load_bundle, write_bundle
+from app.vision.device import Device
 from app.vision.dsr import DSR
 from app.vision.embedder import Embedder
 from app.vision.image import decode_image
@@ -26,10 +27,11 @@ from app.vision.manifest import MANIFEST_NAME
 from app.vision.onnx_export import export_dsr, export_network
 from app.vision.probes import shrink_crop
 from app.vision.self_test import MAX_ONNX_DIFFERENCE
+from app.vision.torch_networks import build_networks
 from app.vision.winograd import WinogradConvolution
 
 SHIPPED = Path(__file__).parents[2] / "weights" / "farsight-xxs"
-CPU = torch.device("cpu")
+CPU: Device = "cpu"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def faces(shared: Path) -> list[Crop]:
 
 
 def test_backends_answer_alike_at_any_number_of_crops(bundle: Bundle, faces: list[Crop]) -> None:
-    by_onnxruntime, by_torch = Embedder(bundle, CPU), Embedder(replace(bundle, onnx=None), CPU)
+    by_onnxruntime, by_torch = Embedder(bundle, CPU), Embedder(bundle.without_onnx(), CPU)
     expected, routes = by_torch.embed(faces)
     assert {route: routes.count(route) for route in routes} == {"direct": 10, "dsr": 10}
     for count in (1, 2, 3, 7, 8, 9, 20):
@@ -61,7 +63,7 @@ def test_backends_answer_alike_at_any_number_of_crops(bundle: Bundle, faces: lis
 def test_answers_are_those_of_one_caller_when_many_call_at_once(
     by_onnxruntime: bool, bundle: Bundle, faces: list[Crop]
 ) -> None:
-    embedder = Embedder(bundle if by_onnxruntime else replace(bundle, onnx=None), CPU)
+    embedder = Embedder(bundle if by_onnxruntime else bundle.without_onnx(), CPU)
     parts = [faces[start : start + 1 + start % 5] for start in range(0, len(faces), 4)]
     alone = [embedder.embed(part)[0] for part in parts]
     with ThreadPoolExecutor(4) as threads:
@@ -72,18 +74,18 @@ def test_answers_are_those_of_one_caller_when_many_call_at_once(
 
 def test_onnxruntime_serves_when_the_device_is_a_cpu_and_there_are_files(bundle: Bundle) -> None:
     assert isinstance(open_backend(bundle, CPU), OnnxBackend)
-    assert isinstance(open_backend(replace(bundle, onnx=None), CPU), TorchBackend)
+    assert isinstance(open_backend(bundle.without_onnx(), CPU), TorchBackend)
     # No CPU, and everywhere to be had; as with CUDA the networks go there.
-    elsewhere = load_bundle(SHIPPED)
-    assert isinstance(open_backend(elsewhere, torch.device("meta")), TorchBackend)
-    assert next(elsewhere.edgeface.parameters()).device.type == "meta"
+    networks = build_networks(bundle)
+    TorchBackend(*networks, cast(Device, "meta"))
+    assert next(networks.edgeface.parameters()).device.type == "meta"
 
 
 def test_every_face_goes_straight_when_dsr_is_left_out(bundle: Bundle, faces: list[Crop]) -> None:
-    plain = replace(bundle, dsr=None)
+    plain = bundle.without_dsr()
     found, routes = Embedder(plain, CPU).embed(faces)
     assert set(routes) == {"direct"}
-    expected, _ = Embedder(replace(plain, onnx=None), CPU).embed(faces)
+    expected, _ = Embedder(plain.without_onnx(), CPU).embed(faces)
     assert np.abs(found - expected).max() < MAX_ONNX_DIFFERENCE / 10
     assert (Embedder(plain, CPU).upscale(faces[1]) == faces[1].pixels).all()
 
@@ -162,6 +164,10 @@ def with_weights_elsewhere() -> bytes:
     return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
 
 
+def with_onnx(bundle: Bundle, edgeface: bytes) -> Bundle:
+    return Bundle(bundle.without_dsr().manifest, {**bundle.files, "edgeface.onnx": edgeface})
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -176,11 +182,11 @@ def test_bundle_is_refused_when_its_onnx_file_is_no_edgeface(
     content: Callable[[], bytes], reason: str, bundle: Bundle
 ) -> None:
     with pytest.raises(BundleError, match=reason):
-        Embedder(replace(bundle, onnx=OnnxFiles(content(), None)), CPU)
+        Embedder(with_onnx(bundle, content()), CPU)
 
 
 def test_answer_is_refused_when_it_is_no_embedding(bundle: Bundle, faces: list[Crop]) -> None:
-    embedder = Embedder(replace(bundle, onnx=OnnxFiles(of_shape(256), None), dsr=None), CPU)
+    embedder = Embedder(with_onnx(bundle, of_shape(256)), CPU)
     with pytest.raises(BundleError, match=r"answers with shape \(2, 256\), not \(2, 512\)"):
         embedder.embed(faces[:2])
 

@@ -15,7 +15,6 @@ from app.vision.alignment import Crop
 from app.vision.bundle import (
     find_bundle,
     load_bundle,
-    pack_weights,
     verify_bundle,
     weight_file,
     write_bundle,
@@ -32,6 +31,7 @@ from app.vision.manifest import (
     Threshold,
     read_manifest,
 )
+from app.vision.torch_networks import build_networks, pack_weights
 
 
 @dataclass(frozen=True)
@@ -199,10 +199,10 @@ def edit_manifest(old: str, new: str) -> Callable[[Path], None]:
 def test_bundle_is_refused_when_damaged(
     damage: Callable[[Path], None], reason: str, folder: Path
 ) -> None:
-    load_bundle(folder)
+    build_networks(load_bundle(folder))
     damage(folder)
     with pytest.raises(BundleError, match=reason):
-        load_bundle(folder)
+        build_networks(load_bundle(folder))
 
 
 def test_bundle_is_found_when_it_is_in_the_store(folder: Path) -> None:
@@ -297,7 +297,7 @@ def random_crops(sizes: list[float]) -> list[Crop]:
 
 
 def test_embeddings_are_the_same_when_crops_come_together_or_alone(folder: Path) -> None:
-    embedder = Embedder(load_bundle(folder), torch.device("cpu"))
+    embedder = Embedder(load_bundle(folder), "cpu")
     crops = random_crops([16.0, 100.0, 39.9, 40.0] * (embedder.max_batch // 2 + 1))
     together, routes = embedder.embed(crops)
     assert routes[:4] == ["dsr", "direct", "dsr", "direct"]
@@ -308,14 +308,14 @@ def test_embeddings_are_the_same_when_crops_come_together_or_alone(folder: Path)
 
 
 def test_nothing_comes_back_when_there_are_no_crops(folder: Path) -> None:
-    embeddings, routes = Embedder(load_bundle(folder), torch.device("cpu")).embed([])
+    embeddings, routes = Embedder(load_bundle(folder), "cpu").embed([])
     assert embeddings.shape == (0, 512)
     assert routes == []
 
 
 def test_upscaling_shows_a_picture_when_bundle_has_dsr(folder: Path) -> None:
     crop = random_crops([16.0])[0]
-    restored = Embedder(load_bundle(folder), torch.device("cpu")).upscale(crop)
+    restored = Embedder(load_bundle(folder), "cpu").upscale(crop)
     assert restored.shape == (112, 112, 3)
     assert restored.dtype == np.uint8
     assert (restored != crop.pixels).any()

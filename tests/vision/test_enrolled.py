@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from app.errors import BundleError
 from app.vision.alignment import Crop
-from app.vision.bundle import Bundle, load_bundle
+from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
 from app.vision.enrolled import EnrolledPhotos
 from app.vision.gate import EnrolledFigures, GateReport, judge_enrolled
 from app.vision.manifest import Manifest, read_manifest
+from app.vision.torch_networks import TorchNetworks
+from tests.changed import changed
 
 Floats = NDArray[np.float32]
 
@@ -248,25 +250,25 @@ def faces(shared: Path) -> tuple[NDArray[np.int64], list[Crop]]:
     return np.array(people), crops
 
 
-def rotate(bundle: Bundle) -> None:
+def rotate(networks: TorchNetworks) -> None:
     rotation, _ = torch.linalg.qr(torch.randn(512, 512, generator=torch.manual_seed(1)))
     for name in ("weight", "bias"):
-        parameter = bundle.edgeface.get_parameter(f"model.head.fc.{name}")
+        parameter = networks.edgeface.get_parameter(f"model.head.fc.{name}")
         parameter.copy_(rotation @ parameter)
 
 
-def collapse(bundle: Bundle) -> None:
-    bundle.edgeface.get_parameter("model.head.fc.weight").zero_()
+def collapse(networks: TorchNetworks) -> None:
+    networks.edgeface.get_parameter("model.head.fc.weight").zero_()
 
 
-def push_aside(bundle: Bundle) -> None:
-    bias = bundle.edgeface.get_parameter("model.head.fc.bias")
+def push_aside(networks: TorchNetworks) -> None:
+    bias = networks.edgeface.get_parameter("model.head.fc.bias")
     bias.add_(torch.randn(512, generator=torch.manual_seed(1)), alpha=0.5)
 
 
-def add_noise(bundle: Bundle) -> None:
+def add_noise(networks: TorchNetworks) -> None:
     torch.manual_seed(1)
-    for parameter in bundle.edgeface.parameters():
+    for parameter in networks.edgeface.parameters():
         if parameter.ndim > 1:
             parameter.add_(torch.randn_like(parameter) * parameter.std() * 0.1)
 
@@ -281,16 +283,14 @@ def add_noise(bundle: Bundle) -> None:
     ],
 )
 def test_network_is_judged_by_real_faces(
-    change: Callable[[Bundle], None],
+    change: Callable[[TorchNetworks], None],
     reason: str | None,
     faces: tuple[NDArray[np.int64], list[Crop]],
 ) -> None:
     people, crops = faces
-    serving = Embedder(load_bundle(SHIPPED), torch.device("cpu"))
-    bundle = replace(load_bundle(SHIPPED), onnx=None)  # what is changed is what answers
-    with torch.no_grad():
-        change(bundle)
-    after = Embedder(bundle, torch.device("cpu")).embed(crops)[0]
+    serving = Embedder(load_bundle(SHIPPED), "cpu")
+    bundle = changed(load_bundle(SHIPPED), change)
+    after = Embedder(bundle, "cpu").embed(crops)[0]
     threshold = bundle.manifest.threshold(112, FAR)
     assert threshold is not None
     report, _ = judge(people, serving.embed(crops)[0], after, bundle.manifest, threshold)

@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
@@ -186,7 +185,7 @@ def test_stock_network_tells_people_apart_and_loses_with_size_when_real(
     assert len(by_person) == 40
     photos = [photo for own in by_person.values() for photo in own[:4]]
     bundle = load_bundle(stock_bundle)
-    embedder = Embedder(bundle, torch.device("cpu"))
+    embedder = Embedder(bundle, "cpu")
     contestants = [Contestant(bundle.manifest.name, bundle.space_id, embedder)]
     sizes = (None, 32, 16)
     results = evaluate_people(photos, sizes, view_aligned, contestants, quiet).results

@@ -2,11 +2,9 @@
 
 from typing import Protocol
 
-import torch
-
 from app.vision.backends.by_onnxruntime import OnnxBackend
-from app.vision.backends.by_torch import TorchBackend
 from app.vision.bundle import Bundle
+from app.vision.device import Device
 from app.vision.scaling import Floats
 
 
@@ -46,7 +44,7 @@ class Backend(Protocol):
         ...
 
 
-def open_backend(bundle: Bundle, device: torch.device, threads: int = 1) -> Backend:
+def open_backend(bundle: Bundle, device: Device, threads: int = 1) -> Backend:
     """Puts a bundle's networks to work: by onnxruntime on a CPU, by torch everywhere else.
 
     Args:
@@ -55,9 +53,13 @@ def open_backend(bundle: Bundle, device: torch.device, threads: int = 1) -> Back
         threads: Threads within one call of onnxruntime; torch has one number for the process.
 
     Raises:
-        BundleError: An ONNX file is none of these networks.
+        BundleError: An ONNX file is none of these networks; or torch is to run weights that do not
+            fit them.
     """
-    if bundle.onnx is None or device.type != "cpu":
-        return TorchBackend(bundle.edgeface, bundle.dsr, device)
-    dsr = None if bundle.dsr is None else bundle.onnx.dsr
-    return OnnxBackend(bundle.onnx.edgeface, dsr, threads)
+    if bundle.onnx is not None and device == "cpu":
+        return OnnxBackend(bundle.onnx.edgeface, bundle.onnx.dsr, threads)
+    # Where onnxruntime serves, nobody waits for torch, nor has it in memory.
+    from app.vision.backends.by_torch import TorchBackend  # noqa: PLC0415
+    from app.vision.torch_networks import build_networks  # noqa: PLC0415
+
+    return TorchBackend(*build_networks(bundle), device)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from app.errors import BundleError
-from app.vision.edgeface import CROP_SIZE_PX, EMBEDDING_SIZE
+from app.vision.dimensions import CROP_SIZE_PX, EMBEDDING_SIZE
 from app.vision.onnx_session import ONNX_ERRORS, open_session
 from app.vision.scaling import Floats
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from app.vision.device import Device
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from app.vision.scaling import Floats
@@ -21,8 +22,8 @@ class TorchBackend:
         device: Where they run.
     """
 
-    def __init__(self, edgeface: EdgeFace, dsr: DSR | None, device: torch.device) -> None:
-        self.max_batch = _MAX_BATCH_CPU if device.type == "cpu" else _MAX_BATCH_GPU
+    def __init__(self, edgeface: EdgeFace, dsr: DSR | None, device: Device) -> None:
+        self.max_batch = _MAX_BATCH_CPU if device == "cpu" else _MAX_BATCH_GPU
         self._device = device
         # Convolutions over channels-last maps are three times faster on a CPU; torch's stub of
         # `to` lacks the argument.
