@@ -3,16 +3,16 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app.settings import DatabaseSettings, Settings
-from app.vision.bundle import weight_file, write_bundle
-from app.vision.manifest import EdgeFaceEntry, Manifest, Networks
-from app.vision.published import read_published
-from app.vision.torch_networks import pack_weights
+from app.vision.bundle import write_bundle
+from app.vision.embedder import Embedder
+from app.vision.published import published_bundle, read_published
+from app.vision.self_test import known_answers
 from demo.samples import fetch_samples
 from tests.rotated import Pixels, crops_of, enrol, rotate_bundle
 
@@ -45,21 +45,10 @@ def sample_photos() -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def stock_bundle(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a bundle named `stock`: the published EdgeFace-XXS, without DSR."""
-    network = read_published(shared / "weights" / "edgeface_xxs_q.pt")
-    content = pack_weights(network)
-    manifest = Manifest(
-        name="stock",
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        networks=Networks(
-            edgeface=EdgeFaceEntry(
-                variant=network.variant, weights=weight_file("edgeface.safetensors", content)
-            )
-        ),
-        licence="BSD-3-Clause",
-        attribution="Idiap Research Institute",
-    )
-    store = tmp_path_factory.mktemp("bundles")
-    return write_bundle(store, manifest, {"edgeface.safetensors": content})
+    bundle = published_bundle(read_published(shared / "weights" / "edgeface_xxs_q.pt"), "stock")
+    answers = known_answers(Embedder(bundle, "cpu"))
+    manifest = msgspec.structs.replace(bundle.manifest, self_test=answers)
+    return write_bundle(tmp_path_factory.mktemp("bundles"), manifest, bundle.files)
 
 
 @pytest.fixture(scope="session")

@@ -21,10 +21,11 @@ from app.services.activation import Activation
 from app.services.template import refresh_templates
 from app.settings import Settings
 from app.vision.alignment import Crop
-from app.vision.bundle import load_bundle, weight_file, write_bundle
+from app.vision.bundle import Bundle, load_bundle, weight_file, write_bundle
 from app.vision.embedder import Embedder
 from app.vision.image import decode_image
 from app.vision.onnx_export import export_edgeface
+from app.vision.self_test import known_answers
 from app.vision.torch_networks import build_networks, pack_weights
 
 Pixels = NDArray[np.uint8]
@@ -59,12 +60,13 @@ def rotate_bundle(bundle: Path, name: str, seed: int = 0) -> Path:
         loaded.manifest,
         name=name,
         networks=msgspec.structs.replace(networks, edgeface=entry),
-        self_test=None,
     )
     for file in () if networks.dsr is None else (networks.dsr.weights, networks.dsr.onnx):
         if file is not None:
             files[file.name] = (bundle / file.name).read_bytes()
-    return write_bundle(bundle.parent, manifest, files)
+    turned_bundle = Bundle(manifest, files)
+    answers = known_answers(Embedder(turned_bundle, "cpu"))
+    return write_bundle(bundle.parent, msgspec.structs.replace(manifest, self_test=answers), files)
 
 
 def enrol(
