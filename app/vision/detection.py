@@ -226,11 +226,14 @@ class _Search:
         ]
 
     def _coarse(self, turn: int) -> list[Face]:
-        """Large faces. Where none is sure, half the size again: noise and blur go with it."""
+        """Large faces. Where none is sure, half the size again: noise and blur go with it.
+
+        A tiny picture is enlarged: a face is not seen when it is all there is, a few px large.
+        """
         height, width = self._image.shape[:2]
         smallest, largest = _COARSE_SIDES_PX
         side = self.scale * max(height, width) / _COARSE_TIMES_SMALLER
-        scale = min(1.0, min(max(side, smallest), largest) / max(height, width))
+        scale = min(max(side, smallest), largest) / max(height, width)
         found: list[Face] = []
         for times in (1, 2):
             view = part_of(self._image, (0, 0, width, height), scale / times).turned(turn)

@@ -140,6 +140,19 @@ def test_face_is_one_when_it_fills_the_picture(
     assert same_place(found, expected, 0.08)
 
 
+@pytest.mark.parametrize("side_px", [20, 24, 48])
+def test_face_is_found_when_it_is_all_of_a_tiny_picture(
+    detector: Detector, portrait: Image, side_px: int
+) -> None:
+    (face,) = find_faces(detector, portrait).faces
+    x, y, width, height = (round(value) for value in face.box)
+    tiny = scaled(portrait[y : y + height, x : x + width], side_px / height)
+    (found,) = find_faces(detector, tiny).faces
+    factor = np.array(tiny.shape[1::-1]) / [width, height]
+    expected = (face.landmarks - [x, y] + 0.5) * factor - 0.5
+    assert same_place(found, expected, 0.15)
+
+
 @pytest.mark.parametrize("quarter_turns", [1, 2, 3])
 def test_photo_is_turned_upright_when_it_lies_on_its_side_or_head(
     detector: Detector, portrait: Image, quarter_turns: int
