@@ -13,6 +13,7 @@ from app.api import admin, gallery, identify, problems, system, users
 from app.api.deps import Graph
 from app.api.middleware import BodyLimit, RequestContext
 from app.db.migration import open_sessions
+from app.runtime.decoders import Decoders
 from app.runtime.inference import Inference, set_library_threads
 from app.runtime.recognizer import open_recognizer
 from app.runtime.serving import Current
@@ -85,8 +86,10 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     sessions = await opened.enter_async_context(open_sessions(settings.database))
     activation = Activation(settings)
     current = Current(await activation.start(sessions))
+    decoders = Decoders(limits.max_decoding_s)
+    opened.callback(decoders.close)
     inference = Inference(
-        open_recognizer(settings),
+        open_recognizer(settings, decoders.open),
         readers=settings.threads.readers,
         workers=settings.threads.networks if current.serving.embedder.device == "cpu" else 1,
         max_requests=limits.max_requests,

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from app import settings as settings_module
 from app.errors import SettingsError
 from app.settings import Settings, overridden
-from app.vision.image import DEFAULT_LIMITS
+from app.vision.photo_file import DEFAULT_LIMITS
 from app.vision.quality import REGISTRATION_LIMITS
 
 
