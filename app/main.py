@@ -30,6 +30,7 @@ from app.services.reload import Reload
 from app.services.transfer import GalleryImport
 from app.services.users import Users
 from app.settings import Settings, overridden
+from app.vision.image import open_photo
 from app.vision.quality import REGISTRATION_LIMITS
 
 
@@ -89,7 +90,8 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     decoders = Decoders(limits.max_decoding_s)
     opened.callback(decoders.close)
     inference = Inference(
-        open_recognizer(settings, decoders.open),
+        # Elsewhere there is no memory that is shared by its descriptor alone.
+        open_recognizer(settings, decoders.open if sys.platform == "linux" else open_photo),
         readers=settings.threads.readers,
         workers=settings.threads.networks if current.serving.embedder.device == "cpu" else 1,
         max_requests=limits.max_requests,

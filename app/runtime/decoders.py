@@ -25,7 +25,9 @@ from app.vision.image import DecodedPhoto, PhotoHeader, Rect
 from app.vision.photo_file import ImageLimits, refuse_size
 
 # Beyond what a header lets expect: decoders differ.
-_SPARE_FACTOR, _SPARE_BYTES = 1.5, 100_000_000
+_SPARE_FACTOR, _SPARE_BYTES = 1.2, 60_000_000
+# The decoder of WebP asks for canvases before it tells how large they are, and leaves them empty.
+_OPENING_BYTES_PER_PX = 8
 # A process that computes is ended by its own clock; this is for one that does nothing at all.
 _MAX_SILENCE_S = 120.0
 
@@ -77,7 +79,8 @@ class Decoders:
             NotReadyError: No process can be started.
         """
         refuse_size(data, limits)
-        reply, _ = self.ask(Request(len(data), limits, self._max_s, _SPARE_BYTES), data)
+        max_bytes = limits.max_pixels * _OPENING_BYTES_PER_PX + _SPARE_BYTES
+        reply, _ = self.ask(Request(len(data), limits, self._max_s, max_bytes), data)
         assert reply.header is not None
         return RemotePhoto(self, data, limits, reply.header)
 

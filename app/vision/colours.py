@@ -52,9 +52,9 @@ def _brightest(photo: PillowImage.Image) -> float | None:
     """What becomes white of grey that has more than 8 bit; None for other photos."""
     if photo.mode not in {"I", "F"} and not photo.mode.startswith("I;16"):
         return None
-    _, most = photo.getextrema()
-    assert isinstance(most, int | float)
-    if photo.mode == "F" and not most > 1:  # from 0 to 1; or all pixels are no numbers
+    values = np.asarray(photo)
+    most = float(values.max(initial=0, where=np.isfinite(values)))
+    if photo.mode == "F" and most <= 1:
         return 1.0
     bits = max(_BITS, int(min(most, 2.0**32)).bit_length())
     return float((1 << bits) - 1)

@@ -15,7 +15,7 @@ from pillow_heif import register_heif_opener
 
 from app.errors import ImageTooLargeError, UnreadableImageError
 from app.vision import png_chunks
-from app.vision.jpeg_marks import JpegMarks, read_marks
+from app.vision.jpeg_marks import MAX_SEGMENTS, JpegMarks, read_marks
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "HEIF", "AVIF")
 IN_WORDS = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, JPEG 2000, GIF or BMP"
@@ -42,6 +42,7 @@ DECODER_ERRORS = (
     IndexError,
     EOFError,
     OverflowError,
+    RuntimeError,
     struct.error,
     zlib.error,
 )
@@ -55,7 +56,7 @@ tests/vision/test_image.py, which damages files of every format.
 _JPEG_SHRINKS = (1, 2, 4, 8)
 _JPEG_START = b"\xff\xd8\xff"
 # Per pixel, what decoders have beside Pillow's pixels (docs/decisions/0002-image-decoding.md).
-_BYTES_BESIDE = {"WEBP": 9, "HEIF": 9, "AVIF": 9, "JPEG2000": 16, "TIFF": 5}
+_BYTES_BESIDE = {"WEBP": 11, "HEIF": 3, "AVIF": 5, "JPEG2000": 13, "TIFF": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,11 @@ class PhotoFile:
     def __init__(self, data: bytes, limits: ImageLimits) -> None:
         refuse_size(data, limits)
         marks = read_marks(data) if data.startswith(_JPEG_START) else None
+        if marks is not None and marks.segments > MAX_SEGMENTS:
+            raise ImageTooLargeError(
+                f"The photo is a JPEG of more than {MAX_SEGMENTS:,} segments.",
+                max_segments=MAX_SEGMENTS,
+            )
         self.breaks_off = marks is not None and not marks.has_end
         if marks is not None:
             data = marks.ended(data)
@@ -103,21 +109,14 @@ class PhotoFile:
             data = png_chunks.only_the_photo(data)
         self._data = data
         try:
-            photo = self.open()
+            with self.open() as photo:
+                self.size_px = photo.size
+                _refuse_if_too_large(photo, limits)
+                if marks is not None:
+                    _refuse_if_scanned_too_often(photo, marks)
+                self.shrinks, self.bytes_beside = _decoding_of(photo, data)
         except DECODER_ERRORS as error:
             raise UnreadableImageError(f"The photo is not a readable {IN_WORDS} file.") from error
-        with photo:
-            self.size_px = photo.size
-            _refuse_if_too_large(photo, limits)
-            if marks is not None:
-                _refuse_if_scanned_too_often(photo, marks)
-            self.shrinks: tuple[int, ...] = (1,)
-            bytes_beside = float(_BYTES_BESIDE.get(photo.format or "", 0))
-            if isinstance(photo, JpegImageFile):
-                # To no less than a pixel: below, Pillow decodes at another size than asked for.
-                self.shrinks = tuple(by for by in _JPEG_SHRINKS if by <= min(photo.size))
-                bytes_beside = _coefficient_bytes(data, photo)
-            self.bytes_beside = round(photo.width * photo.height * bytes_beside)
 
     def open(self) -> PillowImage.Image:
         """As Pillow's; raises DECODER_ERRORS."""
@@ -139,6 +138,17 @@ def refuse_size(data: bytes, limits: ImageLimits) -> None:
             bytes=len(data),
             max_bytes=limits.max_bytes,
         )
+
+
+def _decoding_of(photo: PillowImage.Image, data: bytes) -> tuple[tuple[int, ...], int]:
+    """By what it can be decoded smaller, and what the decoder keeps beside the pixels."""
+    shrinks: tuple[int, ...] = (1,)
+    bytes_beside = float(_BYTES_BESIDE.get(photo.format or "", 0))
+    if isinstance(photo, JpegImageFile):
+        # To no less than a pixel: below, Pillow decodes at another size than it is asked for.
+        shrinks = tuple(by for by in _JPEG_SHRINKS if by <= min(photo.size))
+        bytes_beside = _coefficient_bytes(data, photo)
+    return shrinks, round(photo.width * photo.height * bytes_beside)
 
 
 def _coefficient_bytes(data: bytes, header: JpegImageFile) -> float:

@@ -2,12 +2,9 @@
 
 import os
 import signal
-import struct
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +15,8 @@ from app.errors import ImageTooLargeError, UnreadableImageError
 from app.runtime.decoders import Decoders
 from app.vision.image import open_photo
 from app.vision.photo_file import DEFAULT_LIMITS
+from benchmarks.fuzz_files import encoded, run_length_bmp
+from benchmarks.fuzz_images import decoder_processes
 
 
 @pytest.fixture(scope="module")
@@ -31,22 +30,6 @@ def sloping(width: int, height: int) -> PillowImage.Image:
     """Red tells x and green tells y, so that each pixel tells where it was."""
     x, y = np.meshgrid(np.linspace(20, 230, width), np.linspace(20, 230, height))
     return PillowImage.fromarray(np.stack([x, y, x * 0 + 128], axis=2).round().astype(np.uint8))
-
-
-def encoded(photo: PillowImage.Image, format_name: str, **options: object) -> bytes:
-    stream = BytesIO()
-    photo.save(stream, format_name, **options)
-    return stream.getvalue()
-
-
-def slow_bmp(side: int) -> bytes:
-    """Run-length coded, a run for each pixel: Pillow decodes this in Python, 1 MB in a second."""
-    runs = (b"\x01\x07" * side + b"\0\0") * side
-    palette = bytes(4 * 256)
-    offset = 14 + 40 + len(palette)
-    head = struct.pack("<2sIII", b"BM", offset + len(runs), 0, offset)
-    info = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, len(runs), 0, 0, 256, 0)
-    return head + info + palette + runs
 
 
 def test_photo_is_the_same_when_another_process_decodes_it(decoders: Decoders) -> None:
@@ -75,7 +58,7 @@ def test_reason_is_the_same_when_another_process_refuses(decoders: Decoders) -> 
 
 
 def test_neighbours_are_served_when_one_photo_takes_too_long(decoders: Decoders) -> None:
-    bomb, plain = slow_bmp(3000), encoded(sloping(300, 200), "JPEG")
+    bomb, plain = run_length_bmp(3000), encoded(sloping(300, 200), "JPEG")
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(decoders.open(bomb, DEFAULT_LIMITS).decode)
         served = 0
@@ -95,29 +78,23 @@ def test_photo_is_refused_when_decoding_takes_more_memory_than_was_told(
     with pytest.raises((ImageTooLargeError, UnreadableImageError)):
         decoders.decode(data, DEFAULT_LIMITS, max_bytes=0, shrink=1)
     header = decoders.open(data, DEFAULT_LIMITS).header
+    webp = encoded(
+        PillowImage.new("RGB", (6000, 4000)), "WEBP"
+    )  # its decoder asks for much at once
+    assert decoders.open(webp, DEFAULT_LIMITS).decode().pixels.shape == (4000, 6000, 3)
     (photo,) = decoders.decode(data, DEFAULT_LIMITS, header.decoding_bytes(), shrink=1)
     assert photo.pixels.shape == (5000, 6000, 3)
 
 
-def _processes() -> set[int]:
-    """Decoder processes that this one has started and not waited for."""
-    children = Path(f"/proc/self/task/{threading.main_thread().native_id}/children")
-    return {
-        int(pid)
-        for pid in children.read_text().split()
-        if b"decoder_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    }
-
-
 @pytest.mark.parametrize("when", ["it decodes", "it waits"])
 def test_service_goes_on_when_a_process_is_killed_while(when: str) -> None:
-    before = _processes()
+    before = decoder_processes(os.getpid())
     decoders = Decoders(max_s=60.0)
     plain = encoded(sloping(300, 200), "JPEG")
     decoders.open(plain, DEFAULT_LIMITS)
-    (process,) = _processes() - before
+    (process,) = decoder_processes(os.getpid()) - before
     if when == "it decodes":
-        bomb = decoders.open(slow_bmp(3000), DEFAULT_LIMITS)
+        bomb = decoders.open(run_length_bmp(3000), DEFAULT_LIMITS)
         killing = threading.Timer(0.2, os.kill, (process, signal.SIGKILL))
         killing.start()
         with pytest.raises(UnreadableImageError, match="cannot be decoded"):
@@ -125,6 +102,7 @@ def test_service_goes_on_when_a_process_is_killed_while(when: str) -> None:
         killing.join()
     else:
         os.kill(process, signal.SIGKILL)
+        os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
     assert decoders.open(plain, DEFAULT_LIMITS).decode().pixels.shape == (200, 300, 3)
     decoders.close()
-    assert _processes() == before
+    assert decoder_processes(os.getpid()) == before
