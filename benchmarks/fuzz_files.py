@@ -97,7 +97,7 @@ def bombs() -> dict[str, bytes]:
     segments = b"".join(b"\xff\xe1" + struct.pack(">H", len(of) + 2) + of for of in parts)
     found = {
         "1,000 scans": jpeg[:-2] + 1_000 * scan + _END,
-        "100 scans": jpeg[:-2] + 90 * scan + _END,
+        "32 scans": jpeg[:-2] + 22 * scan + _END,
         "4,900 comments": plain[:2] + b"\xff\xfe\0\x02" * 4_900 + plain[2:],
         "2 M comments": plain[:2] + b"\xff\xfe\0\x02" * 2_000_000 + plain[2:],
         "EXIF": plain[:2] + segments + plain[2:],

@@ -23,8 +23,11 @@ IN_WORDS = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, JPEG 2000, GIF or BMP"
 MAX_SIDE_PX = 65_535
 """The most that a JPEG can have. What is longer was made to cost time: decoders work in rows."""
 
+MAX_SCANS = 32
+"""How often a JPEG may go through its pixels; writers make about 10 scans."""
+
 MAX_SCANNED_PX = 1_000_000_000
-"""Pixels times scans of a JPEG: 50 megapixels in 20 scans. Writers make about 10 of them."""
+"""Pixels times scans: 50 megapixels in 20 scans."""
 
 # `PhotoFile` checks every header against its own limit. Pillow's process-wide one would only
 # add a second, undocumented limit: a warning on stderr above 89 megapixels.
@@ -123,6 +126,11 @@ class PhotoFile:
         return PillowImage.open(BytesIO(self._data), formats=FORMATS)
 
 
+def has_known_cost(data: bytes) -> bool:
+    """Whether a file is of a format whose header, and our limits, bound the work to decode it."""
+    return data.startswith((_JPEG_START, png_chunks.SIGNATURE, b"GIF8", b"RIFF"))
+
+
 def refuse_size(data: bytes, limits: ImageLimits) -> None:
     """Refuses a file for its length alone.
 
@@ -183,7 +191,7 @@ def _refuse_if_too_large(photo: PillowImage.Image, limits: ImageLimits) -> None:
 
 
 def _refuse_if_scanned_too_often(photo: PillowImage.Image, marks: JpegMarks) -> None:
-    max_scans = MAX_SCANNED_PX // (photo.width * photo.height)
+    max_scans = min(MAX_SCANS, MAX_SCANNED_PX // (photo.width * photo.height))
     if marks.scans > max_scans:
         raise ImageTooLargeError(
             f"The photo is a JPEG in {marks.scans:,} scans; at most {max_scans:,} are decoded of "
