@@ -90,7 +90,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     decoders = Decoders(limits.max_decoding_s)
     opened.callback(decoders.close)
     inference = Inference(
-        # Elsewhere there is no memory that is shared by its descriptor alone.
+        # Elsewhere the limits of time and memory are others, or none.
         open_recognizer(settings, decoders.open if sys.platform == "linux" else open_photo),
         readers=settings.threads.readers,
         workers=settings.threads.networks if current.serving.embedder.device == "cpu" else 1,

@@ -1,7 +1,7 @@
 """What the service and its decoder processes say to each other.
 
-Over a socket, in both directions: the length of a message, the message, and the photo's file
-behind a request. Decoded pixels come as one descriptor of shared memory.
+Over a socket, in both directions: the length of a message, and the message. Behind a request
+comes the photo's file, behind a reply the decoded pixels.
 """
 
 import socket
@@ -13,6 +13,8 @@ from app.vision.image import PhotoHeader, PhotoWarning, Rect
 from app.vision.photo_file import ImageLimits
 
 _LENGTH = struct.Struct(">I")
+# A picture of 640x480 at once, where the system allows it.
+_BUFFER_BYTES = 2**20
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -36,9 +38,8 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Pixels(msgspec.Struct, frozen=True):
-    """A DecodedPhoto whose pixels are in the shared memory, at `offset`."""
+    """A DecodedPhoto whose pixels follow: as many bytes as the shape has."""
 
-    offset: int
     shape: tuple[int, int, int]
     shrink: int
     first_px: tuple[int, int]
@@ -63,39 +64,39 @@ class Reply(msgspec.Struct, frozen=True):
     failure: str | None = None
 
 
-def send(to: socket.socket, message: bytes, descriptor: int | None = None) -> None:
-    """Sends one message, and a descriptor along with it."""
-    framed = _LENGTH.pack(len(message)) + message
-    if descriptor is not None:
-        sent = socket.send_fds(to, [framed], [descriptor])
-        framed = framed[sent:]
-    to.sendall(framed)
+def socket_pair() -> tuple[socket.socket, socket.socket]:
+    """The ends of the service and of a process."""
+    ends = socket.socketpair()
+    for end in ends:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+    return ends
 
 
-def receive(of: socket.socket) -> tuple[bytes, list[int]]:
-    """Receives one message, and the descriptors that came along.
+def send(to: socket.socket, message: bytes) -> None:
+    """Sends one message."""
+    to.sendall(_LENGTH.pack(len(message)) + message)
+
+
+def receive(of: socket.socket) -> bytes:
+    """Receives one message.
 
     Raises:
         EOFError: The other side is gone.
     """
-    start, descriptors, _, _ = socket.recv_fds(of, _LENGTH.size, 1)
-    if not start:
-        raise EOFError
-    start += receive_bytes(of, _LENGTH.size - len(start))
-    return receive_bytes(of, _LENGTH.unpack(start)[0]), descriptors
+    return receive_bytes(of, _LENGTH.unpack(receive_bytes(of, _LENGTH.size))[0])
 
 
 def receive_bytes(of: socket.socket, n_bytes: int) -> bytes:
-    """Receives so many bytes.
-
-    Raises:
-        EOFError: The other side is gone.
-    """
+    """Receives so many bytes; see receive."""
     content = bytearray(n_bytes)
-    missing = memoryview(content)
+    receive_into(of, memoryview(content))
+    return bytes(content)
+
+
+def receive_into(of: socket.socket, missing: memoryview) -> None:
+    """Receives as many bytes as there is room for; see receive."""
     while missing:
         n_received = of.recv_into(missing)
         if not n_received:
             raise EOFError
         missing = missing[n_received:]
-    return bytes(content)

@@ -5,57 +5,19 @@
 The descriptor is one end of a socket pair. The process ends with the other end's.
 """
 
-import math
-import mmap
-import os
 import resource
 import signal
 import socket
 import sys
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from app.errors import ImageTooLargeError, UnreadableImageError
 from app.runtime.decoder_messages import Pixels, Reply, Request, receive, receive_bytes, send
 from app.runtime.memory import return_large_pieces_at_once
-from app.vision.image import DecodedPhoto, Image, open_photo
-
-
-class SharedPixels:
-    """Memory for decoded pixels that another process can map as well."""
-
-    def __init__(self) -> None:
-        self.descriptor = os.memfd_create("pixels")
-        self._n_bytes = 0
-        self._offsets: list[int] = []
-
-    def allocate(self, shape: tuple[int, int, int]) -> Image:
-        """Room for pixels of this shape."""
-        n_bytes, offset = math.prod(shape), self._n_bytes
-        self._n_bytes += -(-n_bytes // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
-        os.ftruncate(self.descriptor, self._n_bytes)
-        self._offsets.append(offset)
-        mapped = mmap.mmap(self.descriptor, n_bytes, offset=offset)
-        return np.frombuffer(mapped, np.uint8).reshape(shape)
-
-    def describe(self, photos: Sequence[DecodedPhoto]) -> list[Pixels]:
-        """Photos whose pixels are here, in the order in which room was made for them."""
-        return [
-            Pixels(
-                offset,
-                photo.pixels.shape,
-                photo.shrink,
-                photo.first_px,
-                photo.width_px,
-                photo.height_px,
-                photo.warnings,
-            )
-            for offset, photo in zip(self._offsets, photos, strict=True)
-        ]
+from app.vision.image import DecodedPhoto, open_photo
 
 
 def serve(service: socket.socket) -> None:
@@ -63,8 +25,7 @@ def serve(service: socket.socket) -> None:
     send(service, b"")  # ready
     while True:
         try:
-            message, _ = receive(service)
-            request = msgspec.msgpack.decode(message, type=Request)
+            request = msgspec.msgpack.decode(receive(service), type=Request)
             data = receive_bytes(service, request.file_bytes)
         except (EOFError, ConnectionError):
             return
@@ -75,33 +36,44 @@ def _answer(service: socket.socket, request: Request, data: bytes) -> None:
     _limit_memory(request.max_bytes)
     # Without a handler this ends the process, whatever a decoder is doing.
     signal.setitimer(signal.ITIMER_PROF, request.max_s)
-    shared = SharedPixels()
     try:
-        reply = _carry_out(request, data, shared)
+        reply, decoded = _carry_out(request, data)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         _limit_memory(None)
-    send(service, msgspec.msgpack.encode(reply), shared.descriptor if reply.pixels else None)
-    os.close(shared.descriptor)
+    send(service, msgspec.msgpack.encode(reply))
+    for photo in decoded:
+        service.sendall(photo.pixels.data)
 
 
-def _carry_out(request: Request, data: bytes, shared: SharedPixels) -> Reply:
+def _carry_out(request: Request, data: bytes) -> tuple[Reply, list[DecodedPhoto]]:
     try:
-        photo = open_photo(data, request.limits, shared.allocate)
+        photo = open_photo(data, request.limits)
         if request.shrink is not None:
             decoded = [photo.decode(request.shrink)]
         elif request.rects is not None:
             decoded = photo.decode_parts(request.rects)
         else:
-            return Reply(header=photo.header)
-        return Reply(pixels=shared.describe(decoded))
+            return Reply(header=photo.header), []
+        return Reply(pixels=[_described(photo) for photo in decoded]), decoded
     except (ImageTooLargeError, UnreadableImageError) as error:
-        return Reply(refused=(error.code, error.detail, error.facts))
+        return Reply(refused=(error.code, error.detail, error.facts)), []
     except MemoryError:
-        return Reply(out_of_memory=True)
+        return Reply(out_of_memory=True), []
     except Exception as error:  # noqa: BLE001 - told to the service, which logs it
         at = traceback.extract_tb(error.__traceback__)[-1]
-        return Reply(failure=f"{type(error).__name__} in {at.name}, line {at.lineno}")
+        return Reply(failure=f"{type(error).__name__} in {at.name}, line {at.lineno}"), []
+
+
+def _described(photo: DecodedPhoto) -> Pixels:
+    return Pixels(
+        photo.pixels.shape,
+        photo.shrink,
+        photo.first_px,
+        photo.width_px,
+        photo.height_px,
+        photo.warnings,
+    )
 
 
 def _limit_memory(max_bytes: int | None) -> None:

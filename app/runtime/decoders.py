@@ -5,11 +5,8 @@ are done, and what a photo costs can not be told beforehand of every format.
 """
 
 import logging
-import math
-import mmap
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +17,15 @@ import msgspec
 import numpy as np
 
 from app.errors import ImageTooLargeError, NotReadyError, UnreadableImageError
-from app.runtime.decoder_messages import Pixels, Reply, Request, receive, send
+from app.runtime.decoder_messages import (
+    Pixels,
+    Reply,
+    Request,
+    receive,
+    receive_into,
+    send,
+    socket_pair,
+)
 from app.vision.image import DecodedPhoto, PhotoHeader, Rect
 from app.vision.photo_file import ImageLimits, refuse_size
 
@@ -102,15 +107,13 @@ class Decoders:
             shrink,
             None if rects is None else list(rects),
         )
-        reply, memory = self.ask(request, data)
-        assert memory is not None
-        return [_mapped(memory, pixels) for pixels in reply.pixels]
+        return self.ask(request, data)[1]
 
-    def ask(self, request: Request, data: bytes) -> tuple[Reply, mmap.mmap | None]:
-        """The reply, and the memory that came with it, of a process that is free or new."""
+    def ask(self, request: Request, data: bytes) -> tuple[Reply, list[DecodedPhoto]]:
+        """The reply of a process that is free or new, and what it has decoded."""
         process = self._take()
         try:
-            reply, memory = process.ask(request, data)
+            reply, decoded = process.ask(request, data)
         except (EOFError, OSError) as error:
             raise self._ended(process.end()) from error
         except BaseException:
@@ -125,7 +128,7 @@ class Decoders:
         if reply.failure is not None:
             _log.error("A decoder has failed: %s.", reply.failure)
             raise UnreadableImageError("The photo cannot be decoded.")
-        return reply, memory
+        return reply, decoded
 
     def close(self) -> None:
         """Ends the processes; those at work, when they are done."""
@@ -192,7 +195,7 @@ class _Process:
     """One process, and this side of the socket to it."""
 
     def __init__(self) -> None:
-        self._socket, theirs = socket.socketpair()
+        self._socket, theirs = socket_pair()
         self._socket.settimeout(_MAX_SILENCE_S)
         # The same modules as here; nothing that a decoder may print; no threads that are not used.
         environment = os.environ | {
@@ -215,16 +218,12 @@ class _Process:
                 f"A process for decoding ended at its start, with status {self.end()}."
             ) from error
 
-    def ask(self, request: Request, data: bytes) -> tuple[Reply, mmap.mmap | None]:
+    def ask(self, request: Request, data: bytes) -> tuple[Reply, list[DecodedPhoto]]:
         """Sends a request, and waits for its reply."""
         send(self._socket, msgspec.msgpack.encode(request))
         self._socket.sendall(data)
-        message, descriptors = receive(self._socket)
-        memory = None
-        for descriptor in descriptors:
-            memory = mmap.mmap(descriptor, 0)
-            os.close(descriptor)
-        return msgspec.msgpack.decode(message, type=Reply), memory
+        reply = msgspec.msgpack.decode(receive(self._socket), type=Reply)
+        return reply, [self._receive(pixels) for pixels in reply.pixels]
 
     def is_alive(self) -> bool:
         """Whether it has not ended."""
@@ -237,14 +236,9 @@ class _Process:
             self._process.kill()
         return self._process.wait()
 
-
-def _mapped(memory: mmap.mmap, pixels: Pixels) -> DecodedPhoto:
-    count = math.prod(pixels.shape)
-    return DecodedPhoto(
-        np.frombuffer(memory, np.uint8, count, pixels.offset).reshape(pixels.shape),
-        pixels.shrink,
-        pixels.first_px,
-        pixels.width_px,
-        pixels.height_px,
-        pixels.warnings,
-    )
+    def _receive(self, told: Pixels) -> DecodedPhoto:
+        pixels = np.empty(told.shape, np.uint8)
+        receive_into(self._socket, pixels.data.cast("B"))
+        return DecodedPhoto(
+            pixels, told.shrink, told.first_px, told.width_px, told.height_px, told.warnings
+        )

@@ -4,7 +4,7 @@ See docs/decisions/0002-image-decoding.md. The service decodes in processes of t
 can end: app.runtime.decoders.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
@@ -23,9 +23,6 @@ Image = NDArray[np.uint8]
 
 Rect = tuple[int, int, int, int]
 """x, y, width, height of a part of a photo, in px."""
-
-Allocate = Callable[[tuple[int, int, int]], Image]
-"""Makes room for pixels of a shape."""
 
 MIN_SHARE = 0.8
 """Of its rows, that a JPEG must have which breaks off."""
@@ -132,10 +129,9 @@ class EncodedPhoto:
         header: What it told.
     """
 
-    def __init__(self, file: PhotoFile, allocate: Allocate) -> None:
+    def __init__(self, file: PhotoFile) -> None:
         self.header = PhotoHeader.of(file)
         self._file = file
-        self._allocate = allocate
 
     def decode(self, shrink: int = 1) -> DecodedPhoto:
         """Decodes to upright 8-bit sRGB; see decode_image.
@@ -169,7 +165,7 @@ class EncodedPhoto:
                     photo.draft(photo.mode, (photo.width // shrink, photo.height // shrink))
                 photo.load()
                 warnings = _warnings(photo) if self._file.breaks_off else ()
-                yield _LoadedPhoto(photo, shrink, self._file.size_px, self._allocate, warnings)
+                yield _LoadedPhoto(photo, shrink, self._file.size_px, warnings)
         except DECODER_ERRORS as error:
             raise UnreadableImageError("The photo is damaged or cut off.") from error
 
@@ -181,7 +177,6 @@ class _LoadedPhoto:
         photo: Loaded.
         shrink: By which it was loaded smaller.
         size_px: Of the whole photo, as it lies.
-        allocate: See open_photo.
         warnings: See DecodedPhoto.
 
     Attributes:
@@ -193,14 +188,12 @@ class _LoadedPhoto:
         photo: PillowImage.Image,
         shrink: int,
         size_px: tuple[int, int],
-        allocate: Allocate,
         warnings: tuple[PhotoWarning, ...],
     ) -> None:
         self.size = photo.size
         self._photo = photo
         self._shrink = shrink
         self._width_px, self._height_px = size_px
-        self._allocate = allocate
         self._warnings = warnings
         turn = photo.getexif().get(ExifTags.Base.Orientation, 1)
         self._is_transposed, self._row_step, self._column_step = _TURNED.get(turn, _AS_IT_IS)
@@ -228,7 +221,7 @@ class _LoadedPhoto:
         shape = (bottom - top, right - left, 3)
         if self._is_transposed:
             x, y, width, height, shape = y, x, height, width, (right - left, bottom - top, 3)
-        pixels = self._allocate(shape)
+        pixels = np.empty(shape, np.uint8)
         lying = pixels.transpose(1, 0, 2) if self._is_transposed else pixels
         stored = lying[:: self._row_step, :: self._column_step]
         rows = max(1, _STRIP_PX // (right - left))
@@ -239,21 +232,18 @@ class _LoadedPhoto:
         return DecodedPhoto(pixels, shrink, (x, y), width, height, self._warnings)
 
 
-def open_photo(
-    data: bytes, limits: ImageLimits = DEFAULT_LIMITS, allocate: Allocate | None = None
-) -> EncodedPhoto:
+def open_photo(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> EncodedPhoto:
     """Reads a photo's header, and no pixel.
 
     Args:
         data: A whole file of one of `photo_file.FORMATS`.
         limits: Bytes and pixels above which nothing is decoded.
-        allocate: Makes room for decoded pixels; None: ordinary memory.
 
     Raises:
         ImageTooLargeError: The file, its announced size, or the work to decode it is above limits.
         UnreadableImageError: Empty, or not one of the formats.
     """
-    return EncodedPhoto(PhotoFile(data, limits), allocate or _allocate)
+    return EncodedPhoto(PhotoFile(data, limits))
 
 
 def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image:
@@ -274,10 +264,6 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image:
         UnreadableImageError: Empty, not one of the formats, damaged, or cut off.
     """
     return open_photo(data, limits).decode().pixels
-
-
-def _allocate(shape: tuple[int, int, int]) -> Image:
-    return np.empty(shape, np.uint8)
 
 
 def _warnings(photo: PillowImage.Image) -> tuple[PhotoWarning, ...]:
