@@ -30,6 +30,7 @@ def serve(service: socket.socket) -> None:
         except (EOFError, ConnectionError):
             return
         _answer(service, request, data)
+        del data  # it may be long until the next one
 
 
 def _answer(service: socket.socket, request: Request, data: bytes) -> None:

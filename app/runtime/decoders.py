@@ -145,7 +145,10 @@ class Decoders:
                 if process.is_alive():
                     return process
                 process.end()
-        return _Process()
+        try:
+            return _Process()
+        except OSError as error:  # no memory, or no descriptor, for another one
+            raise NotReadyError("No process for decoding photos can be started.") from error
 
     def _give_back(self, process: "_Process") -> None:
         with self._lock:
