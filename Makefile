@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo train-demo serve test check format lint types contracts containers bench lock clean
+.PHONY: help install demo train-demo serve test fuzz check format lint types contracts containers bench lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ serve: $(INSTALLED) ## start the service on http://127.0.0.1:8000
 
 test: $(INSTALLED) ## run the whole test suite
 	$(BIN)/python -m pytest
+
+fuzz: $(INSTALLED) ## damaged and hostile photos, and what they cost (FOR_S=60: seconds)
+	$(BIN)/python -m benchmarks.fuzz_images --seconds $(or $(FOR_S),60)
 
 check: lint types contracts containers test ## everything that CI checks
 

@@ -13,6 +13,7 @@ from app.api import admin, gallery, identify, problems, system, users
 from app.api.deps import Graph
 from app.api.middleware import BodyLimit, RequestContext
 from app.db.migration import open_sessions
+from app.runtime.decoders import Decoders
 from app.runtime.inference import Inference, set_library_threads
 from app.runtime.recognizer import open_recognizer
 from app.runtime.serving import Current
@@ -29,6 +30,7 @@ from app.services.reload import Reload
 from app.services.transfer import GalleryImport
 from app.services.users import Users
 from app.settings import Settings, overridden
+from app.vision.image import open_photo
 from app.vision.quality import REGISTRATION_LIMITS
 
 
@@ -85,8 +87,11 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     sessions = await opened.enter_async_context(open_sessions(settings.database))
     activation = Activation(settings)
     current = Current(await activation.start(sessions))
+    decoders = Decoders(limits.max_decoding_s)
+    opened.callback(decoders.close)
     inference = Inference(
-        open_recognizer(settings),
+        # Elsewhere the limits of time and memory are others, or none.
+        open_recognizer(settings, decoders.open if sys.platform == "linux" else open_photo),
         readers=settings.threads.readers,
         workers=settings.threads.networks if current.serving.embedder.device == "cpu" else 1,
         max_requests=limits.max_requests,

@@ -25,7 +25,7 @@ from app.vision.bundle import find_bundle, load_bundle
 from app.vision.device import DeviceName, choose_device
 from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.embedder import Embedder, Route
-from app.vision.image import Image
+from app.vision.image import Image, PhotoWarning
 from app.vision.quality import Quality
 
 __all__ = [
@@ -108,6 +108,7 @@ class Result(TypedDict):
             be upright. Boxes and landmarks are those of the photo as it is.
         searched_from_px: The smallest `face_px` that was looked for; None for a face crop.
         timings_ms: Per stage.
+        warnings: What is wrong with the photo all the same.
     """
 
     identity: str | None
@@ -126,6 +127,7 @@ class Result(TypedDict):
     rotation_deg: int
     searched_from_px: float | None
     timings_ms: dict[str, float]
+    warnings: tuple[PhotoWarning, ...]
 
 
 class Pipeline:
@@ -212,6 +214,7 @@ class Pipeline:
             rotation_deg=found.rotation_deg,
             searched_from_px=found.searched_from_px,
             timings_ms=found.timings_ms | stopwatch.timings_ms,
+            warnings=found.warnings,
         )
 
     def upscale(self, photo: Photo, *, detect: bool = True) -> NDArray[np.uint8]:

@@ -37,21 +37,25 @@ class LimitSettings(_Group):
     Attributes:
         max_body_bytes: Largest request body; it is held in memory.
         max_photo_bytes: Largest photo.
-        max_photo_pixels: Largest width times height of a photo, read from its header.
+        max_photo_pixels: Largest width times height of a photo, read from its header. Telephones
+            write up to 50 megapixels.
         max_photos: Photos in one request.
         max_requests: Requests whose photos are read or wait for it; one more is answered 503.
         deadline_s: Seconds that reading may take for one request, waiting included.
-        max_decoded_bytes: Memory for decoding photos, the decoder's own included: about 7 bytes a
-            pixel. Further photos wait; one that needs more is read alone.
+        max_decoded_bytes: Memory for decoding photos, the decoder's own included: 7 to 20 bytes a
+            pixel (docs/decisions/0002-image-decoding.md), enough for the largest JPEG and HEIC.
+            Further photos wait; one that needs more is refused.
+        max_decoding_s: Seconds of computing after which decoding a photo is ended.
     """
 
     max_body_bytes: _Count = 100_000_000
     max_photo_bytes: _Count = 20_000_000
-    max_photo_pixels: _Count = 40_000_000
+    max_photo_pixels: _Count = 52_000_000
     max_photos: _Count = 20
     max_requests: _Count = 64
     deadline_s: _Seconds = 60.0
-    max_decoded_bytes: _Count = 300_000_000
+    max_decoded_bytes: _Count = 560_000_000
+    max_decoding_s: _Seconds = 10.0
 
 
 class RegistrationSettings(_Group):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.detection import enrol
+from benchmarks.fuzz_images import decoder_processes
 from benchmarks.load import (
     OK,
     Heard,
@@ -94,10 +95,13 @@ def _figures(heard: Sequence[Heard]) -> Figures:
 
 
 def resident_mib(service: Service, field: str) -> float:
-    """Memory of the service's process: `VmRSS`, or `VmHWM` for the most so far."""
-    status = Path(f"/proc/{service.process_id}/status").read_text(encoding="ascii")
-    (line,) = [line for line in status.splitlines() if line.startswith(field)]
-    return int(line.split()[1]) / 1024
+    """Memory of the service's processes: `VmRSS`, or `VmHWM` for the most so far of each."""
+    kib = 0
+    for process_id in {service.process_id, *decoder_processes(service.process_id)}:
+        status = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
+        (line,) = [line for line in status.splitlines() if line.startswith(field)]
+        kib += int(line.split()[1])
+    return kib / 1024
 
 
 def large_photo(subjects: Sequence[Subject]) -> bytes:

@@ -22,7 +22,7 @@ from app.runtime.recognizer import Recognizer
 from app.settings import DatabaseSettings, RegistrationSettings, Settings
 from app.vision.detection import DEFAULT_POLICY
 from app.vision.detector import load_detector
-from app.vision.image import ImageLimits
+from app.vision.photo_file import ImageLimits
 from app.vision.photo_sets import photos_in
 from benchmarks.material import show
 

@@ -69,6 +69,18 @@ class UserDetail(_Answer, frozen=True):
     photos: list[StoredPhoto]
 
 
+class PhotoWarning(_Answer, frozen=True):
+    """What is wrong with a photo that is used all the same.
+
+    Attributes:
+        code: For programs: `broken_off`, a JPEG whose last rows are missing.
+        detail: The same in a sentence.
+    """
+
+    code: str
+    detail: str
+
+
 class PhotoReport(_Answer, frozen=True):
     """What became of one uploaded photo.
 
@@ -81,6 +93,7 @@ class PhotoReport(_Answer, frozen=True):
         face_px: None when there is not exactly one face.
         quality: None when there is not exactly one face.
         photo_id: Names the stored photo; None when it is not stored.
+        warnings: Also of photos that are accepted.
     """
 
     index: int
@@ -91,6 +104,7 @@ class PhotoReport(_Answer, frozen=True):
     face_px: float | None
     quality: Quality | None
     photo_id: str | None
+    warnings: list[PhotoWarning]
 
 
 class Registration(_Answer, frozen=True):
@@ -176,12 +190,14 @@ class SearchedPhoto(_Answer, frozen=True):
         rotation_deg: 0, 90, 180 or 270: by how much to turn the photo clockwise for its faces to
             be upright. Boxes and landmarks are told in the photo as it is, not turned.
         searched_from_px: The smallest `face_px` that was looked for; None with `detect=False`.
+        warnings: What is wrong with it all the same.
     """
 
     width_px: int
     height_px: int
     rotation_deg: int
     searched_from_px: float | None
+    warnings: list[PhotoWarning]
 
 
 class Identification(_Answer, frozen=True):
@@ -207,12 +223,16 @@ class Identification(_Answer, frozen=True):
 
 
 class Verification(_Answer, frozen=True):
-    """Are two faces one person: `match` when the similarity reaches the threshold."""
+    """Are two faces one person: `match` when the similarity reaches the threshold.
+
+    `faces` has the largest of each photo; these come in the order in which they are named.
+    """
 
     match: bool
     similarity: float
     threshold: float
     faces: list[Face]
+    photos: list[SearchedPhoto]
     bundle: str
     space: str
     timings_ms: dict[str, float]

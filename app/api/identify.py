@@ -16,6 +16,7 @@ from app.api.problems import problems
 from app.api.schemas import (
     FaceSchema,
     IdentificationSchema,
+    SearchedPhotoSchema,
     Threshold,
     UserId,
     VerificationSchema,
@@ -97,6 +98,7 @@ async def verify(
         similarity=found.similarity,
         threshold=found.threshold,
         faces=[FaceSchema.of(face, serving) for face in found.faces],
+        photos=[SearchedPhotoSchema.model_validate(of) for of in found.findings],
         bundle=serving.manifest.name,
         space=serving.space_id,
         timings_ms=found.timings_ms,

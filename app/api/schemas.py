@@ -120,6 +120,15 @@ class UserChangesSchema(BaseModel):
     metadata: Metadata = {}
 
 
+class PhotoWarningSchema(_Answer):
+    """What is wrong with a photo that is used all the same."""
+
+    code: str = Field(
+        description="Stable, for programs. `broken_off`: a JPEG whose last rows are missing"
+    )
+    detail: str
+
+
 class PhotoReportSchema(_Answer):
     """What became of one uploaded photo."""
 
@@ -131,6 +140,7 @@ class PhotoReportSchema(_Answer):
     face_px: float | None
     quality: QualitySchema | None
     photo_id: UUID | None
+    warnings: list[PhotoWarningSchema] = Field(description="Also of photos that are accepted")
 
 
 class RegistrationSchema(_Answer):
@@ -217,6 +227,7 @@ class SearchedPhotoSchema(_Answer):
     searched_from_px: float | None = Field(
         description="The smallest face_px that was looked for; null with detect=false"
     )
+    warnings: list[PhotoWarningSchema]
 
 
 class IdentificationSchema(BaseModel):
@@ -253,6 +264,7 @@ class VerificationSchema(BaseModel):
     similarity: float
     threshold: float
     faces: list[FaceSchema] = Field(description="The largest of each photo")
+    photos: list[SearchedPhotoSchema] = Field(description="In the order in which they are named")
     bundle: str
     space: str
     timings_ms: dict[str, float]

@@ -28,6 +28,7 @@ from app.api.schemas import (
 from app.services.photo_review import Upload
 from app.services.registration import NewUser
 from app.services.users import UserChanges
+from app.vision.photo_file import IN_WORDS
 
 router = APIRouter(
     prefix="/v1/users",
@@ -38,7 +39,7 @@ router = APIRouter(
 
 _MAX_FILENAME_CHARS = 255
 _UserIdInPath = Annotated[UserId, Path()]
-_Photos = Annotated[list[UploadFile], File(description="JPEG, PNG, WebP, GIF or BMP")]
+_Photos = Annotated[list[UploadFile], File(description=IN_WORDS)]
 _Detect = Annotated[bool, Form(description="false: the photos are aligned face crops already")]
 _IdempotencyKey = Annotated[
     str | None,

@@ -12,18 +12,26 @@ class ByteBudget:
     A thread must not reserve again inside of a reservation: it could wait for itself.
 
     Args:
-        max_bytes: All reservations together. One that is larger gets in when it is alone.
+        max_bytes: All reservations together.
+
+    Attributes:
+        max_bytes: The same.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._reserved_bytes = 0
         self._changed = threading.Condition()
         self._turns: deque[object] = deque()
 
     @contextmanager
     def reserve(self, n_bytes: int) -> Iterator[None]:
-        """Holds `n_bytes` of the room inside; waits until they are free."""
+        """Holds `n_bytes` of the room inside; waits until they are free.
+
+        Args:
+            n_bytes: At most `max_bytes`.
+        """
+        assert n_bytes <= self.max_bytes
         turn = object()
         with self._changed:
             self._turns.append(turn)
@@ -39,4 +47,4 @@ class ByteBudget:
                 self._changed.notify_all()
 
     def _has_room(self, n_bytes: int) -> bool:
-        return not self._reserved_bytes or self._reserved_bytes + n_bytes <= self._max_bytes
+        return self._reserved_bytes + n_bytes <= self.max_bytes

@@ -17,6 +17,7 @@ from app.runtime.readers import Readers
 from app.runtime.recognizer import Finding, Recognizer
 from app.vision.alignment import Crop
 from app.vision.embedder import Embedder
+from app.vision.photo_file import has_known_cost
 
 _RETRY_AFTER_S = 1
 # 37 MiB of crops. One request has 100 faces at most.
@@ -31,7 +32,8 @@ class Inference:
 
     Args:
         recognizer: What reads photos.
-        readers: Photos read at once.
+        readers: Photos read at once. Half as many read those whose cost nobody knows beforehand:
+            the others do not wait for them.
         workers: Batches that the networks embed at once; see Batcher.
         max_requests: Requests admitted at once.
         deadline_s: Seconds that a request may stay admitted.
@@ -49,6 +51,7 @@ class Inference:
         self._admitted = 0
         self._recognizer = recognizer
         self._readers = Readers(readers)
+        self._patient_readers = Readers(max(1, readers // 2))
         self._batcher = Batcher(workers, _MAX_WAITING_FACES, lambda: self._admitted > 0)
         self._max_requests = max_requests
         self._deadline_s = deadline_s
@@ -100,7 +103,8 @@ class Inference:
             detect=detect,
             min_face_px=min_face_px,
         )
-        return await self._readers.run(work)
+        readers = self._readers if has_known_cost(photo) else self._patient_readers
+        return await readers.run(work)
 
     async def embed(
         self, crops: Sequence[Crop], embedder: Embedder, *, background: bool = False
@@ -115,7 +119,7 @@ class Inference:
             NotReadyError: A thread has died, or is at one photo or batch for longer than a request
                 may take.
         """
-        for part in (self._batcher, self._readers):
+        for part in (self._batcher, self._readers, self._patient_readers):
             trouble = part.trouble(self._deadline_s)
             if trouble is not None:
                 raise NotReadyError(trouble)
@@ -123,6 +127,7 @@ class Inference:
     def close(self) -> None:
         """Ends the threads, after what they have begun and what waits for the networks."""
         self._readers.close()
+        self._patient_readers.close()
         self._batcher.close()
 
 

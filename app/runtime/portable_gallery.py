@@ -14,7 +14,8 @@ from app.errors import (
 from app.runtime.decision import mean_embedding
 from app.vision.alignment import Crop
 from app.vision.dimensions import CROP_SIZE_PX, EMBEDDING_SIZE
-from app.vision.image import ImageLimits, decode_image
+from app.vision.image import decode_image
+from app.vision.photo_file import ImageLimits
 from app.vision.quality import Quality
 from app.vision.self_test import are_embeddings
 

@@ -1,16 +1,19 @@
 """The pixels of one photo, no more of them than are needed, when there is memory for them."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 
+from app.errors import ImageTooLargeError
 from app.observability import Stopwatch
 from app.runtime.byte_budget import ByteBudget
+from app.runtime.decoders import OpenPhoto, Photo
 from app.vision.alignment import Crop
 from app.vision.detector import Face
-from app.vision.image import DecodedPhoto, EncodedPhoto, Image, ImageLimits, Rect, open_photo
+from app.vision.image import DecodedPhoto, Image, PhotoWarning, Rect
 from app.vision.looks import View
+from app.vision.photo_file import ImageLimits
 
 # From the middle of the landmarks a crop's corner is at most 0.9 of its side away.
 _REACH = 1.5
@@ -23,12 +26,14 @@ class Reading:
         photo: A file, or pixels that the caller has decoded.
         limits: A file above is not decoded.
         budget: Memory for all photos that are being decoded.
+        open_photo: Reads the file's header.
         stopwatch: Times `decode`; waiting for memory is not part of it.
 
     Attributes:
         width_px: Of the whole photo; upright from the first view on. Before, it is the file's: some
             tell only behind their pixels which way is up.
         height_px: Likewise.
+        warnings: What is wrong with the photo all the same; told with the first view.
 
     Raises:
         UnreadableImageError: Not an image.
@@ -36,20 +41,28 @@ class Reading:
     """
 
     def __init__(
-        self, photo: bytes | Image, limits: ImageLimits, budget: ByteBudget, stopwatch: Stopwatch
+        self,
+        photo: bytes | Image,
+        limits: ImageLimits,
+        budget: ByteBudget,
+        open_photo: OpenPhoto,
+        stopwatch: Stopwatch,
     ) -> None:
         self._budget = budget
         self._stopwatch = stopwatch
+        self.warnings: tuple[PhotoWarning, ...] = ()
         if isinstance(photo, bytes):
-            self._file: EncodedPhoto | None = open_photo(photo, limits)
-            self.width_px, self.height_px = self._file.width_px, self._file.height_px
+            with stopwatch.stage("decode"):
+                self._file: Photo | None = open_photo(photo, limits)
+            header = self._file.header
+            self.width_px, self.height_px = header.width_px, header.height_px
         else:
             self._file, self._pixels = None, photo
             self.height_px, self.width_px = photo.shape[:2]
 
     def shrink_for(self, scale: float) -> int:
         """By how much the photo may be decoded smaller to be looked at `scale` times as large."""
-        shrinks = (1,) if self._file is None else self._file.shrinks
+        shrinks = (1,) if self._file is None else self._file.header.shrinks
         return max((by for by in shrinks if by * scale <= 1), default=1)
 
     @contextmanager
@@ -60,14 +73,16 @@ class Reading:
 
         Raises:
             UnreadableImageError: Damaged, or cut off.
+            ImageTooLargeError: Decoding takes too much memory or time.
         """
         if self._file is None:
             yield _view(DecodedPhoto(self._pixels, 1, (0, 0), self.width_px, self.height_px))
             return
-        with self._budget.reserve(self._file.decoding_bytes(shrink)):
+        with self._reserve(self._file.header.decoding_bytes(shrink)):
             with self._stopwatch.stage("decode"):
                 decoded = self._file.decode(shrink)
             self.width_px, self.height_px = decoded.width_px, decoded.height_px
+            self.warnings = decoded.warnings
             yield _view(decoded)
 
     @contextmanager
@@ -75,10 +90,20 @@ class Reading:
         """The photo as it is around each face; otherwise like `view`."""
         assert self._file is not None
         rects = [self._around(face, crop) for face, crop in crops]
-        with self._budget.reserve(self._file.parts_decoding_bytes(rects)):
+        with self._reserve(self._file.header.parts_decoding_bytes(rects)):
             with self._stopwatch.stage("decode"):
                 parts = self._file.decode_parts(rects)
             yield [_view(part) for part in parts]
+
+    def _reserve(self, n_bytes: int) -> AbstractContextManager[None]:
+        if n_bytes > self._budget.max_bytes:
+            raise ImageTooLargeError(
+                f"Decoding the photo takes {n_bytes:,} bytes of memory; {self._budget.max_bytes:,} "
+                "are there. Send it smaller, or as a plain JPEG.",
+                bytes=n_bytes,
+                max_bytes=self._budget.max_bytes,
+            )
+        return self._budget.reserve(n_bytes)
 
     def _around(self, face: Face, crop: Crop) -> Rect:
         """The crop's square with room for turning it, as far as it is in the photo."""

@@ -9,6 +9,7 @@ import numpy as np
 from app.errors import LandmarksError
 from app.observability import Stopwatch
 from app.runtime.byte_budget import ByteBudget
+from app.runtime.decoders import OpenPhoto
 from app.runtime.reading import Reading
 from app.settings import Settings, overridden
 from app.vision.alignment import ARCFACE_TEMPLATE, Crop, align
@@ -21,8 +22,9 @@ from app.vision.detection import (
 )
 from app.vision.detector import Detector, Face, load_detector
 from app.vision.dimensions import CROP_SIZE_PX
-from app.vision.image import Image, ImageLimits
+from app.vision.image import Image, PhotoWarning, open_photo
 from app.vision.looks import View
+from app.vision.photo_file import ImageLimits
 from app.vision.quality import Quality, assess
 
 
@@ -54,6 +56,7 @@ class Finding:
             Boxes and landmarks are those of the photo as it is.
         searched_from_px: The smallest `face_px` that was looked for; None for a face crop.
         timings_ms: Per stage: decode, detect, align.
+        warnings: What is wrong with the photo all the same.
     """
 
     faces: list[FoundFace]
@@ -63,6 +66,7 @@ class Finding:
     rotation_deg: int
     searched_from_px: float | None
     timings_ms: dict[str, float]
+    warnings: tuple[PhotoWarning, ...] = ()
 
 
 class Recognizer:
@@ -74,6 +78,7 @@ class Recognizer:
         limits: Photos above are not decoded.
         budget: Memory for photos that are being decoded; further ones wait.
         helpers: Threads that look at parts of large photos.
+        open_photo: Reads a file's header; decodes in this process by default.
     """
 
     def __init__(
@@ -83,12 +88,14 @@ class Recognizer:
         limits: ImageLimits,
         budget: ByteBudget,
         helpers: Executor | None = None,
+        open_photo: OpenPhoto = open_photo,
     ) -> None:
         self._detector = detector
         self._policy = policy
         self._limits = limits
         self._budget = budget
         self._helpers = helpers
+        self._open_photo = open_photo
 
     def find(
         self,
@@ -101,7 +108,8 @@ class Recognizer:
         """Finds the faces of a photo.
 
         Args:
-            photo: JPEG, PNG, WebP, GIF or BMP; or decoded, (height, width, 3) uint8, RGB, upright.
+            photo: A file of one of `photo_file.FORMATS`; or decoded, (height, width, 3) uint8,
+                RGB, upright.
             max_faces: The largest so many faces are aligned.
             detect: False where the photo is already a face crop as `align` makes them, of any
                 size: it is taken whole, and its side length is its `face_px`.
@@ -111,10 +119,10 @@ class Recognizer:
         Raises:
             InvalidRequestError: `min_face_px` is too small for so large a photo, or no size at all.
             UnreadableImageError: Not an image.
-            ImageTooLargeError: Above the limits.
+            ImageTooLargeError: Above the limits, in size, memory or time.
         """
         stopwatch = Stopwatch()
-        reading = Reading(photo, self._limits, self._budget, stopwatch)
+        reading = Reading(photo, self._limits, self._budget, self._open_photo, stopwatch)
         if detect:
             scale = search_scale(reading.width_px, reading.height_px, self._policy, min_face_px)
             shrink = reading.shrink_for(scale)
@@ -133,6 +141,7 @@ class Recognizer:
             rotation_deg=rotation_deg,
             searched_from_px=from_px,
             timings_ms=stopwatch.timings_ms,
+            warnings=reading.warnings,
         )
 
     def _look(
@@ -160,8 +169,12 @@ def open_detector(settings: Settings) -> Detector:
     )
 
 
-def open_recognizer(settings: Settings) -> Recognizer:
+def open_recognizer(settings: Settings, open_photo: OpenPhoto = open_photo) -> Recognizer:
     """The recognizer that the settings describe.
+
+    Args:
+        settings: Of the service.
+        open_photo: See Recognizer.
 
     Raises:
         ModelFileError: The detector's file is missing, damaged, or could not be fetched.
@@ -173,6 +186,7 @@ def open_recognizer(settings: Settings) -> Recognizer:
         ImageLimits(settings.limits.max_photo_bytes, settings.limits.max_photo_pixels),
         ByteBudget(settings.limits.max_decoded_bytes),
         ThreadPoolExecutor(settings.threads.readers, thread_name_prefix="tiles"),
+        open_photo,
     )
 
 

@@ -71,12 +71,16 @@ class Identification:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Are two faces one person: `match` when the similarity reaches the threshold."""
+    """Are two faces one person: `match` when the similarity reaches the threshold.
+
+    `faces` and `findings` are of the photos that were sent, in their order.
+    """
 
     match: bool
     similarity: float
     threshold: float
     faces: list[FoundFace]
+    findings: list[Finding]
     timings_ms: dict[str, float]
 
 
@@ -157,8 +161,8 @@ class Identifier:
         template = serving.gallery.template(user_id)
         if template is None:
             raise UserNotFoundError(f"There is no user {user_id!r}.", user_id=user_id)
-        faces, embeddings, timings_ms = await self._largest_faces(serving, [photo])
-        return _compare(serving, faces, embeddings[0], template, threshold, timings_ms)
+        findings, embeddings, timings_ms = await self._largest_faces(serving, [photo])
+        return _compare(serving, findings, embeddings[0], template, threshold, timings_ms)
 
     async def verify_photos(
         self, serving: Serving, photo: bytes, other_photo: bytes, threshold: float | None
@@ -169,26 +173,27 @@ class Identifier:
             NoFaceError: A photo shows no face.
             UnreadableImageError: See `identify`, as for the other errors about photos.
         """
-        faces, embeddings, timings_ms = await self._largest_faces(serving, [photo, other_photo])
+        findings, embeddings, timings_ms = await self._largest_faces(serving, [photo, other_photo])
         first, second = embeddings
-        return _compare(serving, faces, first, second, threshold, timings_ms)
+        return _compare(serving, findings, first, second, threshold, timings_ms)
 
     async def _largest_faces(
         self, serving: Serving, photos: Sequence[bytes]
-    ) -> tuple[list[FoundFace], NDArray[np.float32], dict[str, float]]:
+    ) -> tuple[list[Finding], NDArray[np.float32], dict[str, float]]:
+        """What was found in each photo, a face at least, and the embedding of the largest."""
         stopwatch = Stopwatch()
-        faces = []
+        findings = []
         async with self._inference.admit():
             for index, photo in enumerate(photos):
                 finding = await self._inference.find(photo, max_faces=1)
                 if not finding.faces:
                     raise NoFaceError("The photo shows no face.", photo=index)
-                faces.append(finding.faces[0])
+                findings.append(finding)
                 stopwatch.add(finding.timings_ms)
             with stopwatch.stage("embed"):
-                crops = [face.crop for face in faces]
+                crops = [finding.faces[0].crop for finding in findings]
                 embeddings = await self._inference.embed(crops, serving.embedder)
-        return faces, embeddings, stopwatch.timings_ms
+        return findings, embeddings, stopwatch.timings_ms
 
 
 def _search(
@@ -217,12 +222,14 @@ def _decide(
 
 def _compare(
     serving: Serving,
-    faces: list[FoundFace],
+    findings: list[Finding],
     first: NDArray[np.float32],
     second: NDArray[np.float32],
     wanted: float | None,
     timings_ms: dict[str, float],
 ) -> Verification:
+    faces = [finding.faces[0] for finding in findings]
     threshold = strictest_threshold(serving, faces, wanted)
     similarity = float(first @ second)
-    return Verification(similarity >= threshold, similarity, threshold, faces, timings_ms)
+    match = similarity >= threshold
+    return Verification(match, similarity, threshold, faces, findings, timings_ms)

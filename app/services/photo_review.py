@@ -15,6 +15,7 @@ from app.runtime.inference import Inference
 from app.runtime.recognizer import FoundFace
 from app.runtime.serving import Serving
 from app.vision.detection import is_about_one
+from app.vision.image import PhotoWarning
 from app.vision.quality import Quality, QualityLimits, Rejection, rejection
 
 _SENTENCES = {
@@ -59,6 +60,7 @@ class PhotoReport:
         face_px: None when there is not exactly one face.
         quality: None when there is not exactly one face.
         photo_id: Names the stored photo; None when it is not stored.
+        warnings: What is wrong with it, also when it is accepted.
     """
 
     index: int
@@ -69,6 +71,7 @@ class PhotoReport:
     face_px: float | None
     quality: Quality | None
     photo_id: UUID | None
+    warnings: tuple[PhotoWarning, ...] = ()  # answers that are stored from earlier have none
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +89,7 @@ class ReviewedPhoto:
     reason: Rejection | None = None
     detail: str | None = None
     photo_id: UUID | None = None
+    warnings: tuple[PhotoWarning, ...] = ()
 
     def reject(self, reason: Rejection, detail: str | None = None) -> None:
         """Takes the photo out, with a sentence for the uploader."""
@@ -103,6 +107,7 @@ class ReviewedPhoto:
             face_px=self.found.crop.face_px if self.found else None,
             quality=self.found.quality if self.found else None,
             photo_id=self.photo_id,
+            warnings=self.warnings,
         )
 
 
@@ -168,6 +173,7 @@ class PhotoReview:
         except ImageTooLargeError as error:
             photo.reject(Rejection.IMAGE_TOO_LARGE, error.detail)
             return
+        photo.warnings = finding.warnings
         if not finding.faces:
             photo.reject(Rejection.NO_FACE)
         elif not is_about_one([face.crop.face_px for face in finding.faces]):

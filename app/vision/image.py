@@ -1,23 +1,22 @@
-"""From the bytes of a photo to pixels, within limits.
+"""From the bytes of a photo to pixels, upright and in sRGB, within limits.
 
-Pillow is the only decoder: it reads the header before any pixel, so that a photo that announces
-too many pixels is refused without being decoded. See docs/decisions/0002-image-decoding.md.
+See docs/decisions/0002-image-decoding.md. The service decodes in processes of their own, which it
+can end: app.runtime.decoders.
 """
 
-import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags
 from PIL import Image as PillowImage
-from PIL.JpegImagePlugin import JpegImageFile
 
-from app.errors import ImageTooLargeError, UnreadableImageError
+from app.errors import UnreadableImageError
+from app.vision.colours import to_srgb
+from app.vision.photo_file import DECODER_ERRORS, DEFAULT_LIMITS, ImageLimits, PhotoFile
 
 Image = NDArray[np.uint8]
 """(height, width, 3), RGB, upright."""
@@ -25,25 +24,8 @@ Image = NDArray[np.uint8]
 Rect = tuple[int, int, int, int]
 """x, y, width, height of a part of a photo, in px."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-
-# `open_photo` checks every header against its own limit. Pillow's process-wide one would only
-# add a second, undocumented limit: a warning on stderr above 89 megapixels.
-PillowImage.MAX_IMAGE_PIXELS = None
-
-# What Pillow's decoders for FORMATS raise on damaged files: OSError for truncated and unidentified
-# ones, the others where a field makes no sense (found by tests/vision/test_image.py, which damages
-# files of every format).
-_DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    IndexError,
-    EOFError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-)
+MIN_SHARE = 0.8
+"""Of its rows, that a JPEG must have which breaks off."""
 
 # EXIF orientation (TIFF 6.0, tag 274) -> how the file's photo lies in the upright one: whether its
 # rows are columns there, and the steps in which its rows and columns follow each other. 1: upright.
@@ -58,31 +40,26 @@ _TURNED = {
     8: (True, 1, -1),
 }
 
-# JPEG is made of blocks of 8 px, which can be decoded to 4, 2 or 1 px as well.
-_JPEG_SHRINKS = (1, 2, 4, 8)
 # Pillow has 4 bytes for each pixel, whatever the photo's colours; ours is beside it.
 _PILLOW_BYTES, _OUR_BYTES = 4, 3
-# The WebP decoder has two canvases and two copies of its own in addition (measured: 16 in all).
-_WEBP_BYTES = 9
 # Pixels are taken over from Pillow in strips, which need this much for colours and transparency.
 _STRIP_PX = 250_000
 _STRIP_BYTES = 26
+# What libjpeg leaves where no pixels came; give or take what colours do to it.
+_NOTHING, _NEARLY = 128, 1
 
 
 @dataclass(frozen=True, slots=True)
-class ImageLimits:
-    """What is decoded at all.
+class PhotoWarning:
+    """What is wrong with a photo that is used all the same.
 
     Attributes:
-        max_bytes: Largest file, in bytes.
-        max_pixels: Largest width times height. 40 megapixels take 120 MB as RGB.
+        code: For programs: `broken_off`, a JPEG whose last rows are missing; they are grey.
+        detail: The same in a sentence.
     """
 
-    max_bytes: int = 20_000_000
-    max_pixels: int = 40_000_000
-
-
-DEFAULT_LIMITS = ImageLimits()
+    code: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +73,7 @@ class DecodedPhoto:
             file's last pixels, which are fewer than `shrink`, have come to the left or top.
         width_px: Of the whole photo, upright.
         height_px: Likewise.
+        warnings: What is wrong with it all the same.
     """
 
     pixels: Image
@@ -103,50 +81,69 @@ class DecodedPhoto:
     first_px: tuple[int, int]
     width_px: int
     height_px: int
+    warnings: tuple[PhotoWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoHeader:
+    """What can be told of a photo before it is decoded.
+
+    Attributes:
+        width_px: As in the header: a turned photo's upright width may be its `height_px`.
+        height_px: Likewise.
+        shrinks: By what the photo can be decoded smaller, rising from 1.
+        bytes_beside: What the decoder keeps beside the pixels, whatever they are decoded to.
+    """
+
+    width_px: int
+    height_px: int
+    shrinks: tuple[int, ...]
+    bytes_beside: int
+
+    @classmethod
+    def of(cls, file: PhotoFile) -> Self:
+        """Of a file that was opened."""
+        return cls(*file.size_px, file.shrinks, file.bytes_beside)
+
+    def decoding_bytes(self, shrink: int = 1) -> int:
+        """The most memory that `EncodedPhoto.decode` takes, its result included, not the file."""
+        return self._loading_bytes(shrink) + self._pixels(shrink) * _OUR_BYTES
+
+    def parts_decoding_bytes(self, rects: Sequence[Rect]) -> int:
+        """The same for `EncodedPhoto.decode_parts`."""
+        ours = sum(width * height for _, _, width, height in rects) * _OUR_BYTES
+        return self._loading_bytes(1) + ours
+
+    def _loading_bytes(self, shrink: int) -> int:
+        strip_px = max(_STRIP_PX, -(-self.width_px // shrink))
+        return self._pixels(shrink) * _PILLOW_BYTES + strip_px * _STRIP_BYTES + self.bytes_beside
+
+    def _pixels(self, shrink: int) -> int:
+        return -(-self.height_px // shrink) * -(-self.width_px // shrink)
 
 
 class EncodedPhoto:
     """A photo whose header has been read; see open_photo.
 
     Attributes:
-        width_px: As in the header: a turned photo's upright width may be its `height_px`.
-        height_px: Likewise.
-        shrinks: By what the photo can be decoded smaller, rising from 1.
+        header: What it told.
     """
 
-    def __init__(self, data: bytes, header: PillowImage.Image) -> None:
-        self._data = data
-        self.width_px, self.height_px = header.size
-        self.shrinks: tuple[int, ...] = (1,)
-        self._bytes_beside = 0.0
-        if isinstance(header, JpegImageFile):
-            # To no less than a pixel: below, Pillow decodes at another size than it is asked for.
-            self.shrinks = tuple(by for by in _JPEG_SHRINKS if by <= min(header.size))
-            self._bytes_beside = header.width * header.height * _coefficient_bytes(data, header)
-        elif header.format == "WEBP":
-            self._bytes_beside = header.width * header.height * _WEBP_BYTES
-
-    def decoding_bytes(self, shrink: int = 1) -> int:
-        """The most memory that `decode` takes, its result included and the file not."""
-        height, width = -(-self.height_px // shrink), -(-self.width_px // shrink)
-        return self._loading_bytes(shrink) + height * width * _OUR_BYTES
+    def __init__(self, file: PhotoFile) -> None:
+        self.header = PhotoHeader.of(file)
+        self._file = file
 
     def decode(self, shrink: int = 1) -> DecodedPhoto:
-        """Decodes to upright 8-bit RGB; see decode_image.
+        """Decodes to upright 8-bit sRGB; see decode_image.
 
         Args:
-            shrink: One of `shrinks`.
+            shrink: One of the header's `shrinks`.
 
         Raises:
             UnreadableImageError: Damaged, or cut off.
         """
         with self._loaded(shrink) as photo:
-            return self._upright(photo, (0, 0, *photo.size), shrink)
-
-    def parts_decoding_bytes(self, rects: Sequence[Rect]) -> int:
-        """The same for `decode_parts`."""
-        ours = sum(width * height for _, _, width, height in rects) * _OUR_BYTES
-        return self._loading_bytes(1) + ours
+            return photo.take((0, 0, *photo.size))
 
     def decode_parts(self, rects: Sequence[Rect]) -> list[DecodedPhoto]:
         """Decodes the whole and keeps parts of it, in about half of the memory.
@@ -158,152 +155,135 @@ class EncodedPhoto:
             UnreadableImageError: Damaged, or cut off.
         """
         with self._loaded(1) as photo:
-            is_transposed, row_step, column_step = _turn_of(photo)
-            parts = []
-            for rect in rects:
-                x, y, width, height = rect
-                if is_transposed:
-                    x, y, width, height = y, x, height, width
-                left = x if column_step > 0 else photo.width - x - width
-                top = y if row_step > 0 else photo.height - y - height
-                parts.append(self._upright(photo, (left, top, left + width, top + height), 1))
-            return parts
-
-    def _loading_bytes(self, shrink: int) -> int:
-        height, width = -(-self.height_px // shrink), -(-self.width_px // shrink)
-        strip_px = max(_STRIP_PX, width)
-        return height * width * _PILLOW_BYTES + strip_px * _STRIP_BYTES + round(self._bytes_beside)
+            return [photo.take(photo.lying(rect)) for rect in rects]
 
     @contextmanager
-    def _loaded(self, shrink: int) -> Iterator[PillowImage.Image]:
+    def _loaded(self, shrink: int) -> Iterator["_LoadedPhoto"]:
         try:
-            with _open(self._data) as photo:
+            with self._file.open() as photo:
                 if shrink > 1:
                     photo.draft(photo.mode, (photo.width // shrink, photo.height // shrink))
                 photo.load()
-                yield photo
-        except _DECODER_ERRORS as error:
+                warnings = _warnings(photo) if self._file.breaks_off else ()
+                yield _LoadedPhoto(photo, shrink, self._file.size_px, warnings)
+        except DECODER_ERRORS as error:
             raise UnreadableImageError("The photo is damaged or cut off.") from error
 
-    def _upright(
-        self, photo: PillowImage.Image, box: tuple[int, int, int, int], shrink: int
-    ) -> DecodedPhoto:
+
+class _LoadedPhoto:
+    """A photo that Pillow has decoded, lying as in its file.
+
+    Args:
+        photo: Loaded.
+        shrink: By which it was loaded smaller.
+        size_px: Of the whole photo, as it lies.
+        warnings: See DecodedPhoto.
+
+    Attributes:
+        size: Of what was loaded.
+    """
+
+    def __init__(
+        self,
+        photo: PillowImage.Image,
+        shrink: int,
+        size_px: tuple[int, int],
+        warnings: tuple[PhotoWarning, ...],
+    ) -> None:
+        self.size = photo.size
+        self._photo = photo
+        self._shrink = shrink
+        self._width_px, self._height_px = size_px
+        self._warnings = warnings
+        turn = photo.getexif().get(ExifTags.Base.Orientation, 1)
+        self._is_transposed, self._row_step, self._column_step = _TURNED.get(turn, _AS_IT_IS)
+        self._to_srgb = to_srgb(photo)
+
+    def lying(self, rect: Rect) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of a part of the upright photo, which was loaded whole."""
+        x, y, width, height = rect
+        if self._is_transposed:
+            x, y, width, height = y, x, height, width
+        left = x if self._column_step > 0 else self._width_px - x - width
+        top = y if self._row_step > 0 else self._height_px - y - height
+        return left, top, left + width, top + height
+
+    def take(self, box: tuple[int, int, int, int]) -> DecodedPhoto:
         """Takes pixels over in strips: copies of the whole would take as much again.
 
         Args:
-            photo: Loaded, as its file has it.
-            box: Left, top, right and bottom in it.
-            shrink: By which it was loaded smaller.
+            box: Left, top, right and bottom of what was loaded.
         """
         left, top, right, bottom = box
-        is_transposed, row_step, column_step = _turn_of(photo)
-        width, height = self.width_px, self.height_px
-        x = left * shrink if column_step > 0 else width - right * shrink
-        y = top * shrink if row_step > 0 else height - bottom * shrink
+        shrink, width, height = self._shrink, self._width_px, self._height_px
+        x = left * shrink if self._column_step > 0 else width - right * shrink
+        y = top * shrink if self._row_step > 0 else height - bottom * shrink
         shape = (bottom - top, right - left, 3)
-        if is_transposed:
+        if self._is_transposed:
             x, y, width, height, shape = y, x, height, width, (right - left, bottom - top, 3)
         pixels = np.empty(shape, np.uint8)
-        stored = (pixels.transpose(1, 0, 2) if is_transposed else pixels)[::row_step, ::column_step]
+        lying = pixels.transpose(1, 0, 2) if self._is_transposed else pixels
+        stored = lying[:: self._row_step, :: self._column_step]
         rows = max(1, _STRIP_PX // (right - left))
         for row in range(top, bottom, rows):
             end = min(row + rows, bottom)
-            strip = photo.crop((left, row, right, end))
-            stored[row - top : end - top] = np.asarray(_to_rgb(strip))
-        return DecodedPhoto(pixels, shrink, (x, y), width, height)
+            strip = self._photo.crop((left, row, right, end))
+            stored[row - top : end - top] = np.asarray(self._to_srgb(strip))
+        return DecodedPhoto(pixels, shrink, (x, y), width, height, self._warnings)
 
 
 def open_photo(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> EncodedPhoto:
     """Reads a photo's header, and no pixel.
 
     Args:
-        data: A whole JPEG, PNG, WebP, GIF or BMP file.
+        data: A whole file of one of `photo_file.FORMATS`.
         limits: Bytes and pixels above which nothing is decoded.
 
     Raises:
-        ImageTooLargeError: The file or its announced size is above the limits.
+        ImageTooLargeError: The file, its announced size, or the work to decode it is above limits.
         UnreadableImageError: Empty, or not one of the formats.
     """
-    if not data:
-        raise UnreadableImageError("The photo is empty: 0 bytes.")
-    if len(data) > limits.max_bytes:
-        raise ImageTooLargeError(
-            f"The photo has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted.",
-            bytes=len(data),
-            max_bytes=limits.max_bytes,
-        )
-    try:
-        header = _open(data)
-    except _DECODER_ERRORS as error:
-        raise UnreadableImageError(
-            "The photo is not a readable JPEG, PNG, WebP, GIF or BMP file."
-        ) from error
-    with header:
-        _refuse_if_too_large(header, limits)
-        return EncodedPhoto(data, header)
+    return EncodedPhoto(PhotoFile(data, limits))
 
 
 def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image:
-    """Decode a photo to upright 8-bit RGB.
+    """Decode a photo to upright 8-bit sRGB.
 
-    Of an animation the first frame counts. Transparent parts become white, as a page would show
-    them. 16-bit grey is scaled to 8 bit. Colour profiles are ignored.
+    Of an animation the first frame counts, of several pictures in a file the first, or the one that
+    the file calls its main one. Colours: see `colours.to_srgb`.
 
     Args:
-        data: A whole JPEG, PNG, WebP, GIF or BMP file.
+        data: A whole file of one of `photo_file.FORMATS`.
         limits: Bytes and pixels above which nothing is decoded.
 
     Returns:
-        (height, width, 3) uint8, RGB, contiguous, the EXIF orientation applied.
+        (height, width, 3) uint8, RGB, contiguous, turned as the file says.
 
     Raises:
-        ImageTooLargeError: The file or its announced size is above the limits.
+        ImageTooLargeError: The file, its announced size, or the work to decode it is above limits.
         UnreadableImageError: Empty, not one of the formats, damaged, or cut off.
     """
     return open_photo(data, limits).decode().pixels
 
 
-def _open(data: bytes) -> PillowImage.Image:
-    return PillowImage.open(BytesIO(data), formats=FORMATS)
+def _warnings(photo: PillowImage.Image) -> tuple[PhotoWarning, ...]:
+    """Of a loaded JPEG without its end."""
+    share = 1 - _missing_rows(photo) / photo.height
+    if share == 1:
+        return ()
+    breaks_off = f"The photo breaks off after {share:.0%} of its rows"
+    if share < MIN_SHARE:
+        raise UnreadableImageError(f"{breaks_off}; {MIN_SHARE:.0%} are needed. Send it again.")
+    return (PhotoWarning("broken_off", f"{breaks_off}; the others are grey."),)
 
 
-def _turn_of(photo: PillowImage.Image) -> tuple[bool, int, int]:
-    return _TURNED.get(photo.getexif().get(ExifTags.Base.Orientation, 1), _AS_IT_IS)
-
-
-def _coefficient_bytes(data: bytes, header: JpegImageFile) -> float:
-    """Per pixel, what the decoder keeps of a JPEG that comes in several scans."""
-    count = len(header.layer)
-    # Of a scan's header: its marker, its length, the number of colours. Pillow has read just that.
-    assert header.fp is not None
-    first_scan = b"\xff\xda" + struct.pack(">HB", 6 + 2 * count, count)
-    has_all_colours = data.startswith(first_scan, header.fp.tell() - 8 - 2 * count)
-    if has_all_colours and not header.info.get("progressive"):
-        return 0.0
-    across, down = (max(layer[axis] for layer in header.layer) for axis in (1, 2))
-    coefficients = sum(layer[1] * layer[2] for layer in header.layer) / max(1, across * down)
-    return 2 * coefficients
-
-
-def _refuse_if_too_large(photo: PillowImage.Image, limits: ImageLimits) -> None:
-    if photo.width * photo.height > limits.max_pixels:
-        raise ImageTooLargeError(
-            f"The photo announces {photo.width} x {photo.height} pixels; "
-            f"at most {limits.max_pixels:,} are accepted.",
-            width=photo.width,
-            height=photo.height,
-            max_pixels=limits.max_pixels,
-        )
-
-
-def _to_rgb(photo: PillowImage.Image) -> PillowImage.Image:
-    if photo.mode.startswith("I;16"):
-        grey = np.asarray(photo).astype(np.uint32)
-        return PillowImage.fromarray(((grey * 255 + 32_767) // 65_535).astype(np.uint8)).convert(
-            "RGB"
-        )
-    if photo.has_transparency_data:
-        cutout = photo.convert("RGBA")
-        page = PillowImage.new("RGBA", cutout.size, "white")
-        return PillowImage.alpha_composite(page, cutout).convert("RGB")
-    return photo if photo.mode == "RGB" else photo.convert("RGB")
+def _missing_rows(photo: PillowImage.Image) -> int:
+    """Rows at the bottom in which nothing came."""
+    rows = max(1, _STRIP_PX // photo.width)
+    for bottom in range(photo.height, 0, -rows):
+        strip = np.asarray(photo.crop((0, max(0, bottom - rows), photo.width, bottom)))
+        off_px = np.abs(strip.reshape(len(strip), -1).astype(np.int16) - _NOTHING).max(axis=1)
+        there = np.flatnonzero(off_px > _NEARLY)
+        if there.size:
+            return photo.height - bottom + len(strip) - 1 - int(there[-1])
+    return photo.height

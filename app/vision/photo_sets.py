@@ -5,7 +5,24 @@ from pathlib import Path
 
 from app.errors import EvaluationError
 
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
+_SUFFIXES = frozenset(
+    [
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".webp",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".avif",
+        ".tif",
+        ".tiff",
+        ".jp2",
+        ".j2k",
+        ".bmp",
+        ".gif",
+    ]
+)
 _GENUINE_FIELDS = 3
 _IMPOSTOR_FIELDS = 4
 _FEWEST_FOLDS = 2
@@ -39,7 +56,7 @@ def read_people(root: Path) -> list[Photo]:
     Files that are no images, hidden ones and people without photos are passed over.
 
     Args:
-        root: `root/<person>/<photo>.jpg` (or png, webp, bmp, gif).
+        root: `root/<person>/<photo>.jpg` (or png, heic and so on).
 
     Raises:
         EvaluationError: Fewer than two people, or nobody with two photos.

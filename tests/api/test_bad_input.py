@@ -3,16 +3,20 @@
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
+from app.settings import Settings
 from app.vision.image import decode_image
+from benchmarks.fuzz_files import encoded, run_length_bmp
+from tests.vision.icc import display_p3
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Service
+    from tests.api.conftest import RunService, Service
 
 ANNA, BERT = "07263", "07359"
 People = dict[str, list[bytes]]
@@ -164,6 +168,17 @@ UNUSUAL: dict[str, Callable[[PillowImage.Image, Encode], bytes]] = {
     ),
     "WebP": lambda picture, encode: encode(picture, "WEBP", quality=95),
     "BMP": lambda picture, encode: encode(picture, "BMP"),
+    "HEIC": lambda picture, encode: encode(picture, "HEIF", quality=90),
+    "AVIF": lambda picture, encode: encode(picture, "AVIF", quality=90),
+    "TIFF": lambda picture, encode: encode(picture, "TIFF", compression="tiff_lzw"),
+    "JPEG 2000": lambda picture, encode: encode(picture, "JPEG2000"),
+    "12 of 16 bits": lambda picture, encode: encode(
+        PillowImage.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 16), "PNG"
+    ),
+    "Display P3": lambda picture, encode: encode(
+        picture, "JPEG", quality=95, icc_profile=display_p3()
+    ),
+    "JPEG without end": lambda picture, encode: encode(picture, "JPEG", quality=95)[:-2],
     "EXIF-rotated": _rotated_by_exif,
 }
 
@@ -179,3 +194,49 @@ def test_face_is_the_same_when_the_photo_is_of_an_unusual_kind(
     assert verified.json()["similarity"] > 0.85
     first, second = (face["box"] for face in verified.json()["faces"])
     assert all(abs(first[side] - second[side]) < 10 for side in first)
+
+
+def _broken_off(photo: bytes, share: float) -> bytes:
+    return photo[: round(len(photo) * share)]
+
+
+def test_photo_comes_with_a_warning_when_its_last_rows_are_missing(
+    service: "Service", people: People
+) -> None:
+    photos = {"photo": people[ANNA][5], "other_photo": _broken_off(people[ANNA][5], 0.95)}
+    verified = service.client.post("/v1/verify", files=photos).json()
+    whole, cut = verified["photos"]
+    assert verified["match"]
+    assert (whole["warnings"], cut["warnings"][0]["code"]) == ([], "broken_off")
+    found = service.identify(photos["other_photo"]).json()
+    assert found["photos"][0]["warnings"] == cut["warnings"]
+    registered = service.register("anna", [people[ANNA][0], photos["other_photo"], b"no photo"])
+    service.assert_problem(registered, 422, "too_few_photos")
+    codes = [
+        [warning["code"] for warning in report["warnings"]]
+        for report in registered.json()["photos"]
+    ]
+    assert codes == [[], ["broken_off"], []]
+
+
+def test_bombs_are_refused_while_others_are_answered(
+    settings: Settings, people: People, run_service: "RunService"
+) -> None:
+    scans = encoded(PillowImage.new("RGB", (2000, 2000)), "JPEG", progressive=True)
+    scan = scans[scans.rindex(b"\xff\xda") : -2]
+    bombs = {
+        "scans": scans[:-2] + 300 * scan + scans[-2:],
+        "sides": _png_header(1, 39_999_999),
+        "seconds": run_length_bmp(3_000),
+    }
+    limits = settings.limits.model_copy(update={"max_decoding_s": 0.5})
+    threads = settings.threads.model_copy(update={"readers": 2})
+    changed = settings.model_copy(update={"limits": limits, "threads": threads})
+    with run_service(changed) as service, ThreadPoolExecutor(1) as pool:
+        for bomb in bombs.values():
+            refused = pool.submit(service.identify, bomb)
+            answered = 0
+            while not refused.done() or not answered:
+                assert service.identify(people[ANNA][5]).status_code == 200
+                answered += 1
+            service.assert_problem(refused.result(), 413, "image_too_large")

@@ -140,7 +140,13 @@ def test_crop_is_identified_when_it_is_one_already(
     assert answer["faces"][0]["face_px"] == 80
     assert "detect" not in answer["timings_ms"]
     assert answer["photos"] == [
-        {"width_px": 80, "height_px": 80, "rotation_deg": 0, "searched_from_px": None}
+        {
+            "width_px": 80,
+            "height_px": 80,
+            "rotation_deg": 0,
+            "searched_from_px": None,
+            "warnings": [],
+        }
     ]
     best = service.identify(encode(crop, "PNG"), detect="false", top_k="1").json()
     assert best["faces"][0]["candidates"][0]["user_id"] == ANNA
@@ -160,6 +166,7 @@ def test_person_is_known_when_the_photo_lies_turned(
             "height_px": height,
             "rotation_deg": degrees,
             "searched_from_px": 16.0,
+            "warnings": [],
         }
     ]
     (face,) = answer["faces"]

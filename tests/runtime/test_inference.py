@@ -22,8 +22,11 @@ _NOBODY = Finding(
 )
 
 
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
 class GatedRecognizer:
-    """Answers when `gate` is open; raises for the photo b"bad"."""
+    """Answers when `gate` is open, and at once to a PNG; raises for the photo b"bad"."""
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -31,6 +34,8 @@ class GatedRecognizer:
         self.read: list[bytes] = []
 
     def find(self, photo: bytes, **options: object) -> Finding:
+        if photo == PNG:
+            return _NOBODY
         self.begun.set()
         assert self.gate.wait(timeout=60)
         self.read.append(photo)
@@ -91,6 +96,19 @@ async def test_request_is_refused_when_too_many_wait(
     assert await asyncio.gather(*waiting) == [_NOBODY, _NOBODY]
     assert await _request(inference, b"later") == _NOBODY
     assert b"third" not in gated.read
+
+
+async def test_photo_of_known_cost_does_not_wait_when_others_take_long(
+    gated: GatedRecognizer,
+) -> None:
+    inference = _inference(gated, max_requests=9)
+    slow = [asyncio.create_task(_request(inference, b"\0\0\0\x18ftypheic")) for _ in range(8)]
+    await _begun(gated)
+    assert await asyncio.wait_for(_request(inference, PNG), 60) == _NOBODY
+    assert not any(task.done() for task in slow)
+    gated.gate.set()
+    assert await asyncio.gather(*slow) == [_NOBODY] * 8
+    inference.close()
 
 
 async def test_waiting_photo_is_never_read_when_its_caller_is_cancelled(

@@ -19,7 +19,8 @@ from app.vision.bundle import load_bundle
 from app.vision.detection import DetectionPolicy
 from app.vision.detector import Detector, load_detector
 from app.vision.embedder import Embedder
-from app.vision.image import ImageLimits, decode_image, open_photo
+from app.vision.image import decode_image, open_photo
+from app.vision.photo_file import ImageLimits
 
 ROOM_BYTES = 100_000_000
 # Two megapixels are looked at as half a megapixel: they are decoded by half.
@@ -115,7 +116,7 @@ def test_face_is_the_same_when_its_photo_is_decoded_smaller(
         picture = _in_two_megapixels(photos[0], height_px)
         data = _encoded(picture if turn is None else picture.transpose(turn), "JPEG", orientation)
         found = recognizer.find(data, max_faces=1)
-        assert open_photo(data).decoding_bytes(2) in budget.all
+        assert open_photo(data).header.decoding_bytes(2) in budget.all
         compared.append(_compare(embedder, recognizer.find(decode_image(data), max_faces=1), found))
     # The detector is a little less exact on the smaller picture, but not to one side.
     cosine, *aside = np.median(compared, axis=0)
@@ -144,7 +145,7 @@ def test_whole_photo_is_decoded_once_when_its_format_knows_no_smaller(
     picture = _in_two_megapixels(people["07263"][0], 280)
     data = _encoded(picture, "PNG")
     found = recognizer.find(data, max_faces=1)
-    assert budget.all == [open_photo(data).decoding_bytes()]
+    assert budget.all == [open_photo(data).header.decoding_bytes()]
     compared = _compare(embedder, recognizer.find(np.asarray(picture), max_faces=1), found)
     assert compared == pytest.approx((1, 0, 0, 0), abs=1e-5)
 
@@ -153,7 +154,7 @@ def test_budget_is_kept_when_many_threads_read_large_photos(
     detector: Detector, people: dict[str, list[bytes]]
 ) -> None:
     data = _encoded(_in_two_megapixels(people["07263"][0], 280))
-    one = open_photo(data).decoding_bytes(2)
+    one = open_photo(data).header.decoding_bytes(2)
     budget = WatchedBudget(3 * one)
     recognizer = Recognizer(detector, POLICY, ImageLimits(), budget)
     with ThreadPoolExecutor(6) as pool:

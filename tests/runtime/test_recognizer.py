@@ -14,7 +14,8 @@ from app.vision.bundle import load_bundle
 from app.vision.detection import DEFAULT_POLICY
 from app.vision.detector import load_detector
 from app.vision.embedder import Embedder
-from app.vision.image import ImageLimits, decode_image
+from app.vision.image import decode_image
+from app.vision.photo_file import ImageLimits
 
 
 @pytest.fixture(scope="module")
