@@ -126,9 +126,14 @@ class PhotoFile:
         return PillowImage.open(BytesIO(self._data), formats=FORMATS)
 
 
+def is_jpeg_or_png(data: bytes) -> bool:
+    """Whether a file is of one of the formats that most photos come in."""
+    return data.startswith((_JPEG_START, png_chunks.SIGNATURE))
+
+
 def has_known_cost(data: bytes) -> bool:
     """Whether a file is of a format whose header, and our limits, bound the work to decode it."""
-    return data.startswith((_JPEG_START, png_chunks.SIGNATURE, b"GIF8", b"RIFF"))
+    return is_jpeg_or_png(data) or data.startswith((b"GIF8", b"RIFF"))
 
 
 def refuse_size(data: bytes, limits: ImageLimits) -> None:

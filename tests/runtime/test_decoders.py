@@ -35,7 +35,7 @@ def sloping(width: int, height: int) -> PillowImage.Image:
 def test_photo_is_the_same_when_another_process_decodes_it(decoders: Decoders) -> None:
     exif = PillowImage.Exif()
     exif[ExifTags.Base.Orientation] = 6
-    data = encoded(sloping(1203, 801), "JPEG", exif=exif)
+    data = encoded(sloping(1803, 1201), "JPEG", exif=exif)
     ours, theirs = open_photo(data), decoders.open(data, DEFAULT_LIMITS)
     assert theirs.header == ours.header
     for shrink in (1, 4):
@@ -49,16 +49,25 @@ def test_photo_is_the_same_when_another_process_decodes_it(decoders: Decoders) -
         assert (mine.first_px, mine.shrink) == (other.first_px, other.shrink)
 
 
+def test_small_jpeg_and_png_need_no_process() -> None:
+    before = decoder_processes(os.getpid())
+    decoders = Decoders(max_s=1.0)
+    for name in ("JPEG", "PNG"):
+        photo = decoders.open(encoded(sloping(640, 480), name), DEFAULT_LIMITS)
+        assert photo.decode().pixels.shape == (480, 640, 3)
+    assert decoder_processes(os.getpid()) == before
+
+
 def test_reason_is_the_same_when_another_process_refuses(decoders: Decoders) -> None:
     with pytest.raises(UnreadableImageError, match="not a readable"):
         decoders.open(b"This is a text file.", DEFAULT_LIMITS)
-    cut = encoded(sloping(100, 100), "PNG")[:-200]
+    cut = encoded(sloping(100, 100), "BMP")[:-200]
     with pytest.raises(UnreadableImageError, match="damaged or cut off"):
         decoders.open(cut, DEFAULT_LIMITS).decode()
 
 
 def test_neighbours_are_served_when_one_photo_takes_too_long(decoders: Decoders) -> None:
-    bomb, plain = run_length_bmp(3000), encoded(sloping(300, 200), "JPEG")
+    bomb, plain = run_length_bmp(3000), encoded(sloping(300, 200), "BMP")
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(decoders.open(bomb, DEFAULT_LIMITS).decode)
         served = 0
@@ -88,7 +97,7 @@ def test_photo_is_refused_when_decoding_takes_more_memory_than_was_told(
 def test_service_goes_on_when_a_process_is_killed_while(when: str) -> None:
     before = decoder_processes(os.getpid())
     decoders = Decoders(max_s=60.0)
-    plain = encoded(sloping(300, 200), "JPEG")
+    plain = encoded(sloping(300, 200), "BMP")
     decoders.open(plain, DEFAULT_LIMITS)
     (process,) = decoder_processes(os.getpid()) - before
     if when == "it decodes":
