@@ -213,6 +213,13 @@ class IdempotencyConflictError(FarsightError):
     title = "The Idempotency-Key was used for another request"
 
 
+class PersonErasedError(FarsightError):
+    """An `Idempotency-Key` came again after the erasure of the user whom it had registered."""
+
+    code = "person_erased"
+    title = "The person was erased"
+
+
 class KeyNotFoundError(FarsightError):
     """There is no API key of this id."""
 
@@ -284,10 +291,17 @@ class JobLostError(FarsightError):
 
 
 class StorageError(FarsightError):
-    """The disk is full or does not answer; nothing was written."""
+    """The disk is full, read-only or failing; nothing was written."""
 
     code = "storage_failed"
     title = "The database cannot be written"
+
+
+class DatabaseDamagedError(FarsightError):
+    """The database's file is damaged, empty, gone or replaced; nothing more is written to it."""
+
+    code = "database_damaged"
+    title = "The database is damaged"
 
 
 class OutOfMemoryError(FarsightError):

@@ -1,7 +1,10 @@
 """The HTTP application: what it is made of, and in which order that starts and stops."""
 
+import asyncio
 import sys
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import TypedDict
@@ -19,6 +22,7 @@ from app.runtime.recognizer import open_recognizer
 from app.runtime.serving import Current
 from app.services.activation import Activation
 from app.services.bundles import Bundles
+from app.services.erasures import Erasures
 from app.services.following import Following
 from app.services.identification import Identifier
 from app.services.keys import Keys
@@ -32,6 +36,9 @@ from app.services.users import Users
 from app.settings import Settings, overridden
 from app.vision.image import open_photo
 from app.vision.quality import REGISTRATION_LIMITS
+
+_CLOSED_WITHIN_S = 2.0
+_LOOK_EVERY_S = 0.01
 
 
 class _State(TypedDict):
@@ -50,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
                 sys.stderr.write(f"First start: the admin key, shown only now, is {first_key}\n")
             graph.following.start()
             graph.readiness.start()
+            graph.erasures.start()
             yield {"graph": graph}
 
     app = FastAPI(
@@ -97,7 +105,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         max_requests=limits.max_requests,
         deadline_s=limits.deadline_s,
     )
-    opened.callback(inference.close)
+    opened.push_async_callback(_in_time, inference.close)
     readiness = Readiness(sessions, current, inference, limits.deadline_s)
     opened.push_async_callback(readiness.close)
     await readiness.check()
@@ -107,17 +115,21 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     opened.push_async_callback(reload.close)
     following = Following(sessions, current, activation, reembedding, reload)
     opened.push_async_callback(following.close)
+    erasures = Erasures(sessions)
+    opened.push_async_callback(erasures.close)
     quality_limits = overridden(REGISTRATION_LIMITS, "quality", settings.quality)
     return Graph(
         current=current,
         sessions=sessions,
         inference=inference,
         keys=Keys(sessions),
-        users=Users(sessions, current),
+        users=Users(sessions, current, erasures),
+        erasures=erasures,
         registration=Registration(
             sessions,
             current,
             PhotoReview(inference, quality_limits, limits.max_photos),
+            erasures,
             min_photos=settings.registration.min_photos,
             outlier_similarity=settings.registration.outlier_similarity,
             duplicate_similarity=settings.registration.duplicate_similarity,
@@ -132,3 +144,15 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         following=following,
         readiness=readiness,
     )
+
+
+async def _in_time(close: Callable[[], None]) -> None:
+    """Closes threads, but leaves one behind that is in the middle of something long.
+
+    It must not keep the database from being closed.
+    """
+    closing = threading.Thread(target=close, daemon=True)
+    closing.start()
+    give_up = time.monotonic() + _CLOSED_WITHIN_S
+    while closing.is_alive() and time.monotonic() < give_up:
+        await asyncio.sleep(_LOOK_EVERY_S)

@@ -151,6 +151,8 @@ class Settings(BaseSettings):
         retain_crops: Keep the crops of enrolled photos, which re-embedding needs.
         docs: Serve the interactive documentation at /docs.
         log_level: Least severe messages that are logged.
+        shutdown_grace_s: Seconds from SIGTERM or SIGINT to the end of the process. Containers are
+            given ten before they are killed.
     """
 
     model_config = SettingsConfigDict(
@@ -168,6 +170,7 @@ class Settings(BaseSettings):
     retain_crops: bool = True
     docs: bool = True
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    shutdown_grace_s: _Seconds = 8.0
     database: DatabaseSettings = DatabaseSettings()
     limits: LimitSettings = LimitSettings()
     registration: RegistrationSettings = RegistrationSettings()

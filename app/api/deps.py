@@ -13,6 +13,7 @@ from app.errors import UnauthenticatedError
 from app.runtime.inference import Inference
 from app.runtime.serving import Current, Serving
 from app.services.bundles import Bundles
+from app.services.erasures import Erasures
 from app.services.following import Following
 from app.services.identification import Identifier
 from app.services.keys import Caller, Keys, Scope
@@ -42,6 +43,7 @@ class Graph:
     inference: Inference
     keys: Keys
     users: Users
+    erasures: Erasures
     registration: Registration
     identifier: Identifier
     gallery_import: GalleryImport

@@ -30,6 +30,7 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.IdempotencyConflictError: 409,
     errors.LastPhotosError: 409,
     errors.NoFormerBundleError: 409,
+    errors.PersonErasedError: 409,
     errors.ReloadRefusedError: 409,
     errors.ReloadRunningError: 409,
     errors.SpaceMismatchError: 409,
@@ -43,6 +44,7 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.TooManyPhotosError: 422,
     errors.UnreadableImageError: 422,
     errors.DatabaseBusyError: 503,
+    errors.DatabaseDamagedError: 503,
     errors.NotReadyError: 503,
     errors.OverloadedError: 503,
     errors.DeadlineExceededError: 504,
@@ -67,7 +69,7 @@ _TITLES = {
     422: "A field is not valid, or photos are not usable",
     503: "Busy or not ready; Retry-After says when to come again",
     504: "Not done in time",
-    507: "The disk is full; nothing was written",
+    507: "The disk is full, read-only or failing; nothing was written",
     **{400: _HTTP_ERRORS[400][1], 500: _INTERNAL[1]},
 }
 

@@ -93,6 +93,14 @@ class UserDetailSchema(_Answer):
     photos: list[PhotoSchema]
 
 
+class ErasureSchema(_Answer):
+    """Whether something that was erased of a user may still be on the disk."""
+
+    user_id: str
+    pending: bool = Field(description="true: somebody reads the database, and it is tried again")
+    erased_at: datetime | None = Field(description="When; null where nothing is left")
+
+
 class PageParams(BaseModel):
     """Which page of a list."""
 

@@ -1,14 +1,15 @@
 """`/v1/users`: registering people, and all that concerns their rows."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Header, Path, Query, UploadFile
+from fastapi import APIRouter, File, Form, Header, Path, Query, Response, UploadFile
 from pydantic import Json
 
 from app.api.deps import (
     SHOWS_KEY_IN_OPENAPI,
     EnrollCaller,
+    Graph,
     GraphDep,
     KeyedRoute,
     ServingDep,
@@ -17,6 +18,7 @@ from app.api.deps import (
 from app.api.problems import problems
 from app.api.schemas import (
     DisplayName,
+    ErasureSchema,
     Metadata,
     PageParams,
     RegistrationSchema,
@@ -38,6 +40,13 @@ router = APIRouter(
 )
 
 _MAX_FILENAME_CHARS = 255
+_PENDING: dict[int | str, dict[str, Any]] = {
+    202: {
+        "model": ErasureSchema,
+        "description": "Erased, but still on the disk as long as somebody reads an older state; "
+        "tried again until it is gone",
+    }
+}
 _UserIdInPath = Annotated[UserId, Path()]
 _Photos = Annotated[list[UploadFile], File(description=IN_WORDS)]
 _Detect = Annotated[bool, Form(description="false: the photos are aligned face crops already")]
@@ -111,10 +120,28 @@ async def change_user(
     return UserDetailSchema.model_validate(await graph.users.change(caller.key_id, user_id, given))
 
 
-@router.delete("/{user_id}", status_code=204, responses=problems(401, 403, 404, 422, 503))
-async def erase_user(graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath) -> None:
+@router.delete(
+    "/{user_id}",
+    status_code=204,
+    response_model=None,
+    responses={**_PENDING, **problems(401, 403, 404, 422, 503, 507)},
+)
+async def erase_user(
+    graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath, response: Response
+) -> ErasureSchema | None:
     """Erases a user: rows, crops, embeddings and templates are overwritten."""
-    await graph.users.erase(caller.key_id, user_id)
+    done = await graph.users.erase(caller.key_id, user_id)
+    return await _told(graph, user_id, response, done=done)
+
+
+@router.get("/{user_id}/erasure", responses=problems(401, 403, 422, 503))
+async def show_erasure(
+    graph: GraphDep,
+    caller: EnrollCaller,  # noqa: ARG001 - asks for the scope
+    user_id: _UserIdInPath,
+) -> ErasureSchema:
+    """Whether something that was erased of a user may still be on the disk."""
+    return ErasureSchema.model_validate(await graph.erasures.of_user(user_id))
 
 
 @router.post(
@@ -140,16 +167,29 @@ async def add_photos(
 @router.delete(
     "/{user_id}/photos/{photo_id}",
     status_code=204,
-    responses=problems(401, 403, 404, 409, 422, 503),
+    response_model=None,
+    responses={**_PENDING, **problems(401, 403, 404, 409, 422, 503, 507)},
 )
 async def delete_photo(
     graph: GraphDep,
     caller: EnrollCaller,
     user_id: _UserIdInPath,
     photo_id: UUID,
-) -> None:
+    response: Response,
+) -> ErasureSchema | None:
     """Erases a photo; the template follows. The last photos that a user needs stay."""
-    await graph.registration.delete_photo(caller.key_id, user_id, photo_id)
+    done = await graph.registration.delete_photo(caller.key_id, user_id, photo_id)
+    return await _told(graph, user_id, response, done=done)
+
+
+async def _told(
+    graph: Graph, user_id: str, response: Response, *, done: bool
+) -> ErasureSchema | None:
+    """204 when nothing is left on the disk, else 202 and how it stands."""
+    if done:
+        return None
+    response.status_code = 202
+    return ErasureSchema.model_validate(await graph.erasures.of_user(user_id))
 
 
 async def _read(photos: list[UploadFile]) -> list[Upload]:

@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
+from app.commands.stopping import Stopping
 from app.main import create_app
 from app.observability import configure_logging
 from app.runtime.memory import return_large_pieces_at_once
@@ -28,14 +29,16 @@ def serve(
     # Readers call the networks many times per photo, and after each call a thread waits for the
     # interpreter, 5 ms by default: a tenth of the throughput (docs/decisions/0014).
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    stopping = Stopping(settings.shutdown_grace_s)
+    stopping.listen()
     app = create_app(settings)
     # uvicorn's choice, as for its parser: uvloop where it is installed.
     loop_factory = uvicorn.Config(app, log_config=None).get_loop_factory()
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(_serve(app, host, port))
+        runner.run(_serve(app, host, port, stopping))
 
 
-async def _serve(app: FastAPI, host: str, port: int) -> None:
+async def _serve(app: FastAPI, host: str, port: int, stopping: Stopping) -> None:
     # Started here and not by uvicorn, which would turn what forbids a start into a stack trace.
     async with app.router.lifespan_context(app) as state:
 
@@ -53,4 +56,5 @@ async def _serve(app: FastAPI, host: str, port: int) -> None:
             log_config=None,
             server_header=False,
         )
-        await uvicorn.Server(config).serve()
+        await stopping.server(config).serve()
+    stopping.closed()

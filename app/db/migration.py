@@ -1,5 +1,6 @@
 """Brings a database to the tables of this version."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,9 +30,15 @@ def upgrade(connection: Connection) -> None:
 
 @asynccontextmanager
 async def open_sessions(settings: DatabaseSettings) -> AsyncIterator[Sessions]:
-    """The database, made or brought up to date where that is needed; closed in the end."""
+    """The database, made or brought up to date where that is needed; closed in the end.
+
+    Raises:
+        DatabaseDamagedError: See DatabaseFile.prepare, as for StorageError.
+        DatabaseBusyError: Another process writes for too long.
+    """
     sessions = Sessions(settings.url, settings.pool_size, settings.timeout_s)
     try:
+        await asyncio.to_thread(sessions.file.prepare)
         await sessions.migrate(upgrade)
         yield sessions
     finally:

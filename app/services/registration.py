@@ -24,11 +24,13 @@ from app.errors import (
     IdempotencyConflictError,
     LastPhotosError,
     NotReadyError,
+    PersonErasedError,
     TooFewPhotosError,
     UserExistsError,
 )
 from app.runtime.decision import mean_embedding
 from app.runtime.serving import Current, Serving
+from app.services.erasures import Erasures
 from app.services.photo_review import (
     PhotoReport,
     PhotoReview,
@@ -37,6 +39,7 @@ from app.services.photo_review import (
     reject_outliers,
     usable_photos,
 )
+from app.services.switching import catch_up
 from app.services.template import add_photos, refresh_templates
 from app.services.users import UserView, view_user
 from app.vision.quality import Rejection
@@ -104,6 +107,7 @@ class Registration:
         sessions: Where users are kept.
         current: Its galleries follow.
         review: Judges photos one by one.
+        erasures: Erases photos.
         min_photos: Usable photos that a user needs.
         outlier_similarity: See `photo_review.outliers`.
         duplicate_similarity: From here on a new template is an old user's.
@@ -115,6 +119,7 @@ class Registration:
         sessions: Sessions,
         current: Current,
         review: PhotoReview,
+        erasures: Erasures,
         *,
         min_photos: int,
         outlier_similarity: float,
@@ -124,6 +129,7 @@ class Registration:
         self._sessions = sessions
         self._current = current
         self._review = review
+        self._erasures = erasures
         self._min_photos = min_photos
         self._outlier_similarity = outlier_similarity
         self._duplicate_similarity = duplicate_similarity
@@ -154,6 +160,7 @@ class Registration:
             UserExistsError: The `user_id` is taken.
             TooFewPhotosError: Too few of the photos are usable.
             IdempotencyConflictError: The key came before with another request.
+            PersonErasedError: The key came before, and whom it registered was erased since.
             TooManyPhotosError: See PhotoReview.review, as for the other errors about photos.
         """
         retry = None
@@ -223,8 +230,11 @@ class Registration:
 
         return await self._sessions.write(store)
 
-    async def delete_photo(self, actor: str, user_id: str, photo_id: UUID) -> None:
+    async def delete_photo(self, actor: str, user_id: str, photo_id: UUID) -> bool:
         """Takes a photo away from a user.
+
+        Returns:
+            See Erasures.run.
 
         Raises:
             UserNotFoundError: There is no such user.
@@ -242,7 +252,7 @@ class Registration:
                     f"A user needs {self._min_photos} photos: add others first, or delete the user."
                 )
 
-        await self._sessions.write(store)
+        return await self._erasures.run(store)
 
     async def _store_user(self, prepared: Prepared, session: WriteSession) -> RegistrationAnswer:
         new, reviewed, retry = prepared.new, prepared.reviewed, prepared.retry
@@ -251,6 +261,8 @@ class Registration:
         user = await users.add(session, new.user_id, new.display_name, new.metadata)
         if not new.allow_duplicate:
             embeddings = [each.embedding for each in usable_photos(reviewed)]
+            # Another process may have registered the same person a moment ago.
+            await catch_up(session, prepared.serving.space_id, prepared.serving.gallery)
             await self._refuse_known_person(prepared.serving, mean_embedding(embeddings))
         answer = await self._store_photos(session, prepared.serving, prepared.actor, user, reviewed)
         if retry is not None:
@@ -314,12 +326,22 @@ async def _template(session: ReadSession, user: User, space_id: str) -> NDArray[
 
 
 async def _earlier_answer(session: ReadSession, retry: Retry | None) -> RegistrationAnswer | None:
-    """The answer to an earlier request with the same Idempotency-Key."""
+    """The answer to an earlier request with the same Idempotency-Key.
+
+    Raises:
+        IdempotencyConflictError: That request was another one.
+        PersonErasedError: The user whom it registered was erased since.
+    """
     if retry is None:
         return None
     stored = await events.find_answer(session, retry.api_key, retry.idempotency_key)
     if stored is None:
         return None
+    if stored.answer is None:
+        raise PersonErasedError(
+            "The user whom this request registered was erased since. To register the same person "
+            "again, send a new Idempotency-Key."
+        )
     if stored.request_sha256 != retry.request_sha256:
         raise IdempotencyConflictError("Take a new Idempotency-Key for another request.")
     return msgspec.convert(stored.answer, RegistrationAnswer)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import delete, func, select
 
+from app.db.repositories import erasures
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, Photo, User
 from app.errors import PhotoNotFoundError
@@ -71,4 +72,4 @@ async def erase(session: WriteSession, user: User, photo_id: UUID) -> None:
     )
     if deleted.one_or_none() is None:
         raise PhotoNotFoundError(f"User {user.user_id!r} has no photo {photo_id}.")
-    session.erases = True
+    await erasures.add(session, user.user_id)
