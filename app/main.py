@@ -3,7 +3,6 @@
 import asyncio
 import sys
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -38,7 +37,6 @@ from app.vision.image import open_photo
 from app.vision.quality import REGISTRATION_LIMITS
 
 _CLOSED_WITHIN_S = 2.0
-_LOOK_EVERY_S = 0.01
 
 
 class _State(TypedDict):
@@ -153,6 +151,4 @@ async def _in_time(close: Callable[[], None]) -> None:
     """
     closing = threading.Thread(target=close, daemon=True)
     closing.start()
-    give_up = time.monotonic() + _CLOSED_WITHIN_S
-    while closing.is_alive() and time.monotonic() < give_up:
-        await asyncio.sleep(_LOOK_EVERY_S)
+    await asyncio.to_thread(closing.join, _CLOSED_WITHIN_S)

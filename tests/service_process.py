@@ -51,7 +51,7 @@ def environment(settings: Settings, **changes: str) -> dict[str, str]:
 
 @contextmanager
 def serving(settings: Settings, folder: Path, **changes: str) -> Iterator[ServiceProcess]:
-    """Starts the service, waits until it is ready, and ends it if it still runs.
+    """Starts the service, waits until it is ready, and ends it if it still runs, by SIGTERM.
 
     Args:
         settings: See environment.
@@ -74,8 +74,10 @@ def serving(settings: Settings, folder: Path, **changes: str) -> Iterator[Servic
         _wait(url, process)
         yield ServiceProcess(url, log, process)
     finally:
+        asked_to_end = process.poll() is None
         process.terminate()
-        process.wait(timeout=PATIENCE_S)
+        code = process.wait(timeout=PATIENCE_S)
+    assert code == 0 or not asked_to_end
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:

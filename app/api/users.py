@@ -55,7 +55,8 @@ _IdempotencyKey = Annotated[
     Header(
         min_length=1,
         max_length=255,
-        description="The same key with the same request gets the first answer again",
+        description="The same key with the same request gets the first answer again; after the "
+        "erasure of the user, 409 `person_erased`",
     ),
 ]
 

@@ -77,7 +77,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Nothing: uvicorn would repeat SIGTERM in the end, and kill the process before it closed."""
+        """Does nothing; uvicorn would repeat SIGTERM in the end, before the database is closed."""
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from alembic.config import Config
-from sqlalchemy import Connection
+from sqlalchemy import Connection, make_url
 
 from alembic import command
+from app.db.file import DatabaseFile
 from app.db.session import Sessions
 from app.settings import DatabaseSettings
 
@@ -28,6 +29,13 @@ def upgrade(connection: Connection) -> None:
     command.upgrade(alembic_config(connection), "head")
 
 
+def database_path(settings: DatabaseSettings) -> Path:
+    """Where the database's file is."""
+    database = make_url(settings.url).database
+    assert database is not None
+    return Path(database)
+
+
 @asynccontextmanager
 async def open_sessions(settings: DatabaseSettings) -> AsyncIterator[Sessions]:
     """The database, made or brought up to date where that is needed; closed in the end.
@@ -36,9 +44,10 @@ async def open_sessions(settings: DatabaseSettings) -> AsyncIterator[Sessions]:
         DatabaseDamagedError: See DatabaseFile.prepare, as for StorageError.
         DatabaseBusyError: Another process writes for too long.
     """
-    sessions = Sessions(settings.url, settings.pool_size, settings.timeout_s)
+    file = DatabaseFile(database_path(settings))
+    sessions = Sessions(file, settings.url, settings.pool_size, settings.timeout_s)
     try:
-        await asyncio.to_thread(sessions.file.prepare)
+        await asyncio.to_thread(file.prepare)
         await sessions.migrate(upgrade)
         yield sessions
     finally:

@@ -10,10 +10,9 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -62,19 +61,18 @@ class Sessions:
     """The database's connections.
 
     Args:
+        file: The file behind them.
         url: SQLAlchemy's form, an asynchronous driver.
         pool_size: Connections for reading. One more is for writing.
         timeout_s: Seconds to wait for a connection or a lock.
 
     Attributes:
-        file: The file behind them.
+        file: As given.
         trouble: Why nothing more can be written; None as long as the last write succeeded.
     """
 
-    def __init__(self, url: str, pool_size: int, timeout_s: float) -> None:
-        database = make_url(url).database
-        assert database is not None
-        self.file = DatabaseFile(Path(database))
+    def __init__(self, file: DatabaseFile, url: str, pool_size: int, timeout_s: float) -> None:
+        self.file = file
         self.trouble: FarsightError | None = None
         self._timeout_s = timeout_s
         self._readers = _create_engine(url, pool_size, timeout_s, writes=False)

@@ -92,7 +92,7 @@ class Service:
             name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names
         }
         connection.close()
-        assert len(counts) == 10
+        assert len(counts) == 11
         return counts
 
 

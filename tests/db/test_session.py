@@ -171,26 +171,3 @@ async def test_the_database_refuses_when_a_read_session_writes(sessions: Session
     with pytest.raises(OperationalError, match="readonly"):
         async with sessions.read() as session:
             await session.execute(text("DELETE FROM users"))
-
-
-async def test_deleted_bytes_are_in_no_file_when_a_write_erases(
-    sessions: Sessions, database: Path
-) -> None:
-    secret = "a-name-that-stands-nowhere-else"
-
-    def places() -> list[str]:
-        files = database.parent.glob(f"{database.name}*")
-        return [file.name for file in files if secret.encode() in file.read_bytes()]
-
-    await sessions.write(_adds("anna", []))
-
-    async def name(session: WriteSession) -> None:
-        (await users.find(session, "anna")).display_name = secret
-
-    async def erase(session: WriteSession) -> None:
-        await users.erase(session, await users.find(session, "anna"))
-
-    await sessions.write(name)
-    assert places()
-    await sessions.write(erase)
-    assert places() == []
