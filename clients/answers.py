@@ -26,6 +26,14 @@ class User(_Answer, frozen=True):
     updated_at: datetime
 
 
+class Erasure(_Answer, frozen=True):
+    """Whether something that was erased of a user may still be on the disk, and since when."""
+
+    user_id: str
+    pending: bool
+    erased_at: datetime | None
+
+
 class UserPage(_Answer, frozen=True):
     """One page of users; `next_cursor` is None on the last one."""
 

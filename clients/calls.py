@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from clients.answers import (
+    Erasure,
     Identification,
     JsonObject,
     Metadata,
@@ -147,9 +148,14 @@ def get_user(user_id: str) -> Call[UserDetail]:
     return Call("GET", _user(user_id), UserDetail, repeatable=True)
 
 
-def erase_user(user_id: str) -> Call[None]:
-    """Not repeatable: a second time, there is no such user."""
-    return Call("DELETE", _user(user_id), type(None))
+def erase_user(user_id: str) -> Call[object]:
+    """Not repeatable: a second time, there is no such user. Nothing is answered when it is done."""
+    return Call("DELETE", _user(user_id), object)
+
+
+def erasure(user_id: str) -> Call[Erasure]:
+    """How an erasure stands."""
+    return Call("GET", f"{_user(user_id)}/erasure", Erasure, repeatable=True)
 
 
 def identify(

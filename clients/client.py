@@ -20,6 +20,7 @@ import httpx
 
 from clients import calls
 from clients.answers import (
+    Erasure,
     Identification,
     JsonObject,
     Metadata,
@@ -121,9 +122,18 @@ class Client:
         """A user and their photos."""
         return self._send(calls.get_user(user_id))
 
-    def erase_user(self, user_id: str) -> None:
-        """Erases rows, crops, embeddings and templates of a user."""
-        self._send(calls.erase_user(user_id))
+    def erase_user(self, user_id: str) -> bool:
+        """Erases rows, crops, embeddings and templates of a user.
+
+        Returns:
+            Whether nothing is left on the disk. Otherwise somebody reads the database, and the
+            service tries again until it is done; `erasure` tells.
+        """
+        return self._send(calls.erase_user(user_id)) is None
+
+    def erasure(self, user_id: str) -> Erasure:
+        """Whether something that was erased of a user may still be on the disk."""
+        return self._send(calls.erasure(user_id))
 
     def identify(
         self,
@@ -270,9 +280,18 @@ class AsyncClient:
         """A user and their photos."""
         return await self._send(calls.get_user(user_id))
 
-    async def erase_user(self, user_id: str) -> None:
-        """Erases rows, crops, embeddings and templates of a user."""
-        await self._send(calls.erase_user(user_id))
+    async def erase_user(self, user_id: str) -> bool:
+        """Erases rows, crops, embeddings and templates of a user.
+
+        Returns:
+            Whether nothing is left on the disk. Otherwise somebody reads the database, and the
+            service tries again until it is done; `erasure` tells.
+        """
+        return await self._send(calls.erase_user(user_id)) is None
+
+    async def erasure(self, user_id: str) -> Erasure:
+        """Whether something that was erased of a user may still be on the disk."""
+        return await self._send(calls.erasure(user_id))
 
     async def identify(
         self,

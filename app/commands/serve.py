@@ -56,5 +56,5 @@ async def _serve(app: FastAPI, host: str, port: int, stopping: Stopping) -> None
             log_config=None,
             server_header=False,
         )
-        await stopping.server(config).serve()
+        await stopping.server(with_state, config).serve()
     stopping.closed()

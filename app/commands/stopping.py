@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Of the time there is: requests may use so much of it, closing has the rest.
@@ -28,7 +29,7 @@ class Stopping:
 
     def __init__(self, grace_s: float) -> None:
         self._grace_s = grace_s
-        self._server: uvicorn.Server | None = None
+        self._server: _Server | None = None
         self._asked = False
         self._closed = False
 
@@ -37,11 +38,16 @@ class Stopping:
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
 
-    def server(self, config: uvicorn.Config) -> uvicorn.Server:
-        """A server that ends when this process is asked to end."""
+    def server(self, app: ASGIApp, config: uvicorn.Config) -> uvicorn.Server:
+        """A server that ends when this process is asked to end.
+
+        Args:
+            app: What it serves.
+            config: All else.
+        """
         # uvicorn says int, and hands it to asyncio, which takes fractions.
         config.timeout_graceful_shutdown = self._grace_s * _SHARE_OF_REQUESTS  # type: ignore[assignment]
-        self._server = _Server(config)
+        self._server = _Server(config, app)
         self._server.should_exit = self._asked
         return self._server
 
@@ -73,7 +79,21 @@ class Stopping:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, which leaves signals alone and tells what it cuts off."""
+    """uvicorn's, which leaves signals alone and tells how much it cuts off."""
+
+    def __init__(self, config: uvicorn.Config, app: ASGIApp) -> None:
+        super().__init__(config)
+        self._cut_off = 0
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await app(scope, receive, send)
+            except asyncio.CancelledError:
+                if not self.should_exit:
+                    raise
+                self._cut_off += 1  # uvicorn would write a stack trace for each
+
+        config.app = answer
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -83,6 +103,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Takes no more requests and waits for those there are, but not for ever."""
         await super().shutdown(sockets)
-        if left := list(self.server_state.tasks):
-            _log.warning("%d requests were cut off: they had not ended in time", len(left))
-            await asyncio.wait(left, timeout=_CANCELLED_WITHIN_S)
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=_CANCELLED_WITHIN_S)
+        if self._cut_off:
+            _log.warning("%d requests were cut off: they had not ended in time", self._cut_off)

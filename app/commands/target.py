@@ -104,7 +104,8 @@ class LocalTarget:
     async def identify(
         self, photo: bytes, *, detect: bool, min_face_px: float | None
     ) -> Identification:
-        """See Target."""
+        """See Target; who was registered or erased elsewhere since the last photo is, or is not."""
+        await self._graph.following.catch_up()
         serving = self._graph.current.serving
         found = await self._graph.identifier.identify(
             serving, [photo], identification.Wishes(detect=detect, min_face_px=min_face_px)

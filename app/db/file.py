@@ -15,6 +15,7 @@ from app.errors import DatabaseDamagedError, StorageError
 
 _MAGIC = b"SQLite format 3\x00"
 _RESERVE_BYTES = 4_000_000
+_ROOM_BYTES = 1_000_000
 # Another process that makes the database has opened an empty file before it writes into it.
 _EMPTY_FOR_S = 1.0
 _LOOK_EVERY_S = 0.02
@@ -69,6 +70,22 @@ class DatabaseFile:
                     "The database or its folder is read-only; nothing can be registered or erased. "
                     "Give this user the right to write there, or set FARSIGHT_DATABASE__URL."
                 )
+
+    def require_room(self) -> None:
+        """Looks whether the disk takes as much as a registration needs.
+
+        Raises:
+            StorageError: It does not.
+        """
+        room = self.path.with_name(f"{self.path.name}-room")
+        try:
+            with room.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, _ROOM_BYTES)
+        except OSError as error:
+            raise StorageError("The disk is full or failing. Make room.") from error
+        finally:
+            with suppress(OSError):
+                room.unlink()
 
     def require_whole(self) -> None:
         """Looks whether the file is still there and begins as a database does; microseconds.

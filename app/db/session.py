@@ -68,7 +68,8 @@ class Sessions:
 
     Attributes:
         file: As given.
-        trouble: Why nothing more can be written; None as long as the last write succeeded.
+        trouble: Why something could not be written; None as long as nothing was known to be wrong,
+            and again when `try_again` succeeds.
     """
 
     def __init__(self, file: DatabaseFile, url: str, pool_size: int, timeout_s: float) -> None:
@@ -121,7 +122,6 @@ class Sessions:
                 self._look(self.file.require_whole)
                 async with self._write() as session, session.begin():
                     result = await work(session)
-            self.trouble = None
             for follow in session.after_commit:
                 follow()
         return result
@@ -169,6 +169,20 @@ class Sessions:
         self.file.require_writable()
         if thorough:
             await asyncio.to_thread(self._look, self.file.look_through)
+
+    async def try_again(self, work: Callable[[WriteSession], Coroutine[Any, Any, None]]) -> None:
+        """Finds out whether what was wrong is over.
+
+        Args:
+            work: Writes something.
+
+        Raises:
+            StorageError: It is not, as for DatabaseDamagedError.
+            DatabaseBusyError: It cannot be told now.
+        """
+        await asyncio.to_thread(self.file.require_room)
+        await self.write(work)
+        self.trouble = None
 
     def _look(self, look: Callable[[], None]) -> None:
         try:

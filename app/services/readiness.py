@@ -78,7 +78,7 @@ class Readiness:
                 await pointer.gallery_revision(session)
             await self._look_at_file()
             if self._sessions.trouble is not None:
-                await self._sessions.write(pointer.rewrite)
+                await self._sessions.try_again(pointer.rewrite)
         except (OverloadedError, DatabaseBusyError):
             return  # busy is not broken; the next trial comes soon
         except FarsightError as error:

@@ -75,7 +75,8 @@ def test_every_method_answers_as_the_service_does(address: Address, people: Peop
         assert not farsight.verify_photos(people[ANNA][6], people[BERT][6]).match
         assert farsight.version().gallery_revision == 2
 
-        farsight.erase_user("anna")
+        assert farsight.erase_user("anna")
+        assert not farsight.erasure("anna").pending
         assert list(farsight.users()) == []
         with pytest.raises(ApiError) as gone:
             farsight.get_user("anna")
@@ -98,7 +99,8 @@ async def test_async_client_answers_alike(address: Address, people: People) -> N
         assert (await farsight.verify_user(people[ANNA][6], "anna")).match
         assert not (await farsight.verify_photos(people[ANNA][6], people[BERT][6])).match
         assert (await farsight.version()).bundle == "stock"
-        await farsight.erase_user("anna")
+        assert await farsight.erase_user("anna")
+        assert not (await farsight.erasure("anna")).pending
         with pytest.raises(ApiError) as gone:
             await farsight.get_user("anna")
         assert gone.value.code == "user_not_found"

@@ -15,8 +15,8 @@ import pytest
 from app.services.keys import Scope
 from app.settings import Settings
 from tests.api.conftest import create_key
-from tests.reload.caller import wait_until
-from tests.rotated import Pixels, enrol
+from tests.reload.caller import as_png, wait_until
+from tests.rotated import Pixels
 from tests.service_process import PATIENCE_S, ServiceProcess, serving
 
 
@@ -33,7 +33,8 @@ def _event_stream(process: ServiceProcess, key: str, database: Path) -> Iterator
         )
     url = f"{process.url}/v1/admin/jobs/{job}/events"
     with httpx.stream("GET", url, headers={"Authorization": f"Bearer {key}"}) as stream:
-        assert next(stream.iter_lines()) == "event: job"
+        lines = stream.iter_lines()  # httpx ends the stream with it
+        assert next(lines) == "event: job"
         yield
 
 
@@ -58,22 +59,22 @@ def database(settings: Settings) -> Path:
 
 
 @pytest.fixture
-def key(settings: Settings, crops: dict[str, list[Pixels]]) -> str:
-    name, photos = next(iter(crops.items()))
-    enrol(settings, {name: photos})
+def key(settings: Settings) -> str:
     return create_key(settings, *Scope)
 
 
 def test_service_ends_in_time_and_the_file_alone_has_everybody_when_requests_do_not_end(
     settings: Settings, tmp_path: Path, database: Path, key: str, crops: dict[str, list[Pixels]]
 ) -> None:
-    with serving(settings, tmp_path, FARSIGHT_SHUTDOWN_GRACE_S="4") as process:
-        changed = httpx.patch(
-            f"{process.url}/v1/users/{next(iter(crops))}",
-            json={"display_name": "the last one"},
+    changes = {"FARSIGHT_SHUTDOWN_GRACE_S": "4", "FARSIGHT_REGISTRATION__MIN_PHOTOS": "1"}
+    with serving(settings, tmp_path, **changes) as process:
+        registered = httpx.post(
+            f"{process.url}/v1/users",
+            data={"user_id": "the-last-one", "detect": "false"},
+            files=[("photos", ("photo", as_png(next(iter(crops.values()))[0])))],
             headers={"Authorization": f"Bearer {key}"},
         )
-        assert changed.status_code == 200
+        assert registered.status_code == 201
         with _stalled_upload(process, key), _event_stream(process, key, database):
             process.process.send_signal(signal.SIGINT)
             assert process.process.wait(timeout=PATIENCE_S) == 0
@@ -85,18 +86,20 @@ def test_service_ends_in_time_and_the_file_alone_has_everybody_when_requests_do_
     copy.parent.mkdir()
     shutil.copy(database, copy)
     with closing(sqlite3.connect(copy)) as connection:
-        found = connection.execute("SELECT display_name FROM users").fetchall()
-    assert found == [("the last one",)]
+        found = connection.execute("SELECT user_id FROM users").fetchall()
+    assert found == [("the-last-one",)]
 
 
 def test_service_ends_at_once_when_it_is_asked_twice(
     settings: Settings, tmp_path: Path, key: str
 ) -> None:
-    with serving(settings, tmp_path, FARSIGHT_SHUTDOWN_GRACE_S="600") as process:
-        with _stalled_upload(process, key):
-            process.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: "asked to end by SIGTERM" in process.log.read_text(), "it has heard")
-            assert process.process.poll() is None
-            process.process.send_signal(signal.SIGTERM)
-            assert process.process.wait(timeout=PATIENCE_S) == 128 + signal.SIGTERM
+    with (
+        serving(settings, tmp_path, FARSIGHT_SHUTDOWN_GRACE_S="600") as process,
+        _stalled_upload(process, key),
+    ):
+        process.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "asked to end by SIGTERM" in process.log.read_text(), "it has heard")
+        assert process.process.poll() is None
+        process.process.send_signal(signal.SIGTERM)
+        assert process.process.wait(timeout=PATIENCE_S) == 128 + signal.SIGTERM
     assert "a second time" in process.log.read_text()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.db.migration import open_sessions
-from app.db.repositories import erasures, events, users
+from app.db.repositories import erasures, events, pointer, users
 from app.db.session import Sessions, WriteSession
 from app.db.tables import JsonObject
 from app.errors import StorageError
@@ -128,6 +128,9 @@ async def test_people_can_be_erased_when_the_disk_is_full(
         assert await Erasures(sessions).run(_erase)
         assert not reserve.exists()
         assert _places(database) == []
+        with pytest.raises(StorageError):
+            await sessions.try_again(pointer.rewrite)
+    await sessions.try_again(pointer.rewrite)
     assert sessions.trouble is None
 
 
