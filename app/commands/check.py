@@ -67,6 +67,8 @@ async def _check(settings: Settings) -> list[Finding]:
         file.prepare()
     except DatabaseDamagedError as error:
         return [*found, Finding("database", error.detail, False)]
+    finally:
+        file.close()
     found += [Finding("database", trouble, True) for trouble in file.troubles()]
     async with open_sessions(settings.database) as sessions:
         found += await _check_bundles(sessions, settings.bundles)

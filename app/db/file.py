@@ -36,7 +36,7 @@ class DatabaseFile:
         self.path = path
         self._log = path.with_name(f"{path.name}-wal")
         self._reserve = path.with_name(f"{path.name}-reserve")
-        self._identity: tuple[int, int] | None = None
+        self._descriptor: int | None = None
 
     def prepare(self) -> None:
         """Makes the folder where it is missing; to be called before the first connection.
@@ -94,16 +94,24 @@ class DatabaseFile:
             DatabaseDamagedError: It is gone, is another file, or does not begin as a database.
         """
         try:
-            with self.path.open("rb") as file:
-                begin, found = file.read(len(_MAGIC)), os.fstat(file.fileno())
+            # Open as long as the connections are: closing it would take SQLite's locks away, which
+            # belong to the process (fcntl(2)), and another process could delete the log.
+            if self._descriptor is None:
+                self._descriptor = os.open(self.path, os.O_RDONLY)
+            begin = os.pread(self._descriptor, len(_MAGIC), 0)
+            same = os.path.samestat(os.fstat(self._descriptor), self.path.stat())
         except OSError:
-            begin, found = b"", None
-        identity = found and (found.st_dev, found.st_ino)
-        self._identity = self._identity or identity
-        if begin != _MAGIC or identity != self._identity:
+            same = False
+        if not same or begin != _MAGIC:
             raise DatabaseDamagedError(
                 f"The database's file is gone, or was overwritten or replaced. {HOW_TO_RESTORE}"
             )
+
+    def close(self) -> None:
+        """To be called when all connections are closed."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def look_through(self) -> None:
         """Reads every page of the database.

@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, make_url
 
 from alembic import command
 from app.db.file import DatabaseFile
 from app.db.session import Sessions
+from app.errors import SettingsError
 from app.settings import DatabaseSettings
 
 SCRIPTS = Path(__file__).parents[2] / "alembic"
@@ -25,8 +27,18 @@ def alembic_config(connection: Connection) -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Runs the migrations that the database has not seen yet."""
-    command.upgrade(alembic_config(connection), "head")
+    """Runs the migrations that the database has not seen yet.
+
+    Raises:
+        SettingsError: A newer version of Farsight has migrated it.
+    """
+    try:
+        command.upgrade(alembic_config(connection), "head")
+    except CommandError as error:
+        raise SettingsError(
+            "The database was used by a newer version of Farsight, or by another program. Install "
+            "that version, or put back the backup from before (docs/backup.md)."
+        ) from error
 
 
 def database_path(settings: DatabaseSettings) -> Path:

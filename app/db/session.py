@@ -208,6 +208,7 @@ class Sessions:
         await asyncio.gather(*self._running, return_exceptions=True)
         await self._readers.dispose()
         await self._writer.dispose()
+        self.file.close()
 
     @contextmanager
     def _told_in_our_words(self, *, writes: bool = False) -> Iterator[None]:

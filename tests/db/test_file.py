@@ -1,7 +1,9 @@
 """A database whose file is damaged, gone, replaced or read-only, at the start and while in use."""
 
+import asyncio
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -152,3 +154,19 @@ async def test_start_is_refused_and_trouble_told_when_the_folder_is_read_only() 
                         pass
                 assert isinstance(refused.value, StorageError)
                 assert name not in refused.value.detail
+
+
+async def test_log_stays_when_another_process_opens_and_closes_the_database(
+    sessions: Sessions,
+) -> None:
+    """SQLite's locks belong to the process: looking at the file must not give them up."""
+    await sessions.look_at_file(thorough=True)
+    await sessions.write(partial(users.add, user_id="late", display_name=None, details={}))
+    log = sessions.file.path.with_name("test.db-wal")
+    before = os.stat(log).st_ino  # noqa: PTH116 - asks at once
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version')"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", f"{other}.connection.close()", str(sessions.file.path)
+    )
+    assert await process.wait() == 0
+    assert os.stat(log).st_ino == before  # noqa: PTH116

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
@@ -12,6 +13,7 @@ from alembic import command
 from app.db.migration import alembic_config, open_sessions
 from app.db.repositories import pointer, users
 from app.db.tables import Table
+from app.errors import SettingsError
 from app.settings import DatabaseSettings
 
 
@@ -78,3 +80,17 @@ async def test_every_opener_succeeds_when_several_open_a_new_database_at_once(
             return await users.count(session)
 
     assert await asyncio.gather(*(open_and_read() for _ in range(4))) == [0] * 4
+
+
+async def test_start_is_refused_when_a_newer_version_has_migrated_the_database(
+    tmp_path: Path,
+) -> None:
+    async with open_sessions(_settings(tmp_path)):
+        pass
+    newer = sqlite3.connect(tmp_path / "deep/folder/test.db")
+    newer.execute("UPDATE alembic_version SET version_num = '9999'")
+    newer.commit()
+    newer.close()
+    with pytest.raises(SettingsError, match="newer version"):
+        async with open_sessions(_settings(tmp_path)):
+            pass
