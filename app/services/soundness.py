@@ -20,7 +20,7 @@ from app.runtime.decision import mean_embedding
 from app.runtime.serving import Current
 from app.services.keys import Scope
 from app.services.template import refresh_templates
-from app.vision.edgeface import CROP_SIZE_PX, EMBEDDING_SIZE
+from app.vision.dimensions import CROP_SIZE_PX, EMBEDDING_SIZE
 from app.vision.image import decode_image
 
 _USERS_AT_ONCE = 100
