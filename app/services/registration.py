@@ -245,6 +245,8 @@ class Registration:
         async def store(session: WriteSession) -> None:
             user = await users.find(session, user_id)
             await photos.erase(session, user, photo_id)
+            for stored in await events.answers_about(session, user):
+                stored.answer = _without_photo(stored.answer or {}, photo_id)
             await events.record(session, actor, "photo.erased", user_id, {})
             left = await refresh_templates(session, self._current, user)
             if left < self._min_photos:
@@ -345,6 +347,16 @@ async def _earlier_answer(session: ReadSession, retry: Retry | None) -> Registra
     if stored.request_sha256 != retry.request_sha256:
         raise IdempotencyConflictError("Take a new Idempotency-Key for another request.")
     return msgspec.convert(stored.answer, RegistrationAnswer)
+
+
+def _without_photo(answer: JsonObject, photo_id: UUID) -> JsonObject:
+    """A kept answer that tells nothing any more of a photo but that there was one."""
+    nothing = dict.fromkeys(("filename", "face_px", "quality"))
+    told = [
+        photo | nothing if photo["photo_id"] == str(photo_id) else photo
+        for photo in answer["photos"]
+    ]
+    return {**answer, "photos": told}
 
 
 def _fingerprint(new: NewUser, uploads: Sequence[Upload], detect: bool) -> str:

@@ -50,7 +50,8 @@ def _biometrics(database: Path) -> list[bytes]:
 def test_person_and_photos_and_old_names_leave_the_disk(
     service: "Service", people: People, database: Path
 ) -> None:
-    first = service.register("anna", people[ANNA][:4], key="k", display_name="Anna of old")
+    photos = [(f"anna-{number}.jpg", photo) for number, photo in enumerate(people[ANNA][:4], 1)]
+    first = service.register("anna", photos, key="k", display_name="Anna of old")
     assert first.status_code == 201
     photo_id = first.json()["photos"][0]["photo_id"]
     biometrics = _biometrics(database)
@@ -74,7 +75,8 @@ def test_person_and_photos_and_old_names_leave_the_disk(
             [photo_id.replace("-", "")],
         ).fetchall()
     assert service.client.delete(path).status_code == 204
-    assert _places(database, crop) == set()
+    assert _places(database, crop, b"anna-1.jpg") == set()
+    assert _places(database, b"anna-2.jpg")
 
     with _backup_running(database):
         pending = service.client.delete("/v1/users/anna")
@@ -97,4 +99,4 @@ def test_person_and_photos_and_old_names_leave_the_disk(
     assert service.rows()["users"] == 0
     assert service.register("anna", people[ANNA][:4], key="new").status_code == 201
     assert service.client.delete("/v1/users/anna").status_code == 204
-    assert _places(database, *biometrics, b"Anna of old") == set()
+    assert _places(database, *biometrics, b"Anna of old", b"anna-2.jpg") == set()
