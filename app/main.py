@@ -6,11 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import TypedDict
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.formparsers import MultiPartParser
 
 from app.api import admin, gallery, identify, problems, system, users
 from app.api.deps import Graph
+from app.api.fields import require_described
 from app.api.middleware import BodyLimit, RequestContext
 from app.db.migration import open_sessions
 from app.runtime.inference import Inference, set_library_threads
@@ -40,7 +41,8 @@ def create_app(settings: Settings) -> FastAPI:
     """The application; nothing is opened before it starts."""
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[_State]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[_State]:
+        app.openapi()  # kept from now on: made at the first request, it would hold up the others
         async with open_graph(settings) as graph:
             first_key = await graph.keys.create_first()
             if first_key is not None:
@@ -58,6 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url="/docs" if settings.docs else None,
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs else None,
+        dependencies=[Depends(require_described)],
     )
     # Uploads stay in memory up to the body limit: photos never touch the disk.
     MultiPartParser.spool_max_size = settings.limits.max_body_bytes

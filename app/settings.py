@@ -5,19 +5,29 @@
 """
 
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as ParsingError
 
 from app.errors import SettingsError
+from app.wording import no_such_name, told
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T", bound="DataclassInstance")
+
+_PREFIX = "FARSIGHT_"
+# Variables of ours that are no settings: the key of commands and trainer, the tests' photos.
+_NOT_SETTINGS = {"FARSIGHT_API_KEY", "FARSIGHT_SHARED"}
+# Kubernetes gives every container the address of a Service that is named farsight.
+_SET_BY_KUBERNETES = re.compile(r"FARSIGHT_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
 
 _Count = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0, le=600)]
@@ -176,14 +186,36 @@ class Settings(BaseSettings):
         """Reads the environment.
 
         Raises:
-            SettingsError: A value out of its range; the sentence names it.
+            SettingsError: A variable that does not exist, or a value out of its range; the
+                sentence names it.
         """
+        known = dict(_variables(cls, _PREFIX))
+        given = [name.upper() for name in os.environ if name.upper().startswith(_PREFIX)]
+        for name in given:
+            # What such a dictionary may hold is known elsewhere, see `overridden`.
+            in_dictionary = known.get(name.partition("__")[0], False)
+            if name in known or name in _NOT_SETTINGS or in_dictionary:
+                continue
+            if not _SET_BY_KUBERNETES.fullmatch(name):
+                raise SettingsError(no_such_name(name, known, "setting"))
         try:
             return cls()
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             name = "__".join(str(part) for part in first["loc"]).upper()
-            raise SettingsError(f"FARSIGHT_{name}: {first['msg']}.") from error
+            raise SettingsError(f"{_PREFIX}{name} {told(first)}.") from error
+        except ParsingError as error:
+            whole = [name for name in given if "__" not in name and name in known]
+            raise SettingsError(f"One of these must be JSON: {', '.join(whole)}.") from error
+
+
+def _variables(group: type[BaseModel], prefix: str) -> Iterator[tuple[str, bool]]:
+    """Names of the variables of settings and groups of them, and which take a dictionary."""
+    for name, field in group.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        yield variable, get_origin(field.annotation) is dict
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _variables(field.annotation, f"{variable}__")
 
 
 def overridden(defaults: T, group: str, given: dict[str, float]) -> T:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app import errors
+from app.api.fields import sentences
 from app.observability import request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -130,7 +131,8 @@ def install(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         document = describe()
         # `problems` refers to it; FastAPI itself would declare it as application/json.
-        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        if "Problem" not in (schemas := document["components"]["schemas"]):
+            schemas["Problem"] = Problem.model_json_schema()
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
@@ -151,12 +153,8 @@ async def _farsight_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _validation_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    found = [
-        # Deeper places are keys that the caller chose.
-        {"field": ".".join(str(part) for part in each["loc"][:2]), "message": each["msg"]}
-        for each in error.errors()
-    ]
-    detail = "; ".join(f"{each['field']}: {each['message']}" for each in found)
+    found = sentences(error)
+    detail = " ".join(each["message"] for each in found)
     return problem_response(
         422, "invalid_request", errors.InvalidRequestError.title, detail, {"errors": found}
     )
