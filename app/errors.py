@@ -17,6 +17,8 @@ class FarsightError(Exception):
 
     code: ClassVar[str] = "farsight_error"
     title: ClassVar[str] = "Something Farsight refuses to do"
+    names_nobody: ClassVar[bool] = False
+    """Whether the detail may be logged: it never holds a `user_id` or what else a caller sent."""
 
     def __init__(self, detail: str, **facts: object) -> None:
         super().__init__(detail)
@@ -43,6 +45,7 @@ class BundleError(FarsightError):
 
     code = "bundle_invalid"
     title = "The bundle cannot be used"
+    names_nobody = True
 
 
 class DeviceError(FarsightError):
@@ -50,6 +53,7 @@ class DeviceError(FarsightError):
 
     code = "device_unavailable"
     title = "The device cannot be used"
+    names_nobody = True
 
 
 class LandmarksError(FarsightError):
@@ -64,6 +68,7 @@ class ModelFileError(FarsightError):
 
     code = "model_file_unavailable"
     title = "A file of a network cannot be used"
+    names_nobody = True
 
 
 class EvaluationError(FarsightError):
@@ -92,6 +97,7 @@ class SettingsError(FarsightError):
 
     code = "settings_invalid"
     title = "The settings cannot be used"
+    names_nobody = True
 
 
 class SpaceMismatchError(FarsightError):
@@ -120,6 +126,7 @@ class DatabaseBusyError(FarsightError):
 
     code = "database_busy"
     title = "The database is busy"
+    names_nobody = True
 
 
 class NotReadyError(FarsightError):
@@ -127,6 +134,7 @@ class NotReadyError(FarsightError):
 
     code = "not_ready"
     title = "The service is not ready"
+    names_nobody = True
 
 
 class UnauthenticatedError(FarsightError):
@@ -288,6 +296,7 @@ class StorageError(FarsightError):
 
     code = "storage_failed"
     title = "The database cannot be written"
+    names_nobody = True
 
 
 class OutOfMemoryError(FarsightError):
@@ -295,6 +304,7 @@ class OutOfMemoryError(FarsightError):
 
     code = "out_of_memory"
     title = "There is not enough memory"
+    names_nobody = True
 
 
 class ReloadFailedError(FarsightError):

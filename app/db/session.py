@@ -149,12 +149,18 @@ async def patiently(work: Callable[[], Awaitable[T]], patience_s: float) -> T:
         except DatabaseBusyError as error:
             if time.monotonic() > deadline:
                 raise
-            _log.warning("trying again: %s", error.detail)
+            _log.warning("trying again: %s", error)
             await asyncio.sleep(_RETRY_AFTER_S)
 
 
 def _create_engine(url: str, pool_size: int, timeout_s: float, *, writes: bool) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=timeout_s)
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=timeout_s,
+        hide_parameters=True,  # they are ids, names and embeddings; errors and logs would hold them
+    )
     pragmas = [
         "journal_mode=WAL",
         "synchronous=FULL",  # what was answered with 201 survives a power cut

@@ -1,0 +1,127 @@
+"""The log names nobody, also when something goes wrong (issue 14)."""
+
+import asyncio
+import errno
+import gc
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import Engine
+
+from app.observability import configure_logging
+from app.runtime.recognizer import Recognizer
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Service
+
+ANNA, BERT = "07263", "07359"
+People = dict[str, list[bytes]]
+
+Log = Callable[[], str]
+
+
+@pytest.fixture
+def log(root_logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> Log:
+    """What was logged since it was asked last."""
+    written = StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    configure_logging("DEBUG")
+
+    def read() -> str:
+        lines = written.getvalue().splitlines(keepends=True)
+        written.seek(0)
+        written.truncate()
+        return "".join(line for line in lines if " httpx2 " not in line)  # the test's own client
+
+    return read
+
+
+@contextmanager
+def _on_begin(do: Callable[[Connection], object]) -> Iterator[None]:
+    event.listen(Engine, "begin", do)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "begin", do)
+
+
+def _failing_disk(_connection: Connection) -> None:
+    raise OSError(errno.EIO, "failed", "/people/anna-secret.db")
+
+
+def _read_only(connection: Connection) -> None:
+    connection.exec_driver_sql("PRAGMA query_only=ON")
+
+
+@pytest.mark.parametrize(
+    ("disk", "told"),
+    [(_failing_disk, "OSError: Input/output error"), (_read_only, "SQLITE_READONLY")],
+)
+def test_log_names_nobody_when_the_database_cannot_be_written(
+    service: "Service", people: People, log: Log, disk: Callable[[Connection], None], told: str
+) -> None:
+    named = {"display_name": "Anna Secret", "metadata": json.dumps({"note": "secret"})}
+    assert service.register("anna-secret", people[ANNA][:3], **named).status_code == 201
+    log()
+    with _on_begin(disk):
+        answers = [
+            service.register("bert-secret", people[BERT][:3], **named),
+            service.client.patch("/v1/users/anna-secret", json={"display_name": "Secret"}),
+            service.client.delete("/v1/users/anna-secret"),
+        ]
+    assert {answer.status_code for answer in answers} == {500}
+    text = log()
+    assert text.count(told) == 3
+    assert text.count("session.py:") >= 3  # where it happened
+    assert "secret" not in text.lower()
+
+
+def test_log_names_nobody_when_the_input_is_wrong_or_photos_cannot_be_read(
+    service: "Service", people: People, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [(f"anna-secret-{number}.jpg", people[ANNA][number]) for number in range(3)]
+    assert service.register("anna-secret", photos).status_code == 201
+    answers = [
+        service.register("anna-secret", photos),
+        service.register("bert-secret", photos),
+        service.register("secret/secret", photos, metadata='{"secret": ["secret"]}', secret="1"),
+        service.client.get("/v1/users/secret", params={"secret": "secret"}),
+        service.client.get("/secret"),
+    ]
+    assert {answer.status_code for answer in answers} == {404, 409, 422}
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise ValueError("anna-secret")
+
+    monkeypatch.setattr(Recognizer, "find", fail)
+    assert service.register("bert-secret", photos).status_code == 500
+    text = log()
+    assert "ValueError\n" in text
+    assert "secret" not in text.lower()
+
+
+async def test_log_names_nobody_when_tasks_callbacks_and_threads_die(log: Log) -> None:
+    def fail(name: str) -> None:
+        raise ValueError(name)
+
+    async def fail_in_task() -> None:
+        fail("anna-secret")
+
+    task = asyncio.create_task(fail_in_task())
+    asyncio.get_running_loop().call_soon(fail, "anna-secret")
+    await asyncio.wait([task])
+    del task
+    gc.collect()
+    thread = threading.Thread(target=fail, args=["anna-secret"])
+    thread.start()
+    thread.join()
+    text = log()
+    assert text.count("ValueError\n") == 3
+    assert "secret" not in text
