@@ -228,6 +228,13 @@ class KeyNotFoundError(FarsightError):
     title = "There is no such API key"
 
 
+class LastAdminKeyError(FarsightError):
+    """Without this key nobody could call the admin routes."""
+
+    code = "last_admin_key"
+    title = "This is the last key with the scope admin"
+
+
 class GalleryFileError(FarsightError):
     """A gallery file is damaged, too large, of another kind, or does not fit."""
 

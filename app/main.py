@@ -21,6 +21,7 @@ from app.services.activation import Activation
 from app.services.bundles import Bundles
 from app.services.following import Following
 from app.services.identification import Identifier
+from app.services.key_diary import KeyDiary
 from app.services.keys import Keys
 from app.services.photo_review import PhotoReview
 from app.services.readiness import Readiness
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
                 sys.stderr.write(f"First start: the admin key, shown only now, is {first_key}\n")
             graph.following.start()
             graph.readiness.start()
+            graph.key_diary.start()
             yield {"graph": graph}
 
     app = FastAPI(
@@ -86,6 +88,8 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     limits = settings.limits
     set_library_threads(settings.threads.torch, settings.threads.opencv)
     sessions = await opened.enter_async_context(open_sessions(settings.database))
+    key_diary = KeyDiary(sessions)
+    opened.push_async_callback(key_diary.close)
     activation = Activation(settings)
     current = Current(await activation.start(sessions))
     inference = Inference(
@@ -111,6 +115,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         sessions=sessions,
         inference=inference,
         keys=Keys(sessions),
+        key_diary=key_diary,
         users=Users(sessions, current),
         registration=Registration(
             sessions,
@@ -129,4 +134,5 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         bundles=Bundles(sessions, current, activation, reembedding, settings.bundles),
         following=following,
         readiness=readiness,
+        public_version=settings.public_version,
     )

@@ -156,6 +156,7 @@ class Settings(BaseSettings):
         detection: Values of `app.vision.detection.DetectionPolicy` to set otherwise.
         retain_crops: Keep the crops of enrolled photos, which re-embedding needs.
         docs: Serve the interactive documentation at /docs.
+        public_version: Tell bundle, space and gallery revision at /version without a key.
         log_level: Least severe messages that are logged.
     """
 
@@ -173,6 +174,7 @@ class Settings(BaseSettings):
     detection: dict[str, float] = {}
     retain_crops: bool = True
     docs: bool = True
+    public_version: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     database: DatabaseSettings = DatabaseSettings()
     limits: LimitSettings = LimitSettings()

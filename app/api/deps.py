@@ -9,12 +9,13 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from app.db.session import Sessions
-from app.errors import UnauthenticatedError
+from app.errors import MissingScopeError, UnauthenticatedError
 from app.runtime.inference import Inference
 from app.runtime.serving import Current, Serving
 from app.services.bundles import Bundles
 from app.services.following import Following
 from app.services.identification import Identifier
+from app.services.key_diary import KeyDiary
 from app.services.keys import Caller, Keys, Scope
 from app.services.readiness import Readiness
 from app.services.registration import Registration
@@ -35,12 +36,14 @@ class Graph:
 
     Attributes:
         current: Its serving is taken once per request.
+        public_version: Whether /version tells everything without a key.
     """
 
     current: Current
     sessions: Sessions
     inference: Inference
     keys: Keys
+    key_diary: KeyDiary
     users: Users
     registration: Registration
     identifier: Identifier
@@ -49,6 +52,7 @@ class Graph:
     bundles: Bundles
     following: Following
     readiness: Readiness
+    public_version: bool
 
 
 def _graph(request: Request) -> Graph:
@@ -66,6 +70,21 @@ ServingDep = Annotated[Serving, Depends(_serving)]
 """The current serving; FastAPI asks once per request, however many take it."""
 
 
+async def authenticate(request: Request) -> Caller:
+    """Who sends a request, by its key.
+
+    Raises:
+        UnauthenticatedError: No key, or one that is none.
+    """
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise UnauthenticatedError("Send the API key as `Authorization: Bearer KEY`.")
+    graph = _graph(request)
+    caller = await graph.keys.authenticate(key.strip())
+    graph.key_diary.used(caller.key_id)
+    return caller
+
+
 class KeyedRoute(APIRoute):
     """A route that looks at the API key before it reads the body.
 
@@ -78,11 +97,14 @@ class KeyedRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_with_key(request: Request) -> Response:
-            scheme, _, key = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer":
-                raise UnauthenticatedError("Send the API key as `Authorization: Bearer KEY`.")
-            request.state.caller = await _graph(request).keys.authenticate(key.strip())
-            return await handle(request)
+            request.state.caller = caller = await authenticate(request)
+            try:
+                return await handle(request)
+            except MissingScopeError as error:
+                if error.facts["scope"] == Scope.ADMIN:
+                    call = f"{request.method} {self.path_format}"
+                    _graph(request).key_diary.refused(caller.key_id, call)
+                raise
 
         return handle_with_key
 

@@ -16,8 +16,17 @@ _log = logging.getLogger("app.access")
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
+# Of every answer; answers are about people.
+_HEADERS = {
+    "Cache-Control": "no-store",  # no proxy or browser may keep them
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",  # addresses name users
+    "X-Content-Type-Options": "nosniff",
+}
+
+
 class RequestContext:
-    """Gives every request an id, a log line, and an answer even when it fails.
+    """Gives every request an id, a log line, safe headers, and an answer even when it fails.
 
     The line has the route's pattern instead of the address, which would name users.
     """
@@ -41,8 +50,7 @@ class RequestContext:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id.get()
-                # Answers are about people: no proxy or browser may keep them.
-                headers["Cache-Control"] = "no-store"
+                headers.update(_HEADERS)
             await send(message)
 
         try:

@@ -380,9 +380,9 @@ class StatusSchema(BaseModel):
 
 
 class VersionSchema(BaseModel):
-    """What is running in the process that was asked."""
+    """What is running in the process that was asked; the rest is null without a key."""
 
     version: str
-    bundle: str
-    space: str
-    gallery_revision: int
+    bundle: str | None = None
+    space: str | None = None
+    gallery_revision: int | None = None
