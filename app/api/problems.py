@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem documents: `application/problem+json` with a stable `code`.
 
-A document tells what the caller can act on. It never repeats input, and tells nothing of the
+A document tells what the caller can act on. It never repeats values, and tells nothing of the
 inside: paths, stack traces, SQL.
 """
 
