@@ -10,8 +10,9 @@ from fastapi import FastAPI
 from starlette.formparsers import MultiPartParser
 
 from app.api import admin, gallery, identify, problems, system, users
+from app.api.bodies import Bodies
 from app.api.deps import Graph
-from app.api.middleware import BodyLimit, RequestContext
+from app.api.middleware import RequestContext
 from app.db.migration import open_sessions
 from app.runtime.inference import Inference, set_library_threads
 from app.runtime.recognizer import open_recognizer
@@ -22,6 +23,7 @@ from app.services.following import Following
 from app.services.identification import Identifier
 from app.services.keys import Keys
 from app.services.photo_review import PhotoReview
+from app.services.rate import Rate
 from app.services.readiness import Readiness
 from app.services.reembedding import Reembedding
 from app.services.registration import Registration
@@ -61,8 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     # Uploads stay in memory up to the body limit: photos never touch the disk.
     MultiPartParser.spool_max_size = settings.limits.max_body_bytes
-    app.add_middleware(BodyLimit, max_bytes=settings.limits.max_body_bytes)
-    app.add_middleware(RequestContext)  # added last, runs first
+    app.add_middleware(RequestContext)
     problems.install(app)
     for router in (users.router, identify.router, gallery.router, admin.router, system.router):
         app.include_router(router)
@@ -107,7 +108,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         current=current,
         sessions=sessions,
         inference=inference,
-        keys=Keys(sessions),
+        keys=Keys(sessions, limits.failed_keys_per_minute),
         users=Users(sessions, current),
         registration=Registration(
             sessions,
@@ -126,4 +127,11 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         bundles=Bundles(sessions, current, activation, reembedding, settings.bundles),
         following=following,
         readiness=readiness,
+        bodies=Bodies(limits),
+        requests=_rate(limits.requests_per_minute, "requests"),
+        photos=_rate(limits.photos_per_minute, "photos"),
     )
+
+
+def _rate(per_minute: int | None, what: str) -> Rate | None:
+    return None if per_minute is None else Rate(per_minute, what)
