@@ -57,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Recognises people from photos whose faces may be 16 to 32 pixels wide",
         version=version("farsight"),
         lifespan=lifespan,
+        responses=problems.problems(431),
         docs_url="/docs" if settings.docs else None,
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs else None,

@@ -4,6 +4,7 @@ Nothing here, and no log line anywhere, names a user or holds biometric data.
 """
 
 import logging
+import math
 import secrets
 import sys
 import time
@@ -14,6 +15,8 @@ from contextvars import ContextVar
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """The id of the request that is being answered, "-" outside of requests."""
 
+_REPEAT_AFTER_S = 60
+_MOST_TEXTS = 100
 _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
 
@@ -32,6 +35,7 @@ def configure_logging(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(_FORMAT))
     handler.addFilter(_add_request_id)
+    handler.addFilter(OncePerMinute())
     logging.basicConfig(level="INFO" if level == "DEBUG" else level, handlers=[handler], force=True)
     logging.getLogger("app").setLevel(level)
 
@@ -39,6 +43,34 @@ def configure_logging(level: str) -> None:
 def _add_request_id(record: logging.LogRecord) -> bool:
     record.request_id = request_id.get()
     return True
+
+
+class OncePerMinute:
+    """Keeps a warning that repeats to one line a minute, which tells how many there were.
+
+    Nobody may fill the disk with what they send. Failures of requests, which are looked up by
+    their id, are all kept.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[float, int]] = {}
+
+    def __call__(self, record: logging.LogRecord) -> bool:
+        """Whether this line is to be written; a filter of logging."""
+        is_failure = record.exc_info is not None and record.name.startswith("app.")
+        if record.levelno < logging.WARNING or is_failure:
+            return True
+        text, now_s = record.getMessage(), time.monotonic()
+        told_s, left_out = self._told.pop(text, (-math.inf, 0))
+        if now_s - told_s < _REPEAT_AFTER_S:
+            self._told[text] = (told_s, left_out + 1)
+            return False
+        if len(self._told) >= _MOST_TEXTS:
+            del self._told[next(iter(self._told))]
+        self._told[text] = (now_s, 0)
+        if left_out:
+            record.msg, record.args = f"{text} ({left_out:,} more since this was last told)", ()
+        return True
 
 
 class Stopwatch:

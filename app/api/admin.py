@@ -21,6 +21,7 @@ router = APIRouter(
     tags=["admin"],
     route_class=KeyedRoute,
     dependencies=SHOWS_KEY_IN_OPENAPI,
+    responses=problems(429),
 )
 
 _LOOK_EVERY_S = 0.5
@@ -37,7 +38,7 @@ async def list_bundles(
 
 
 @router.post(
-    "/reload", status_code=202, responses=problems(400, 401, 403, 404, 409, 413, 422, 503, 507)
+    "/reload", status_code=202, responses=problems(400, 401, 403, 404, 408, 409, 413, 422, 503, 507)
 )
 async def reload(
     graph: GraphDep, caller: AdminCaller, wanted: Annotated[ReloadSchema, Body()]

@@ -70,6 +70,7 @@ _TITLES = {
     413: "The body or a photo is too large",
     422: "A field is not valid, or photos are not usable",
     429: "Too many in a minute; Retry-After says when to come again",
+    431: "The headers are too large; the connection is closed",
     503: "Busy or not ready; Retry-After says when to come again",
     504: "Not done in time",
     507: "The disk is full; nothing was written",

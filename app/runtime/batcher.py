@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import NotReadyError, OverloadedError
-from app.runtime.lane import Call, Lane, batch_sizes
+from app.runtime.lane import Call, Lane, Rows, batch_sizes
 from app.turns import leaves_enough, requester
 from app.vision.alignment import Crop
 from app.vision.dimensions import CROP_SIZE_PX, EMBEDDING_SIZE
@@ -33,7 +33,7 @@ class _Batch:
     """What a worker embeds at once: one embedder's, of one route."""
 
     embedder: Embedder
-    rows: list[tuple[Call, int]]
+    rows: Rows
     background: bool
     began_s: float
 
@@ -42,9 +42,9 @@ class Batcher:
     """Embeds crops in threads of its own.
 
     A free worker takes what waits at once, a lone crop too; crops of one caller are spread over
-    the free workers, crops of several callers share batches and take turns. What nobody waits for goes through
-    the background: it has all workers when there are no requests, and one, in small batches, while
-    there are some.
+    the free workers, crops of several callers share batches and take turns. What nobody waits for
+    goes through the background: it has all workers when there are no requests, and one, in small
+    batches, while there are some.
 
     Args:
         workers: Batches at once: one per core on a CPU, one on a GPU.
@@ -232,7 +232,7 @@ def warm_up(embedder: Embedder) -> None:
             embedder.embed([known_crop(face_px)] * size)
 
 
-def _batch(cut: tuple[Embedder, list[tuple[Call, int]]], *, background: bool) -> _Batch:
+def _batch(cut: tuple[Embedder, Rows], *, background: bool) -> _Batch:
     return _Batch(*cut, background, time.monotonic())
 
 

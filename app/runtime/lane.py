@@ -24,6 +24,10 @@ class Call:
     answer: Future[NDArray[np.float32]]
 
 
+Rows = list[tuple[Call, int]]
+"""What a worker embeds at once: of each crop the call, and its place there."""
+
+
 @dataclass(slots=True, eq=False)
 class _Share:
     """Of one call and one route, the rows that no worker has begun; the first has this turn."""
@@ -89,7 +93,7 @@ class Lane:
             wanted = min(wanted, max_size)
         size = max(size for size in batch_sizes(embedder) if size <= wanted)
         self._turn = max(self._turn, first.turn)
-        rows: list[tuple[Call, int]] = []
+        rows: Rows = []
         while len(rows) < size:
             share = min(alike, key=_turn)
             rows.append((share.call, share.rows.popleft()))

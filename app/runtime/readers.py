@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -41,8 +41,12 @@ class Readers:
         except RuntimeError:  # the service ends
             give_back()
             raise
-        # Not when the caller leaves: the thread is at it to the end.
-        work.add_done_callback(lambda _: loop.call_soon_threadsafe(give_back))
+
+        def end(_work: Future[T]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(give_back)
+
+        work.add_done_callback(end)  # and not when the caller leaves: the thread goes on
         return await asyncio.wrap_future(work)
 
     def trouble(self, limit_s: float) -> str | None:

@@ -127,7 +127,7 @@ async def test_request_ends_when_its_time_is_up(gated: GatedRecognizer) -> None:
     inference = _inference(gated, max_requests=1, deadline_s=0.05)
     with pytest.raises(DeadlineExceededError):
         await _request(inference, b"slow")
-    assert inference._admitted == 0  # its place is free again, before the photo has been read
+    assert inference._admitted.total() == 0  # its place is free again, before the photo has been read
     gated.gate.set()
     inference.close()
     assert gated.read == [b"slow"]
