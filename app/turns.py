@@ -116,6 +116,12 @@ class Turns:
                     self._waiting[next_one] = turns  # now behind all others
                 return
 
+    def close(self) -> None:
+        """Cancels everybody who waits; from any thread."""
+        waiting, self._waiting = self._waiting, {}
+        for turn in (turn for turns in waiting.values() for turn in turns):
+            turn.get_loop().call_soon_threadsafe(turn.cancel)
+
     def _may_begin(self, party: str) -> bool:
         return self._free > 0 or (self._free > -self._spare and not self._held[party])
 
@@ -124,7 +130,8 @@ class Turns:
         self._held[party] += 1
 
     def _forget(self, party: str, turn: asyncio.Future[None]) -> None:
-        turns = self._waiting[party]
-        turns.remove(turn)
+        turns = self._waiting.get(party, deque())
+        if turn in turns:  # unless all were sent away
+            turns.remove(turn)
         if not turns:
-            del self._waiting[party]
+            self._waiting.pop(party, None)

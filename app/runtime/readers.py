@@ -58,6 +58,7 @@ class Readers:
 
     def close(self) -> None:
         """Ends the threads after the photos that they are reading."""
+        self._turns.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _timed(self, read: Callable[[], T]) -> T:
