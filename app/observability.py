@@ -53,7 +53,7 @@ class OncePerMinute:
     """
 
     def __init__(self) -> None:
-        self._told: dict[str, tuple[float, int]] = {}
+        self._told: dict[tuple[str, str], tuple[float, int]] = {}
 
     def __call__(self, record: logging.LogRecord) -> bool:
         """Whether this line is to be written; a filter of logging."""
@@ -61,13 +61,14 @@ class OncePerMinute:
         if record.levelno < logging.WARNING or is_failure:
             return True
         text, now_s = record.getMessage(), time.monotonic()
-        told_s, left_out = self._told.pop(text, (-math.inf, 0))
+        line = (record.name, text)
+        told_s, left_out = self._told.pop(line, (-math.inf, 0))
         if now_s - told_s < _REPEAT_AFTER_S:
-            self._told[text] = (told_s, left_out + 1)
+            self._told[line] = (told_s, left_out + 1)
             return False
         if len(self._told) >= _MOST_TEXTS:
             del self._told[next(iter(self._told))]
-        self._told[text] = (now_s, 0)
+        self._told[line] = (now_s, 0)
         if left_out:
             record.msg, record.args = f"{text} ({left_out:,} more since this was last told)", ()
         return True

@@ -108,8 +108,13 @@ class Turns:
         if not self._held[party]:
             del self._held[party]
         for next_one in list(self._waiting):
-            if self._may_begin(next_one):
-                turns = self._waiting.pop(next_one)
+            turns = self._waiting[next_one]
+            while turns and turns[0].cancelled():  # its caller has not noticed yet
+                turns.popleft()
+            if not turns:
+                del self._waiting[next_one]
+            elif self._may_begin(next_one):
+                del self._waiting[next_one]
                 turns.popleft().set_result(None)
                 self._begin(next_one)
                 if turns:

@@ -150,8 +150,8 @@ class _CallerWith:
         photos = _graph(request).photos
         if photos is not None:
             form = await request.form()  # as FastAPI has parsed it
-            uploads = sum(isinstance(value, UploadFile) for _, value in form.multi_items())
-            photos.spend(caller.key_id, uploads)
+            uploads = [value for _, value in form.multi_items() if not isinstance(value, str)]
+            photos.spend(caller.key_id, len(uploads))
         return caller
 
 
