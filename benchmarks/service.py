@@ -143,7 +143,7 @@ def serving(checkout: Checkout, detector: str, **changes: str) -> Iterator[Servi
                 check=True,
             ).stdout.strip()
             keys.append(key)
-        with started(checkout, [*command, "serve"], *keys, environment=environment) as service:
+        with started(checkout, [*command, "serve"], keys[0], keys[1], environment) as service:
             yield service
 
 
