@@ -9,7 +9,7 @@ from typing import TypedDict
 from fastapi import FastAPI
 from starlette.formparsers import MultiPartParser
 
-from app.api import admin, gallery, identify, problems, system, users
+from app.api import admin, documentation, gallery, identify, problems, system, users
 from app.api.bodies import Bodies
 from app.api.deps import Graph
 from app.api.middleware import RequestContext
@@ -58,9 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("farsight"),
         lifespan=lifespan,
         responses=problems.problems(431),
-        docs_url="/docs" if settings.docs else None,
-        redoc_url=None,
-        openapi_url="/openapi.json" if settings.docs else None,
+        openapi_url=None,  # see documentation
     )
     # Uploads stay in memory up to the body limit: photos never touch the disk.
     MultiPartParser.spool_max_size = settings.limits.max_body_bytes
@@ -68,6 +66,8 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for router in (users.router, identify.router, gallery.router, admin.router, system.router):
         app.include_router(router)
+    if settings.docs:
+        documentation.install(app)
     return app
 
 
