@@ -114,6 +114,34 @@ class OverloadedError(FarsightError):
     title = "Too many requests at once"
 
 
+class RateLimitedError(FarsightError):
+    """More in a minute than this caller may want; `facts["retry_after_s"]` says when again."""
+
+    code = "rate_limited"
+    title = "Too many in a minute"
+
+
+class BodyTooLargeError(FarsightError):
+    """The body of the request is larger than this address takes; it was not read."""
+
+    code = "body_too_large"
+    title = "The request body is too large"
+
+
+class BodyTooSlowError(FarsightError):
+    """The body of the request did not arrive in time."""
+
+    code = "body_too_slow"
+    title = "The request body came too slowly"
+
+
+class CallerGoneError(FarsightError):
+    """The caller hung up before there was an answer; nobody reads this."""
+
+    code = "caller_gone"
+    title = "The caller has gone"
+
+
 class DeadlineExceededError(FarsightError):
     """The networks did not get to the request's photos in time."""
 

@@ -9,10 +9,11 @@ from typing import TypedDict
 from fastapi import Depends, FastAPI
 from starlette.formparsers import MultiPartParser
 
-from app.api import admin, gallery, identify, problems, system, users
+from app.api import admin, documentation, gallery, identify, problems, system, users
+from app.api.bodies import Bodies
 from app.api.deps import Graph
 from app.api.fields import require_described
-from app.api.middleware import BodyLimit, RequestContext
+from app.api.middleware import RequestContext
 from app.db.migration import open_sessions
 from app.runtime.inference import Inference, set_library_threads
 from app.runtime.recognizer import open_recognizer
@@ -24,6 +25,7 @@ from app.services.identification import Identifier
 from app.services.key_diary import KeyDiary
 from app.services.keys import Keys
 from app.services.photo_review import PhotoReview
+from app.services.rate import Rate
 from app.services.readiness import Readiness
 from app.services.reembedding import Reembedding
 from app.services.registration import Registration
@@ -59,18 +61,18 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Recognises people from photos whose faces may be 16 to 32 pixels wide",
         version=version("farsight"),
         lifespan=lifespan,
-        docs_url="/docs" if settings.docs else None,
-        redoc_url=None,
-        openapi_url="/openapi.json" if settings.docs else None,
         dependencies=[Depends(require_described)],
+        responses=problems.problems(431),
+        openapi_url=None,  # see documentation
     )
     # Uploads stay in memory up to the body limit: photos never touch the disk.
     MultiPartParser.spool_max_size = settings.limits.max_body_bytes
-    app.add_middleware(BodyLimit, max_bytes=settings.limits.max_body_bytes)
-    app.add_middleware(RequestContext)  # added last, runs first
+    app.add_middleware(RequestContext)
     problems.install(app)
     for router in (users.router, identify.router, gallery.router, admin.router, system.router):
         app.include_router(router)
+    if settings.docs:
+        documentation.install(app)
     return app
 
 
@@ -114,7 +116,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         current=current,
         sessions=sessions,
         inference=inference,
-        keys=Keys(sessions),
+        keys=Keys(sessions, limits.failed_keys_per_minute),
         key_diary=key_diary,
         users=Users(sessions, current),
         registration=Registration(
@@ -135,4 +137,11 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         following=following,
         readiness=readiness,
         public_version=settings.public_version,
+        bodies=Bodies(limits),
+        requests=_rate(limits.requests_per_minute, "requests"),
+        photos=_rate(limits.photos_per_minute, "photos"),
     )
+
+
+def _rate(per_minute: int | None, what: str) -> Rate | None:
+    return None if per_minute is None else Rate(per_minute, what)

@@ -6,6 +6,7 @@ instead, and of its text only what `without_input` knows to be our own or the sy
 """
 
 import logging
+import math
 import os
 import secrets
 import sqlite3
@@ -24,6 +25,8 @@ request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """The id of the request that is being answered, "-" outside of requests."""
 
 _log = logging.getLogger(__name__)
+_REPEAT_AFTER_S = 60
+_MOST_TEXTS = 100
 _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
 
@@ -42,6 +45,7 @@ def configure_logging(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(_FORMAT))
     handler.addFilter(_prepare)
+    handler.addFilter(OncePerMinute())
     logging.basicConfig(level="INFO" if level == "DEBUG" else level, handlers=[handler], force=True)
     logging.getLogger("app").setLevel(level)
     # Python would print these by itself, with their texts.
@@ -90,13 +94,43 @@ def _prepare(record: logging.LogRecord) -> bool:
     record.request_id = request_id.get()
     if record.name == "asyncio":
         # Its messages hold the arguments and texts of whatever has failed.
-        record.msg, record.args = "a task or callback has failed unexpectedly", ()
+        failure = record.exc_info[1] if record.exc_info else "no exception"
+        record.msg, record.args = "a task or callback has failed: %s", (failure,)
     if isinstance(record.args, tuple):
         record.args = tuple(
             without_input(value) if isinstance(value, BaseException) else value
             for value in record.args
         )
     return True
+
+
+class OncePerMinute:
+    """Keeps a warning that repeats to one line a minute, which tells how many there were.
+
+    Nobody may fill the disk with what they send. Failures of requests, which are looked up by
+    their id, are all kept.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def __call__(self, record: logging.LogRecord) -> bool:
+        """Whether this line is to be written; a filter of logging."""
+        is_failure = record.exc_info is not None and record.name.startswith("app.")
+        if record.levelno < logging.WARNING or is_failure:
+            return True
+        text, now_s = record.getMessage(), time.monotonic()
+        line = (record.name, text)
+        told_s, left_out = self._told.pop(line, (-math.inf, 0))
+        if now_s - told_s < _REPEAT_AFTER_S:
+            self._told[line] = (told_s, left_out + 1)
+            return False
+        if len(self._told) >= _MOST_TEXTS:
+            del self._told[next(iter(self._told))]
+        self._told[line] = (now_s, 0)
+        if left_out:
+            record.msg, record.args = f"{text} ({left_out:,} more since this was last told)", ()
+        return True
 
 
 class Stopwatch:

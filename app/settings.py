@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as ParsingError
 
@@ -45,23 +45,49 @@ class LimitSettings(_Group):
     """What one request, and all of them together, may ask for.
 
     Attributes:
-        max_body_bytes: Largest request body; it is held in memory.
+        max_body_bytes: Largest request body that carries photos or a gallery file; it is held in
+            memory. Others may have 64 kB.
+        max_bodies_bytes: All bodies that are held or announced. One key gets at most as much as it
+            leaves to others.
+        body_deadline_s: Seconds within which a body must be there.
+        min_body_bytes_per_s: How fast a body must come at least, after its first ten seconds.
         max_photo_bytes: Largest photo.
         max_photo_pixels: Largest width times height of a photo, read from its header.
         max_photos: Photos in one request.
-        max_requests: Requests whose photos are read or wait for it; one more is answered 503.
+        max_requests: Of one key, requests whose photos are read or wait for it; one more is
+            answered 503.
         deadline_s: Seconds that reading may take for one request, waiting included.
         max_decoded_bytes: Memory for decoding photos, the decoder's own included: about 7 bytes a
             pixel. Further photos wait; one that needs more is read alone.
+        max_connections: Beyond, those that are idle are closed, and then only health is told.
+            Lowered to what the system's limit of open files has room for.
+        requests_per_minute: Of one key; None: any number.
+        photos_per_minute: Likewise.
+        failed_keys_per_minute: Of one address, requests with keys that are none.
     """
 
     max_body_bytes: _Count = 100_000_000
+    max_bodies_bytes: _Count = 200_000_000
+    body_deadline_s: _Seconds = 300.0
+    min_body_bytes_per_s: _Count = 16_000
     max_photo_bytes: _Count = 20_000_000
     max_photo_pixels: _Count = 40_000_000
     max_photos: _Count = 20
     max_requests: _Count = 64
     deadline_s: _Seconds = 60.0
     max_decoded_bytes: _Count = 300_000_000
+    max_connections: _Count = 1000
+    requests_per_minute: _Count | None = None
+    photos_per_minute: _Count | None = None
+    failed_keys_per_minute: _Count = 20
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.max_bodies_bytes < 2 * self.max_body_bytes:
+            raise ValueError("max_bodies_bytes must be at least twice max_body_bytes")
+        if self.photos_per_minute is not None and self.photos_per_minute < self.max_photos:
+            raise ValueError("photos_per_minute must be at least max_photos")
+        return self
 
 
 class RegistrationSettings(_Group):

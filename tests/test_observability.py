@@ -85,3 +85,22 @@ def test_stage_is_timed_when_it_fails() -> None:
     with pytest.raises(ValueError, match="no"), watch.stage("a"):
         raise ValueError("no")
     assert set(watch.timings_ms) == {"a"}
+
+
+def test_warning_is_one_line_a_minute_when_it_repeats(
+    root_logger: logging.Logger,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    configure_logging("INFO")
+    log = logging.getLogger("uvicorn.error")
+    for _ in range(1000):
+        log.warning("too many open files")
+        log.info("an answer")
+    assert len(capsys.readouterr().err.splitlines()) == 1001
+    monkeypatch.setattr("app.observability._REPEAT_AFTER_S", 0)
+    log.warning("too many open files")
+    assert "too many open files (999 more since this was last told)" in capsys.readouterr().err
+    for _ in range(2):  # failures of requests are looked up by their id
+        logging.getLogger("app.api").error("request failed", exc_info=ValueError())
+    assert capsys.readouterr().err.count("request failed") == 2

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from app.api.deps import SHOWS_KEY_IN_OPENAPI, AdminCaller, Graph, GraphDep, KeyedRoute
 from app.api.problems import problems
 from app.api.schemas import BundleListSchema, BundleSchema, JobSchema, ReloadSchema, ServingSchema
-from app.errors import DatabaseBusyError
+from app.errors import DatabaseBusyError, UnauthenticatedError
 from app.services.job_diary import JobView, State
 from app.services.keys import Caller
 
@@ -21,6 +21,7 @@ router = APIRouter(
     tags=["admin"],
     route_class=KeyedRoute,
     dependencies=SHOWS_KEY_IN_OPENAPI,
+    responses=problems(429),
 )
 
 _LOOK_EVERY_S = 0.5
@@ -37,7 +38,7 @@ async def list_bundles(
 
 
 @router.post(
-    "/reload", status_code=202, responses=problems(400, 401, 403, 404, 409, 413, 422, 503, 507)
+    "/reload", status_code=202, responses=problems(400, 401, 403, 404, 408, 409, 413, 422, 503, 507)
 )
 async def reload(
     graph: GraphDep, caller: AdminCaller, wanted: Annotated[ReloadSchema, Body()]
@@ -96,6 +97,8 @@ async def _events(graph: Graph, caller: Caller, job: JobView) -> AsyncIterator[s
             return
         await asyncio.sleep(_LOOK_EVERY_S)
         with suppress(DatabaseBusyError):  # there will be news later
-            if not await graph.keys.is_valid(caller.key_id):
+            try:
+                await graph.keys.caller(caller.key_id)
+            except UnauthenticatedError:  # it has ended
                 return
             job = await graph.reload.job(job.id)

@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.errors import DatabaseBusyError, StorageError
+from app.turns import Turns, requester
 
 T = TypeVar("T")
 
@@ -64,12 +65,12 @@ class Sessions:
         database = make_url(url).database
         assert database is not None
         Path(database).parent.mkdir(parents=True, exist_ok=True)
-        self._timeout_s = timeout_s
         self._readers = _create_engine(url, pool_size, timeout_s, writes=False)
         self._writer = _create_engine(url, 1, timeout_s, writes=True)
         self._read = async_sessionmaker(self._readers, class_=ReadSession, expire_on_commit=False)
         self._write = async_sessionmaker(self._writer, class_=WriteSession, expire_on_commit=False)
-        self._write_lock = asyncio.Lock()
+        self._timeout_s = timeout_s
+        self._reading, self._writing = Turns(pool_size), Turns(1)
         self._running: set[asyncio.Task[Any]] = set()
 
     @asynccontextmanager
@@ -80,7 +81,7 @@ class Sessions:
             DatabaseBusyError: No connection became free in time.
         """
         with _busy_errors():
-            async with self._read() as session, session.begin():
+            async with self._turn(self._reading), self._read() as session, session.begin():
                 yield session
 
     async def write(self, work: Callable[[WriteSession], Coroutine[Any, Any, T]]) -> T:
@@ -102,17 +103,25 @@ class Sessions:
 
     async def _transact(self, work: Callable[[WriteSession], Awaitable[T]]) -> T:
         with _busy_errors():
-            await asyncio.wait_for(self._write_lock.acquire(), self._timeout_s)
-            try:
+            async with self._turn(self._writing):
                 async with self._write() as session, session.begin():
                     result = await work(session)
                 for follow in session.after_commit:
                     follow()
                 if session.erases:
                     await self._empty_log()
-            finally:
-                self._write_lock.release()
         return result
+
+    @asynccontextmanager
+    async def _turn(self, turns: Turns) -> AsyncIterator[None]:
+        """A connection's place, as whoever waits takes turns; TimeoutError when it takes long."""
+        party = requester.get().party
+        async with asyncio.timeout(self._timeout_s):
+            await turns.take(party)
+        try:
+            yield
+        finally:
+            turns.give_back(party)
 
     async def _empty_log(self) -> None:
         """Moves the write-ahead log into the database, where deleted rows are zeros already."""

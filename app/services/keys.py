@@ -4,8 +4,12 @@ A key is `fs_<id>_<secret>`. The database has the id and the SHA-256 of the secr
 would add nothing: the secret is 256 random bits, which nobody guesses.
 """
 
+import asyncio
 import hashlib
+import logging
+import math
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +24,7 @@ from app.errors import (
     MissingScopeError,
     UnauthenticatedError,
 )
+from app.services.rate import Rate
 
 COMMAND_LINE = "command-line"
 """Who acts when somebody works in the shell."""
@@ -27,6 +32,8 @@ COMMAND_LINE = "command-line"
 _PREFIX = "fs"
 _ID_BYTES = 6
 _SECRET_BYTES = 32
+_LEARN_EVERY_S = 1.0
+_log = logging.getLogger(__name__)
 
 
 class Scope(StrEnum):
@@ -56,33 +63,75 @@ class Caller:
 
 
 class Keys:
-    """Makes, checks and revokes keys."""
+    """Makes, checks and revokes keys.
 
-    def __init__(self, sessions: Sessions) -> None:
+    Ids and hashes are kept in memory, so that a key that is none costs no read of the database.
+    Whether a key is revoked is read anew for each request: it ends at once in every process.
+
+    Args:
+        sessions: Where keys are kept.
+        failed_per_minute: Keys that are none, from one address.
+    """
+
+    def __init__(self, sessions: Sessions, failed_per_minute: int = 20) -> None:
         self._sessions = sessions
+        self._failed = Rate(failed_per_minute, "wrong API keys")
+        self._secrets_sha256: dict[str, str] = {}
+        self._learning = asyncio.Lock()
+        self._learnt_s = -math.inf
 
-    async def authenticate(self, key: str) -> Caller:
-        """Who holds this key.
+    async def recognise(self, key: str, address: str) -> str:
+        """The id of a key that was made here; it may be revoked.
+
+        Args:
+            key: As it was sent.
+            address: From where.
 
         Raises:
-            UnauthenticatedError: Not a key of this service, revoked, or expired.
+            UnauthenticatedError: Not a key of this service.
+            RateLimitedError: Nor were many others from this address.
         """
         match key.split("_", maxsplit=2):
             case [prefix, key_id, secret] if prefix == _PREFIX:
-                async with self._sessions.read() as session:
-                    row = await keys.find(session, key_id)
-                # The digests are compared in constant time, unlike the ids, which are no secret.
-                if row is not None and secrets.compare_digest(row.secret_sha256, _digest(secret)):
-                    if row.has_ended():
-                        raise UnauthenticatedError("The API key is revoked or has expired.")
-                    return Caller(row.id, frozenset(row.scopes))
+                if key_id not in self._secrets_sha256:
+                    await self._learn(key_id, address)
+                expected = self._secrets_sha256.get(key_id)
+                if expected is not None:
+                    # In constant time, unlike the comparison of ids, which are no secret.
+                    if secrets.compare_digest(expected, _digest(secret)):
+                        return key_id
+                    _log.warning("wrong secrets were sent for the id of a key")
+        self._failed.spend(address)
         raise UnauthenticatedError("The API key is unknown.")
 
-    async def is_valid(self, key_id: str) -> bool:
-        """Whether a key that was good is so still."""
+    async def caller(self, key_id: str) -> Caller:
+        """Who holds a key that `recognise` knows.
+
+        Raises:
+            UnauthenticatedError: It is revoked or has expired.
+        """
         async with self._sessions.read() as session:
             row = await keys.find(session, key_id)
-        return row is not None and not row.has_ended()
+        if row is None or row.has_ended():
+            raise UnauthenticatedError("The API key is revoked or has expired.")
+        return Caller(row.id, frozenset(row.scopes))
+
+    async def _learn(self, key_id: str, address: str) -> None:
+        """Takes over the keys that others have made meanwhile.
+
+        Reads once a second for anybody, and else only for addresses that have not failed often.
+        """
+        is_early = time.monotonic() - self._learnt_s < _LEARN_EVERY_S
+        if is_early and not self._failed.left(address).remaining:
+            return
+        async with self._learning:
+            if key_id in self._secrets_sha256:
+                return
+            self._learnt_s = time.monotonic()
+            async with self._sessions.read() as session:
+                if await keys.count(session) != len(self._secrets_sha256):
+                    rows = await keys.every(session)
+                    self._secrets_sha256 = {row.id: row.secret_sha256 for row in rows}
 
     async def create(
         self,

@@ -95,6 +95,25 @@ def measure_face_px(landmarks: NDArray[np.floating]) -> float:
     return _side_px(similarity_transform(landmarks, ARCFACE_TEMPLATE))
 
 
+def measure_faces_px(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """See measure_face_px, for many faces at once.
+
+    Args:
+        landmarks: (n, 5, 2) x and y in px.
+
+    Returns:
+        (n,) `face_px`; NaN where no similarity takes the landmarks to the template.
+    """
+    s, t = (
+        (points - points.mean(axis=-2, keepdims=True, dtype=np.float64)) @ np.array([1, 1j])
+        for points in (landmarks, ARCFACE_TEMPLATE)
+    )
+    spread = (np.abs(s) ** 2).sum(axis=1)
+    scale = np.abs(s.conj() @ t) / np.maximum(spread, np.finfo(np.float32).eps)
+    fits = (spread > np.finfo(np.float32).eps) & (scale > np.finfo(np.float32).eps)
+    return np.where(fits, CROP_SIZE_PX / np.where(fits, scale, 1), np.nan)
+
+
 def _side_px(matrix: NDArray[np.float64]) -> float:
     return CROP_SIZE_PX / float(np.hypot(matrix[0, 0], matrix[1, 0]))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import cv2
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -72,23 +73,30 @@ def distinct(faces: Sequence[Face], *, whole: bool = False) -> list[Face]:
         faces: Best first.
         whole: A part of a face and the whole are one as well.
     """
-    corners = np.array([face.box for face in faces], dtype=np.float64).reshape(-1, 4)
-    corners[:, 2:] += corners[:, :2]
-    areas = np.prod(corners[:, 2:] - corners[:, :2], axis=1)
-    open_ = np.ones(len(faces), dtype=np.bool_)
-    kept: list[int] = []
-    for i, box in enumerate(corners):
-        if not open_[i]:
-            continue
-        kept.append(i)
-        shared = np.minimum(corners[i:, 2:], box[2:]) - np.maximum(corners[i:, :2], box[:2])
-        intersection = np.prod(shared.clip(min=0), axis=1)
-        union = areas[i:] + areas[i] - intersection
-        smaller = np.minimum(areas[i:], areas[i])
-        open_[i:] &= intersection <= SAME_FACE_OVERLAP * union
-        if whole:
-            open_[i:] &= intersection <= _PART_OF_FACE_OVERLAP * smaller
-    return [faces[i] for i in kept]
+    kept = [faces[index] for index in _distinct_boxes([face.box for face in faces])]
+    if not whole:
+        return kept
+    of_own: list[Face] = []
+    for face in kept:
+        if all(_shared_part(face, other) <= _PART_OF_FACE_OVERLAP for other in of_own):
+            of_own.append(face)
+    return of_own
+
+
+def _distinct_boxes(boxes: Sequence[Sequence[float]]) -> list[int]:
+    """Of boxes that overlap, the first ones."""
+    ranks = range(len(boxes), 0, -1)
+    kept: Iterable[int] = cv2.dnn.NMSBoxes(boxes, ranks, 0, SAME_FACE_OVERLAP) if boxes else ()
+    return [int(index) for index in kept]
+
+
+def _shared_part(first: Face, second: Face) -> float:
+    """How much of the smaller box lies in the other one."""
+    (x, y, width, height), (u, v, other_width, other_height) = first.box, second.box
+    right, bottom = min(x + width, u + other_width), min(y + height, v + other_height)
+    shared = max(0.0, right - max(x, u)) * max(0.0, bottom - max(y, v))
+    smaller = min(width * height, other_width * other_height)
+    return shared / smaller if smaller else 1.0
 
 
 def mean_face(faces: Sequence[Face], score: float) -> Face:
@@ -203,14 +211,11 @@ def _as_faces(
     best = np.argsort(-scores, kind="stable")[:_MAX_DETECTIONS]
     boxes = np.concatenate([corners[best], sizes[best]], axis=1).tolist()
     points = landmarks[best].astype(np.float32)
-    return distinct(
-        [
-            Face((x, y, width, height), five, score)
-            for (x, y, width, height), five, score in zip(
-                boxes, points, scores[best].tolist(), strict=True
-            )
-        ]
-    )
+    return [
+        Face((x, y, width, height), points[index], float(scores[best[index]]))
+        for index in _distinct_boxes(boxes)
+        for x, y, width, height in [boxes[index]]
+    ]
 
 
 def _yunet_of_any_size(path: Path) -> bytes:

@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import LandmarksError
-from app.vision.alignment import measure_face_px, warp
+from app.vision.alignment import measure_faces_px, warp
 from app.vision.detector import Detector, Face
 from app.vision.image import Image, Rect
 
@@ -51,28 +50,14 @@ class View:
         picture = np.ascontiguousarray(self.picture[:, ::-1])
         return View(picture, self.to_photo @ np.array(before, dtype=np.float64))
 
-    def in_photo(self, face: Face, shift: tuple[int, int] = (0, 0)) -> Face:
-        """What was found `shift` px right of and below the picture, in px of the photo."""
-        x, y, width, height = face.box
-        corners = self._in_photo(np.array([[x, y], [x + width, y + height]]) - shift)
-        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
-        landmarks = self._in_photo(face.landmarks - shift)
-        if np.linalg.det(self.to_photo[:, :2]) < 0:
-            landmarks = landmarks[_MIRRORED_LANDMARKS]
-        return Face(
-            box=(float(left), float(top), float(right - left), float(bottom - top)),
-            landmarks=landmarks.astype(np.float32),
-            score=face.score,
-        )
+    def in_photo(self, face: Face) -> Face:
+        """What was found in the picture, in px of the photo."""
+        return _in_photo([face], self.to_photo[np.newaxis])[0]
 
     def of_photo(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Where (n, 2) points of the photo lie in the picture."""
         inverse = np.linalg.inv(self.to_photo[:, :2])
         mapped: NDArray[np.float64] = (points - self.to_photo[:, 2]) @ inverse.T
-        return mapped
-
-    def _in_photo(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        mapped: NDArray[np.float64] = points @ self.to_photo[:, :2].T + self.to_photo[:, 2]
         return mapped
 
 
@@ -114,8 +99,9 @@ def around_face(photo: Image, face: Face, face_side_px: int, side_px: int) -> Vi
 
 def look(detector: Detector, view: View, min_score: float) -> list[Face]:
     """What a detector finds in a view, in px of the photo, best first."""
-    found = [view.in_photo(face) for face in detector.detect(view.picture, min_score)]
-    return [face for face in found if _has_face_px(face)]
+    found = detector.detect(view.picture, min_score)
+    mapped = _in_photo(found, np.broadcast_to(view.to_photo, (len(found), 2, 3)))
+    return [mapped[index] for index in _with_face_px(mapped)]
 
 
 def look_together(
@@ -147,23 +133,48 @@ def _look_at_sheet(
     for index, view in enumerate(views):
         x, y = index % columns * side, index // columns * side
         sheet[y : y + side, x : x + side] = view.picture
-    found = []
+    found, indices, to_photo = [], [], []
     for face in detector.detect(sheet, min_score):
         left, top, width, height = face.box
         column, row = int((left + width / 2) // side), int((top + height / 2) // side)
         index = row * columns + column
-        if not (0 <= column < columns and 0 <= index < len(views)):
-            continue
-        mapped = views[index].in_photo(face, (column * side, row * side))
-        if _has_face_px(mapped):
-            found.append((index, mapped))
-    return found
+        if 0 <= column < columns and 0 <= index < len(views):
+            of_view = views[index].to_photo
+            shift = of_view[:, :2] @ np.array([column * side, row * side])
+            to_photo.append(np.column_stack([of_view[:, :2], of_view[:, 2] - shift]))
+            indices.append(index)
+            found.append(face)
+    mapped = _in_photo(found, np.reshape(to_photo, (-1, 2, 3)))
+    return [(indices[place], mapped[place]) for place in _with_face_px(mapped)]
 
 
-def _has_face_px(face: Face) -> bool:
-    """Landmarks in one place, as a detector may give for a 1-px picture, are no face."""
-    try:
-        measure_face_px(face.landmarks)
-    except LandmarksError:
-        return False
-    return True
+def _in_photo(faces: Sequence[Face], to_photo: NDArray[np.float64]) -> list[Face]:
+    """Faces in px of the photo.
+
+    Args:
+        faces: In px of pictures.
+        to_photo: (n, 2, 3): for each face, where a point of its picture lies in the photo.
+    """
+    if not faces:
+        return []
+    linear, shift = to_photo[:, :, :2].transpose(0, 2, 1), to_photo[:, np.newaxis, :, 2]
+    corners = np.array([face.box for face in faces]).reshape(-1, 2, 2)
+    corners[:, 1] += corners[:, 0]
+    corners = corners @ linear + shift
+    landmarks = np.stack([face.landmarks for face in faces]) @ linear + shift
+    mirrored = np.linalg.det(linear) < 0
+    landmarks[mirrored] = landmarks[mirrored][:, _MIRRORED_LANDMARKS]
+    first, last = corners.min(axis=1), corners.max(axis=1)
+    boxes = np.concatenate([first, last - first], axis=1).tolist()
+    return [
+        Face((x, y, width, height), points, face.score)
+        for (x, y, width, height), points, face in zip(
+            boxes, landmarks.astype(np.float32), faces, strict=True
+        )
+    ]
+
+
+def _with_face_px(faces: Sequence[Face]) -> list[int]:
+    """Which ones can be faces: landmarks in one place, as of a 1-px picture, are none."""
+    landmarks = np.reshape([face.landmarks for face in faces], (-1, 5, 2))
+    return np.flatnonzero(np.isfinite(measure_faces_px(landmarks))).tolist()

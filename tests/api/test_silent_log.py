@@ -129,20 +129,21 @@ def test_log_names_nobody_when_the_input_is_wrong_or_photos_cannot_be_read(
 
 
 async def test_log_names_nobody_when_tasks_callbacks_and_threads_die(log: Log) -> None:
-    def fail(name: str) -> None:
-        raise ValueError(name)
+    def fail(error: type[Exception], name: str) -> None:
+        raise error(name)
 
     async def fail_in_task() -> None:
-        fail("anna-secret")
+        fail(ValueError, "anna-secret")
 
     task = asyncio.create_task(fail_in_task())
-    asyncio.get_running_loop().call_soon(fail, "anna-secret")
+    asyncio.get_running_loop().call_soon(fail, KeyError, "anna-secret")
     await asyncio.wait([task])
     del task
     gc.collect()
-    thread = threading.Thread(target=fail, args=["anna-secret"])
+    thread = threading.Thread(target=fail, args=[RuntimeError, "anna-secret"])
     thread.start()
     thread.join()
     text = log()
-    assert text.count("ValueError\n") == 3
+    assert text.count("failed: ValueError\n") == text.count("failed: KeyError\n") == 1
+    assert text.count("a thread has died\n") == text.count("RuntimeError\n") == 1
     assert "secret" not in text
