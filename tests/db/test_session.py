@@ -205,18 +205,18 @@ async def test_callers_write_in_turn_when_one_wants_much(database: Path) -> None
         begun.set()
         await gate.wait()
 
-    async def queue(party: str, user_id: str) -> "asyncio.Task[str]":
+    async def queue(opened: Sessions, party: str, user_id: str) -> "asyncio.Task[str]":
         requester.set(Requester(party))
-        task = asyncio.create_task(sessions.write(_adds(user_id, followed)))
+        task = asyncio.create_task(opened.write(_adds(user_id, followed)))
         await asyncio.sleep(0)
         return task
 
     url = f"sqlite+aiosqlite:///{database}"
-    async with open_sessions(DatabaseSettings(url=url, timeout_s=60)) as sessions:
-        first = asyncio.create_task(sessions.write(wait))
+    async with open_sessions(DatabaseSettings(url=url, timeout_s=60)) as opened:
+        first = asyncio.create_task(opened.write(wait))
         await begun.wait()
-        writes = [await queue("busy", f"busy-{number}") for number in range(3)]
-        writes.append(await queue("calm", "calm"))
+        writes = [await queue(opened, "busy", f"busy-{number}") for number in range(3)]
+        writes.append(await queue(opened, "calm", "calm"))
         await asyncio.sleep(0)  # until the last one stands in line
         gate.set()
         await asyncio.gather(first, *writes)
