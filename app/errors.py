@@ -17,6 +17,8 @@ class FarsightError(Exception):
 
     code: ClassVar[str] = "farsight_error"
     title: ClassVar[str] = "Something Farsight refuses to do"
+    names_nobody: ClassVar[bool] = False
+    """Whether the detail may be logged: it never holds a `user_id` or what else a caller sent."""
 
     def __init__(self, detail: str, **facts: object) -> None:
         super().__init__(detail)
@@ -43,6 +45,7 @@ class BundleError(FarsightError):
 
     code = "bundle_invalid"
     title = "The bundle cannot be used"
+    names_nobody = True
 
 
 class DeviceError(FarsightError):
@@ -50,6 +53,7 @@ class DeviceError(FarsightError):
 
     code = "device_unavailable"
     title = "The device cannot be used"
+    names_nobody = True
 
 
 class LandmarksError(FarsightError):
@@ -64,6 +68,7 @@ class ModelFileError(FarsightError):
 
     code = "model_file_unavailable"
     title = "A file of a network cannot be used"
+    names_nobody = True
 
 
 class EvaluationError(FarsightError):
@@ -92,6 +97,7 @@ class SettingsError(FarsightError):
 
     code = "settings_invalid"
     title = "The settings cannot be used"
+    names_nobody = True
 
 
 class SpaceMismatchError(FarsightError):
@@ -108,6 +114,34 @@ class OverloadedError(FarsightError):
     title = "Too many requests at once"
 
 
+class RateLimitedError(FarsightError):
+    """More in a minute than this caller may want; `facts["retry_after_s"]` says when again."""
+
+    code = "rate_limited"
+    title = "Too many in a minute"
+
+
+class BodyTooLargeError(FarsightError):
+    """The body of the request is larger than this address takes; it was not read."""
+
+    code = "body_too_large"
+    title = "The request body is too large"
+
+
+class BodyTooSlowError(FarsightError):
+    """The body of the request did not arrive in time."""
+
+    code = "body_too_slow"
+    title = "The request body came too slowly"
+
+
+class CallerGoneError(FarsightError):
+    """The caller hung up before there was an answer; nobody reads this."""
+
+    code = "caller_gone"
+    title = "The caller has gone"
+
+
 class DeadlineExceededError(FarsightError):
     """The networks did not get to the request's photos in time."""
 
@@ -120,6 +154,7 @@ class DatabaseBusyError(FarsightError):
 
     code = "database_busy"
     title = "The database is busy"
+    names_nobody = True
 
 
 class NotReadyError(FarsightError):
@@ -127,6 +162,7 @@ class NotReadyError(FarsightError):
 
     code = "not_ready"
     title = "The service is not ready"
+    names_nobody = True
 
 
 class UnauthenticatedError(FarsightError):
@@ -227,6 +263,13 @@ class KeyNotFoundError(FarsightError):
     title = "There is no such API key"
 
 
+class LastAdminKeyError(FarsightError):
+    """Without this key nobody could call the admin routes."""
+
+    code = "last_admin_key"
+    title = "This is the last key with the scope admin"
+
+
 class GalleryFileError(FarsightError):
     """A gallery file is damaged, too large, of another kind, or does not fit."""
 
@@ -295,6 +338,7 @@ class StorageError(FarsightError):
 
     code = "storage_failed"
     title = "The database cannot be written"
+    names_nobody = True
 
 
 class DatabaseDamagedError(FarsightError):
@@ -309,6 +353,7 @@ class OutOfMemoryError(FarsightError):
 
     code = "out_of_memory"
     title = "There is not enough memory"
+    names_nobody = True
 
 
 class ReloadFailedError(FarsightError):

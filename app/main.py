@@ -8,12 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import TypedDict
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.formparsers import MultiPartParser
 
-from app.api import admin, gallery, identify, problems, system, users
+from app.api import admin, documentation, gallery, identify, problems, system, users
+from app.api.bodies import Bodies
 from app.api.deps import Graph
-from app.api.middleware import BodyLimit, RequestContext
+from app.api.fields import require_described
+from app.api.middleware import RequestContext
 from app.db.migration import open_sessions
 from app.runtime.decoders import Decoders
 from app.runtime.inference import Inference, set_library_threads
@@ -24,8 +26,10 @@ from app.services.bundles import Bundles
 from app.services.erasures import Erasures
 from app.services.following import Following
 from app.services.identification import Identifier
+from app.services.key_diary import KeyDiary
 from app.services.keys import Keys
 from app.services.photo_review import PhotoReview
+from app.services.rate import Rate
 from app.services.readiness import Readiness
 from app.services.reembedding import Reembedding
 from app.services.registration import Registration
@@ -47,7 +51,8 @@ def create_app(settings: Settings) -> FastAPI:
     """The application; nothing is opened before it starts."""
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[_State]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[_State]:
+        app.openapi()  # kept from now on: made at the first request, it would hold up the others
         async with open_graph(settings) as graph:
             first_key = await graph.keys.create_first()
             if first_key is not None:
@@ -56,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
             graph.following.start()
             graph.readiness.start()
             graph.erasures.start()
+            graph.key_diary.start()
             yield {"graph": graph}
 
     app = FastAPI(
@@ -63,17 +69,18 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Recognises people from photos whose faces may be 16 to 32 pixels wide",
         version=version("farsight"),
         lifespan=lifespan,
-        docs_url="/docs" if settings.docs else None,
-        redoc_url=None,
-        openapi_url="/openapi.json" if settings.docs else None,
+        dependencies=[Depends(require_described)],
+        responses=problems.problems(431),
+        openapi_url=None,  # see documentation
     )
     # Uploads stay in memory up to the body limit: photos never touch the disk.
     MultiPartParser.spool_max_size = settings.limits.max_body_bytes
-    app.add_middleware(BodyLimit, max_bytes=settings.limits.max_body_bytes)
-    app.add_middleware(RequestContext)  # added last, runs first
+    app.add_middleware(RequestContext)
     problems.install(app)
     for router in (users.router, identify.router, gallery.router, admin.router, system.router):
         app.include_router(router)
+    if settings.docs:
+        documentation.install(app)
     return app
 
 
@@ -91,6 +98,8 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     limits = settings.limits
     set_library_threads(settings.threads.torch, settings.threads.opencv)
     sessions = await opened.enter_async_context(open_sessions(settings.database))
+    key_diary = KeyDiary(sessions)
+    opened.push_async_callback(key_diary.close)
     activation = Activation(settings)
     current = Current(await activation.start(sessions))
     decoders = Decoders(limits.max_decoding_s)
@@ -120,7 +129,8 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         current=current,
         sessions=sessions,
         inference=inference,
-        keys=Keys(sessions),
+        keys=Keys(sessions, limits.failed_keys_per_minute),
+        key_diary=key_diary,
         users=Users(sessions, current, erasures),
         erasures=erasures,
         registration=Registration(
@@ -141,6 +151,10 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         bundles=Bundles(sessions, current, activation, reembedding, settings.bundles),
         following=following,
         readiness=readiness,
+        public_version=settings.public_version,
+        bodies=Bodies(limits),
+        requests=_rate(limits.requests_per_minute, "requests"),
+        photos=_rate(limits.photos_per_minute, "photos"),
     )
 
 
@@ -152,3 +166,7 @@ async def _in_time(close: Callable[[], None]) -> None:
     closing = threading.Thread(target=close, daemon=True)
     closing.start()
     await asyncio.to_thread(closing.join, _CLOSED_WITHIN_S)
+
+
+def _rate(per_minute: int | None, what: str) -> Rate | None:
+    return None if per_minute is None else Rate(per_minute, what)

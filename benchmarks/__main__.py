@@ -61,6 +61,8 @@ def steps(peers_python: Path | None) -> list[Step]:
                     compares=script != "bare",
                 )
             )
+    command = ("attacks", "--detector", "yunet")
+    found.append(Step("attacks-yunet", "A caller beside attacks", command, compares=False))
     if peers_python is not None:
         command = ("peers", "--python", str(peers_python))
         found.append(Step("peers", "Beside others", command, compares=False))

@@ -88,7 +88,9 @@ class Call(Generic[T]):
 
     def pause_s(self, answer: httpx.Response) -> float | None:
         """Seconds to wait before sending it again; None where it must not be, or need not be."""
-        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or not self.repeatable:
+        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            pass  # nothing was done: whatever it was, it may be sent again
+        elif answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or not self.repeatable:
             return None
         told = answer.headers.get("retry-after", "")
         return max(_SHORTEST_WAIT_S, float(told) if told.isdecimal() else _USUAL_WAIT_S)

@@ -6,8 +6,9 @@ with Client("http://127.0.0.1:8000", key) as farsight:
     print(farsight.identify([photo]).faces[0].user_id)
 ```
 
-A busy service answers 503 and says when to come again. Requests that may safely be sent twice
-then are, as long as all waiting together stays below `patience_s`.
+A busy service answers 503, and 429 to a key that wants too much; both say when to come again.
+Requests that may safely be sent twice then are, and after 429 all, as long as all waiting together
+stays below `patience_s`.
 """
 
 import asyncio
@@ -49,7 +50,7 @@ class Client:
         url: The service's address, such as `http://127.0.0.1:8000`.
         key: An API key with the scopes for what is called.
         timeout_s: For one attempt.
-        patience_s: Waiting after answers of 503, all together.
+        patience_s: Waiting after answers of 503 and 429, all together.
     """
 
     def __init__(

@@ -30,10 +30,11 @@ router = APIRouter(
     tags=["identify"],
     route_class=KeyedRoute,
     dependencies=SHOWS_KEY_IN_OPENAPI,
+    responses=problems(429),
 )
 
 
-@router.post("/identify", responses=problems(400, 401, 403, 413, 422, 503, 504))
+@router.post("/identify", responses=problems(400, 401, 403, 408, 413, 422, 503, 504))
 async def identify(
     graph: GraphDep,
     serving: ServingDep,
@@ -72,7 +73,7 @@ async def identify(
     return IdentificationSchema.of(found, serving)
 
 
-@router.post("/verify", responses=problems(400, 401, 403, 404, 413, 422, 503, 504))
+@router.post("/verify", responses=problems(400, 401, 403, 404, 408, 413, 422, 503, 504))
 async def verify(
     graph: GraphDep,
     serving: ServingDep,

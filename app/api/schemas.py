@@ -7,10 +7,12 @@ from uuid import UUID
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     FiniteFloat,
     JsonValue,
     StringConstraints,
+    Tag,
 )
 
 from app.runtime.gallery import DISPLAY_NAME_PATTERN, USER_ID_PATTERN
@@ -40,12 +42,28 @@ Threshold = Annotated[
 _Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 # Beyond, not every JSON reader keeps an integer whole.
 _LARGEST = 2**53
-_Integer = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
-_Number = Annotated[FiniteFloat, Field(ge=-_LARGEST, le=_LARGEST)]
+_Number = (
+    Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
+    | Annotated[FiniteFloat, Field(ge=-_LARGEST, le=_LARGEST)]
+)
+
+
+def _kind(value: object) -> str:
+    return "float" if type(value) is int else type(value).__name__
+
+
+# Told apart by what the value is, not tried in turn: a text too long would become a number.
+_Entry = Annotated[
+    Annotated[bool, Tag("bool")]
+    | Annotated[_Number, Tag("float")]
+    | Annotated[_Text, Tag("str")]
+    | Annotated[None, Tag("NoneType")],
+    Discriminator(_kind),
+]
 Metadata = Annotated[
     dict[
         Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]+$")],
-        bool | _Integer | _Number | _Text | None,
+        _Entry,
     ],
     Field(max_length=32, description="The client's own notes, one level deep"),
 ]
@@ -104,8 +122,6 @@ class ErasureSchema(_Answer):
 class PageParams(BaseModel):
     """Which page of a list."""
 
-    model_config = ConfigDict(extra="forbid")
-
     cursor: Annotated[str, Field(max_length=64)] | None = Field(
         None, description="`next_cursor` of the page before; absent for the first page"
     )
@@ -122,7 +138,7 @@ class UserPageSchema(_Answer):
 class UserChangesSchema(BaseModel):
     """What to change; absent fields stay, `metadata` is replaced as a whole."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     display_name: DisplayName | None = None
     metadata: Metadata = {}
@@ -332,7 +348,7 @@ class BundleListSchema(BaseModel):
 class ReloadSchema(BaseModel):
     """Which bundle is to serve."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     bundle: str = Field(min_length=1, max_length=64, description="Its name in the store")
     force: bool = Field(
@@ -384,9 +400,9 @@ class StatusSchema(BaseModel):
 
 
 class VersionSchema(BaseModel):
-    """What is running in the process that was asked."""
+    """What is running in the process that was asked; the rest is null without a key."""
 
     version: str
-    bundle: str
-    space: str
-    gallery_revision: int
+    bundle: str | None = None
+    space: str | None = None
+    gallery_revision: int | None = None

@@ -37,6 +37,7 @@ router = APIRouter(
     tags=["users"],
     route_class=KeyedRoute,
     dependencies=SHOWS_KEY_IN_OPENAPI,
+    responses=problems(429),
 )
 
 _MAX_FILENAME_CHARS = 255
@@ -61,7 +62,7 @@ _IdempotencyKey = Annotated[
 ]
 
 
-@router.post("", status_code=201, responses=problems(400, 401, 403, 409, 413, 422, 503, 504))
+@router.post("", status_code=201, responses=problems(400, 401, 403, 408, 409, 413, 422, 503, 504))
 async def register_user(
     graph: GraphDep,
     serving: ServingDep,
@@ -108,7 +109,7 @@ async def get_user(
     return UserDetailSchema.model_validate(await graph.users.get(user_id))
 
 
-@router.patch("/{user_id}", responses=problems(400, 401, 403, 404, 413, 422, 503))
+@router.patch("/{user_id}", responses=problems(400, 401, 403, 404, 408, 413, 422, 503))
 async def change_user(
     graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath, changes: UserChangesSchema
 ) -> UserDetailSchema:
@@ -148,7 +149,7 @@ async def show_erasure(
 @router.post(
     "/{user_id}/photos",
     status_code=201,
-    responses=problems(400, 401, 403, 404, 413, 422, 503, 504),
+    responses=problems(400, 401, 403, 404, 408, 413, 422, 503, 504),
 )
 async def add_photos(
     graph: GraphDep,

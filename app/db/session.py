@@ -26,6 +26,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.db.file import HOW_TO_RESTORE, DatabaseFile
 from app.errors import DatabaseBusyError, DatabaseDamagedError, FarsightError, StorageError
+from app.turns import Turns, requester
 
 T = TypeVar("T")
 
@@ -75,12 +76,12 @@ class Sessions:
     def __init__(self, file: DatabaseFile, url: str, pool_size: int, timeout_s: float) -> None:
         self.file = file
         self.trouble: FarsightError | None = None
-        self._timeout_s = timeout_s
         self._readers = _create_engine(url, pool_size, timeout_s, writes=False)
         self._writer = _create_engine(url, 1, timeout_s, writes=True)
         self._read = async_sessionmaker(self._readers, class_=ReadSession, expire_on_commit=False)
         self._write = async_sessionmaker(self._writer, class_=WriteSession, expire_on_commit=False)
-        self._write_lock = asyncio.Lock()
+        self._timeout_s = timeout_s
+        self._reading, self._writing = Turns(pool_size), Turns(1)
         self._running: set[asyncio.Task[Any]] = set()
 
     @asynccontextmanager
@@ -92,7 +93,7 @@ class Sessions:
             DatabaseDamagedError: What was read is no database's.
         """
         with self._told_in_our_words():
-            async with self._read() as session, session.begin():
+            async with self._turn(self._reading), self._read() as session, session.begin():
                 yield session
 
     async def write(self, work: Callable[[WriteSession], Coroutine[Any, Any, T]]) -> T:
@@ -115,7 +116,7 @@ class Sessions:
         return await asyncio.shield(task)
 
     async def _transact(self, work: Callable[[WriteSession], Awaitable[T]]) -> T:
-        async with self._turn():
+        async with self._turn(self._writing):
             if isinstance(self.trouble, DatabaseDamagedError):
                 raise DatabaseDamagedError(self.trouble.detail)
             with self._told_in_our_words(writes=True):
@@ -127,16 +128,18 @@ class Sessions:
         return result
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Within it nobody else in this process writes."""
+    async def _turn(self, turns: Turns) -> AsyncIterator[None]:
+        """A connection's place, as whoever waits takes turns."""
+        party = requester.get().party
         try:
-            await asyncio.wait_for(self._write_lock.acquire(), self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):
+                await turns.take(party)
         except TimeoutError as error:
             raise _busy() from error
         try:
             yield
         finally:
-            self._write_lock.release()
+            turns.give_back(party)
 
     async def empty_log(self) -> bool:
         """Moves the write-ahead log into the database, where deleted rows are zeros already.
@@ -152,7 +155,7 @@ class Sessions:
         """
         # First what can be done beside others. What is left to be done alone then takes no time.
         await asyncio.to_thread(self.file.checkpoint, "PASSIVE")
-        async with self._turn():
+        async with self._turn(self._writing):
             return await asyncio.to_thread(self.file.checkpoint, "TRUNCATE")
 
     async def look_at_file(self, *, thorough: bool) -> None:
@@ -239,12 +242,18 @@ async def patiently(work: Callable[[], Awaitable[T]], patience_s: float) -> T:
         except DatabaseBusyError as error:
             if time.monotonic() > deadline:
                 raise
-            _log.warning("trying again: %s", error.detail)
+            _log.warning("trying again: %s", error)
             await asyncio.sleep(_RETRY_AFTER_S)
 
 
 def _create_engine(url: str, pool_size: int, timeout_s: float, *, writes: bool) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=timeout_s)
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=timeout_s,
+        hide_parameters=True,  # they are ids, names and embeddings; errors and logs would hold them
+    )
     pragmas = [
         "journal_mode=WAL",
         "synchronous=FULL",  # what was answered with 201 survives a power cut

@@ -173,6 +173,14 @@ class ApiKey(Table):
     label: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # To within some minutes: a write per request would be too many.
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    def has_ended(self) -> bool:
+        """Whether it is revoked or has expired."""
+        expired = self.expires_at is not None and self.expires_at <= utc_now()
+        return expired or self.revoked_at is not None
 
 
 class AuditEvent(Table):

@@ -174,6 +174,6 @@ async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
             await work()
         except FarsightError as error:
             # What serves goes on serving; the next look may find the database or the bundle.
-            _log.warning("following the rows failed: %s", error.detail)
+            _log.warning("following the rows failed: %s", error)
         except Exception:  # noqa: BLE001 - logged; the next look may go better
             _log.exception("following the rows failed")

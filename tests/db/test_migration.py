@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from alembic import command
 from app.db.migration import alembic_config, open_sessions
-from app.db.repositories import pointer, users
+from app.db.repositories import keys, pointer, users
 from app.db.tables import Table
 from app.errors import SettingsError
 from app.settings import DatabaseSettings
@@ -70,6 +70,20 @@ async def test_people_and_pointer_are_kept_when_a_database_of_before_reload_is_m
         assert active is not None
         assert (active.name, await pointer.former_bundle(session)) == ("first", None)
         assert await pointer.gallery_revision(session) == 7
+
+
+async def test_keys_are_kept_when_a_database_of_before_expiry_is_migrated(tmp_path: Path) -> None:
+    async with open_sessions(_settings(tmp_path)) as sessions:
+        await sessions.migrate(lambda found: command.downgrade(alembic_config(found), "0003"))
+    old = sqlite3.connect(tmp_path / "deep/folder/test.db")
+    row = ("id", "0" * 64, '["admin"]', "door", "2026-11-23 00:00:00", None)
+    old.execute("INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?)", row)
+    old.commit()
+    old.close()
+    async with open_sessions(_settings(tmp_path)) as sessions, sessions.read() as session:
+        (key,) = await keys.every(session)
+        assert (key.id, key.scopes, key.label) == ("id", ["admin"], "door")
+        assert (key.expires_at, key.last_used_at, key.has_ended()) == (None, None, False)
 
 
 async def test_every_opener_succeeds_when_several_open_a_new_database_at_once(
