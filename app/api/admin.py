@@ -9,9 +9,15 @@ from uuid import UUID
 from fastapi import APIRouter, Body
 from fastapi.responses import StreamingResponse
 
+from app.api.admin_schemas import (
+    BundleListSchema,
+    BundleSchema,
+    JobSchema,
+    ReloadSchema,
+    ServingSchema,
+)
 from app.api.deps import SHOWS_KEY_IN_OPENAPI, AdminCaller, Graph, GraphDep, KeyedRoute
 from app.api.problems import problems
-from app.api.schemas import BundleListSchema, BundleSchema, JobSchema, ReloadSchema, ServingSchema
 from app.errors import DatabaseBusyError, UnauthenticatedError
 from app.services.job_diary import JobView, State
 from app.services.keys import Caller

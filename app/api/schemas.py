@@ -10,7 +10,6 @@ from pydantic import (
     Discriminator,
     Field,
     FiniteFloat,
-    JsonValue,
     StringConstraints,
     Tag,
 )
@@ -18,9 +17,7 @@ from pydantic import (
 from app.runtime.gallery import DISPLAY_NAME_PATTERN, USER_ID_PATTERN
 from app.runtime.recognizer import FoundFace
 from app.runtime.serving import Serving
-from app.services.bundles import BundleState, BundleView
 from app.services.identification import Identification, IdentifiedFace
-from app.services.job_diary import State, Step
 from app.vision.embedder import Route
 from app.vision.quality import Rejection
 
@@ -69,11 +66,13 @@ Metadata = Annotated[
 ]
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """What is made of the attributes of what services tell."""
+
     model_config = ConfigDict(from_attributes=True)
 
 
-class UserSchema(_Answer):
+class UserSchema(Answer):
     """A user without photos."""
 
     user_id: str
@@ -84,7 +83,7 @@ class UserSchema(_Answer):
     updated_at: datetime
 
 
-class QualitySchema(_Answer):
+class QualitySchema(Answer):
     """What can be told of a face without recognising it."""
 
     sharpness: float = Field(description="0..1, share of the face's pixels that carry detail")
@@ -95,7 +94,7 @@ class QualitySchema(_Answer):
     detection_score: float = Field(description="0..1, the detector's own")
 
 
-class PhotoSchema(_Answer):
+class PhotoSchema(Answer):
     """A stored photo."""
 
     photo_id: UUID
@@ -104,14 +103,14 @@ class PhotoSchema(_Answer):
     created_at: datetime
 
 
-class UserDetailSchema(_Answer):
+class UserDetailSchema(Answer):
     """A user and their photos, oldest first."""
 
     user: UserSchema
     photos: list[PhotoSchema]
 
 
-class ErasureSchema(_Answer):
+class ErasureSchema(Answer):
     """Whether something that was erased of a user may still be on the disk."""
 
     user_id: str
@@ -128,7 +127,7 @@ class PageParams(BaseModel):
     limit: int = Field(50, ge=1, le=200, description="Largest number of items")
 
 
-class UserPageSchema(_Answer):
+class UserPageSchema(Answer):
     """One page of users."""
 
     items: list[UserSchema]
@@ -144,7 +143,7 @@ class UserChangesSchema(BaseModel):
     metadata: Metadata = {}
 
 
-class PhotoWarningSchema(_Answer):
+class PhotoWarningSchema(Answer):
     """What is wrong with a photo that is used all the same."""
 
     code: str = Field(
@@ -153,7 +152,7 @@ class PhotoWarningSchema(_Answer):
     detail: str
 
 
-class PhotoReportSchema(_Answer):
+class PhotoReportSchema(Answer):
     """What became of one uploaded photo."""
 
     index: int = Field(description="Its place in the request, from 0")
@@ -167,7 +166,7 @@ class PhotoReportSchema(_Answer):
     warnings: list[PhotoWarningSchema] = Field(description="Also of photos that are accepted")
 
 
-class RegistrationSchema(_Answer):
+class RegistrationSchema(Answer):
     """A user after photos were added, and a report per photo."""
 
     user: UserSchema
@@ -209,14 +208,14 @@ class FaceSchema(BaseModel):
         )
 
 
-class CandidateSchema(_Answer):
+class CandidateSchema(Answer):
     """A user and how similar they are; not an identification."""
 
     user_id: str
     similarity: float
 
 
-class DecisionSchema(_Answer):
+class DecisionSchema(Answer):
     """Whose face it is."""
 
     user_id: str | None = Field(description="null for a stranger")
@@ -239,7 +238,7 @@ class IdentifiedFaceSchema(FaceSchema, DecisionSchema):
         return cls(photo=found.photo, **dict(face), **dict(decision))
 
 
-class SearchedPhotoSchema(_Answer):
+class SearchedPhotoSchema(Answer):
     """A photo of the request, and how it was searched for faces."""
 
     width_px: int = Field(description="Of the photo in which boxes and landmarks are told")
@@ -292,105 +291,6 @@ class VerificationSchema(BaseModel):
     bundle: str
     space: str
     timings_ms: dict[str, float]
-
-
-class SizeMetricsSchema(_Answer):
-    """Held-out figures of a bundle for faces of one size; fractions."""
-
-    size: str
-    n_genuine: int
-    n_impostor: int
-    eer: float
-    tar_at_far: dict[str, float]
-    rank1: float
-    impostor_mean: float
-    impostor_std: float
-
-
-class BundleSchema(BaseModel):
-    """A bundle of the store."""
-
-    name: str
-    state: BundleState
-    reason: str | None = Field(description="Why it is broken")
-    space: str | None
-    created_at: datetime | None
-    network: str | None = Field(description="The variant of EdgeFace")
-    dsr: bool | None = Field(description="Whether small faces are restored first")
-    metrics: list[SizeMetricsSchema]
-
-    @classmethod
-    def of(cls, view: BundleView) -> "BundleSchema":
-        """From the service's answer."""
-        manifest = view.manifest
-        return cls(
-            name=view.name,
-            state=view.state,
-            reason=view.reason,
-            space=manifest and manifest.space_id,
-            created_at=manifest and manifest.created_at,
-            network=manifest and manifest.networks.edgeface.variant,
-            dsr=manifest and manifest.networks.dsr is not None,
-            metrics=[
-                SizeMetricsSchema.model_validate(of)
-                for of in (manifest.metrics if manifest else ())
-            ],
-        )
-
-
-class BundleListSchema(BaseModel):
-    """All bundles of the store, by name."""
-
-    items: list[BundleSchema]
-    next_cursor: None = Field(description="There is one page")
-
-
-class ReloadSchema(BaseModel):
-    """Which bundle is to serve."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    bundle: str = Field(min_length=1, max_length=64, description="Its name in the store")
-    force: bool = Field(
-        default=False, description="Whatever the gate finds; the audit log keeps who did"
-    )
-
-
-class JobErrorSchema(BaseModel):
-    """Why a job has failed; further members depend on the `code`."""
-
-    model_config = ConfigDict(extra="allow")
-
-    code: str
-    detail: str
-
-
-class JobSchema(_Answer):
-    """A reload and how it stands."""
-
-    id: UUID
-    bundle: str
-    space: str
-    force: bool
-    state: State
-    step: Step
-    done: int = Field(description="Photos embedded so far")
-    total: int = Field(description="Photos to be embedded; 0 before that is known")
-    rate_per_s: float | None
-    time_left_s: float | None
-    error: JobErrorSchema | None
-    report: dict[str, JsonValue] | None = Field(description="The figures that the gate judged by")
-    attempts: int = Field(description="How many processes have worked on it in turn")
-    created_at: datetime
-    updated_at: datetime
-    finished_at: datetime | None
-
-
-class ServingSchema(BaseModel):
-    """What serves from now on."""
-
-    bundle: str
-    space: str
 
 
 class StatusSchema(BaseModel):
