@@ -26,14 +26,21 @@ class FarsightError(Exception):
         self.facts = facts
 
 
-class UnreadableImageError(FarsightError):
+class UnusablePhotoError(FarsightError):
+    """A photo that cannot be searched for faces; others of the same request can."""
+
+    code = "unusable_photo"
+    title = "The photo cannot be used"
+
+
+class UnreadableImageError(UnusablePhotoError):
     """The bytes are not an image that can be decoded."""
 
     code = "unreadable_image"
     title = "The photo cannot be read"
 
 
-class ImageTooLargeError(FarsightError):
+class ImageTooLargeError(UnusablePhotoError):
     """More bytes, or a header that announces more pixels, than the limit; nothing was decoded."""
 
     code = "image_too_large"

@@ -136,7 +136,12 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         registration=Registration(
             sessions,
             current,
-            PhotoReview(inference, quality_limits, limits.max_photos),
+            PhotoReview(
+                inference,
+                quality_limits,
+                limits.max_photos,
+                settings.registration.outlier_similarity,
+            ),
             erasures,
             min_photos=settings.registration.min_photos,
             outlier_similarity=settings.registration.outlier_similarity,

@@ -74,6 +74,9 @@ def steps(peers_python: Path | None) -> list[Step]:
         ("register_from_dir", "Registration from a folder", (people,)),
         ("registration", "Limits of registration", ()),
         ("quality", "Limits of quality", ()),
+        ("covers", "Covered faces", ()),
+        ("copies", "One photo saved in several ways", ()),
+        ("near_strangers", "Turned and covered people", ()),
         ("calibration", "Calibration", ()),
     ):
         command = (name, *arguments)

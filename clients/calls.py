@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from clients.answers import (
+    Box,
     Erasure,
     Identification,
     JsonObject,
@@ -31,6 +32,8 @@ T = TypeVar("T")
 NamedPhoto = tuple[str, bytes]
 """File name and content."""
 
+NO_BOXES: Mapping[int, Box] = {}
+
 _SHORTEST_WAIT_S = 0.1
 _USUAL_WAIT_S = 1.0
 
@@ -44,7 +47,7 @@ class Call(Generic[T]):
         path: From the service's root.
         answer: What the body of the answer is; `NoneType` for none.
         repeatable: Whether sending it twice does what sending it once does.
-        data: Form fields.
+        data: Form fields; a list is sent as one field several times.
         files: Photos, each with the field's name.
         params: For the query string.
         headers: Beyond those of every request.
@@ -55,7 +58,7 @@ class Call(Generic[T]):
     path: str
     answer: type[T]
     repeatable: bool = False
-    data: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, str | list[str]] = field(default_factory=dict)
     files: Sequence[tuple[str, NamedPhoto]] = ()
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -104,12 +107,14 @@ def register(
     *,
     allow_duplicate: bool,
     detect: bool,
+    face: str | None,
+    boxes: Mapping[int, Box],
 ) -> Call[Registration]:
     """Repeatable by the Idempotency-Key that it carries."""
-    data = {
+    data: dict[str, str | list[str]] = {
         "user_id": user_id,
         "allow_duplicate": json.dumps(allow_duplicate),
-        "detect": json.dumps(detect),
+        **_which_face(face, boxes, detect=detect),
     }
     if display_name is not None:
         data["display_name"] = display_name
@@ -126,13 +131,20 @@ def register(
     )
 
 
-def add_photos(user_id: str, photos: Sequence[NamedPhoto], *, detect: bool) -> Call[Registration]:
+def add_photos(
+    user_id: str,
+    photos: Sequence[NamedPhoto],
+    *,
+    detect: bool,
+    face: str | None,
+    boxes: Mapping[int, Box],
+) -> Call[Registration]:
     """Not repeatable: a second time, the same photos are duplicates."""
     return Call(
         "POST",
         f"{_user(user_id)}/photos",
         Registration,
-        data={"detect": json.dumps(detect)},
+        data=_which_face(face, boxes, detect=detect),
         files=_as_files(photos),
     )
 
@@ -166,6 +178,7 @@ def identify(
     *,
     top_k: int,
     max_faces: int,
+    skip_faces: int,
     detect: bool,
     same_person: bool,
     min_face_px: float | None,
@@ -174,6 +187,7 @@ def identify(
     data = {
         "top_k": str(top_k),
         "max_faces": str(max_faces),
+        "skip_faces": str(skip_faces),
         "detect": json.dumps(detect),
         "same_person": json.dumps(same_person),
         **_if_given(threshold=threshold, min_face_px=min_face_px),
@@ -225,6 +239,21 @@ def job(job_id: str) -> Call[JsonObject]:
 def rollback() -> Call[JsonObject]:
     """Not repeatable: a second time, it goes forward again."""
     return Call("POST", "/v1/admin/rollback", JsonObject)
+
+
+def _which_face(
+    face: str | None, boxes: Mapping[int, Box], *, detect: bool
+) -> dict[str, str | list[str]]:
+    """What registrations say of the face that is meant."""
+    data: dict[str, str | list[str]] = {"detect": json.dumps(detect)}
+    if face is not None:
+        data["face"] = face
+    if boxes:
+        data["box"] = [
+            json.dumps({"photo": photo, **msgspec.structs.asdict(box)})
+            for photo, box in boxes.items()
+        ]
+    return data
 
 
 def _user(user_id: str) -> str:

@@ -13,7 +13,7 @@ stays below `patience_s`.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -21,6 +21,7 @@ import httpx
 
 from clients import calls
 from clients.answers import (
+    Box,
     Erasure,
     Identification,
     JsonObject,
@@ -35,6 +36,7 @@ from clients.calls import Call, NamedPhoto
 from clients.error import unreachable
 
 T = TypeVar("T")
+
 
 _PAGE = 200
 _TIMEOUT_S = 120.0  # a registration of twenty photos behind sixteen others
@@ -90,8 +92,13 @@ class Client:
         metadata: Metadata | None = None,
         allow_duplicate: bool = False,
         detect: bool = True,
+        face: str | None = None,
+        boxes: Mapping[int, Box] = calls.NO_BOXES,
     ) -> Registration:
-        """Registers a person; `detect=False` where the photos are aligned crops already."""
+        """Registers a person; `detect=False` where the photos are aligned crops already.
+
+        `face` and `boxes`, by the place of their photo, are the API's `face` and `box`.
+        """
         return self._send(
             calls.register(
                 user_id,
@@ -100,14 +107,22 @@ class Client:
                 metadata,
                 allow_duplicate=allow_duplicate,
                 detect=detect,
+                face=face,
+                boxes=boxes,
             )
         )
 
     def add_photos(
-        self, user_id: str, photos: Sequence[NamedPhoto], *, detect: bool = True
+        self,
+        user_id: str,
+        photos: Sequence[NamedPhoto],
+        *,
+        detect: bool = True,
+        face: str | None = None,
+        boxes: Mapping[int, Box] = calls.NO_BOXES,
     ) -> Registration:
-        """Adds photos to a user."""
-        return self._send(calls.add_photos(user_id, photos, detect=detect))
+        """Adds photos to a user; `face` and `boxes` as in `register`."""
+        return self._send(calls.add_photos(user_id, photos, detect=detect, face=face, boxes=boxes))
 
     def users(self) -> Iterator[User]:
         """All users in the order of registration; pages are fetched as they are needed."""
@@ -143,14 +158,15 @@ class Client:
         threshold: float | None = None,
         top_k: int = 0,
         max_faces: int = 10,
+        skip_faces: int = 0,
         detect: bool = True,
         same_person: bool = False,
         min_face_px: float | None = None,
     ) -> Identification:
         """Who is in a photo; several are frames of one person, with `same_person=True`.
 
-        `min_face_px` is the smallest face that is looked for; the service's default is 16, and
-        more in large photos, which `photos` of the answer tells.
+        Of more than 100 faces the others come with `skip_faces=100`, and so on to `faces_found`.
+        `min_face_px` is the smallest face looked for: 16 by default, more in large photos.
         """
         return self._send(
             calls.identify(
@@ -158,6 +174,7 @@ class Client:
                 threshold,
                 top_k=top_k,
                 max_faces=max_faces,
+                skip_faces=skip_faces,
                 detect=detect,
                 same_person=same_person,
                 min_face_px=min_face_px,
@@ -247,8 +264,10 @@ class AsyncClient:
         metadata: Metadata | None = None,
         allow_duplicate: bool = False,
         detect: bool = True,
+        face: str | None = None,
+        boxes: Mapping[int, Box] = calls.NO_BOXES,
     ) -> Registration:
-        """Registers a person; `detect=False` where the photos are aligned crops already."""
+        """See Client."""
         return await self._send(
             calls.register(
                 user_id,
@@ -257,14 +276,24 @@ class AsyncClient:
                 metadata,
                 allow_duplicate=allow_duplicate,
                 detect=detect,
+                face=face,
+                boxes=boxes,
             )
         )
 
     async def add_photos(
-        self, user_id: str, photos: Sequence[NamedPhoto], *, detect: bool = True
+        self,
+        user_id: str,
+        photos: Sequence[NamedPhoto],
+        *,
+        detect: bool = True,
+        face: str | None = None,
+        boxes: Mapping[int, Box] = calls.NO_BOXES,
     ) -> Registration:
-        """Adds photos to a user."""
-        return await self._send(calls.add_photos(user_id, photos, detect=detect))
+        """Adds photos to a user; `face` and `boxes` as in `register`."""
+        return await self._send(
+            calls.add_photos(user_id, photos, detect=detect, face=face, boxes=boxes)
+        )
 
     async def users(self) -> AsyncIterator[User]:
         """All users in the order of registration; pages are fetched as they are needed."""
@@ -301,21 +330,19 @@ class AsyncClient:
         threshold: float | None = None,
         top_k: int = 0,
         max_faces: int = 10,
+        skip_faces: int = 0,
         detect: bool = True,
         same_person: bool = False,
         min_face_px: float | None = None,
     ) -> Identification:
-        """Who is in a photo; several are frames of one person, with `same_person=True`.
-
-        `min_face_px` is the smallest face that is looked for; the service's default is 16, and
-        more in large photos, which `photos` of the answer tells.
-        """
+        """See Client."""
         return await self._send(
             calls.identify(
                 photos,
                 threshold,
                 top_k=top_k,
                 max_faces=max_faces,
+                skip_faces=skip_faces,
                 detect=detect,
                 same_person=same_person,
                 min_face_px=min_face_px,

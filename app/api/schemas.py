@@ -15,10 +15,6 @@ from pydantic import (
 )
 
 from app.runtime.gallery import DISPLAY_NAME_PATTERN, USER_ID_PATTERN
-from app.runtime.recognizer import FoundFace
-from app.runtime.serving import Serving
-from app.services.identification import Identification, IdentifiedFace
-from app.vision.embedder import Route
 from app.vision.quality import Rejection
 
 UserId = Annotated[
@@ -67,7 +63,7 @@ Metadata = Annotated[
 
 
 class Answer(BaseModel):
-    """What is made of the attributes of what services tell."""
+    """Made of an object of the services that has the same attributes."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -152,6 +148,27 @@ class PhotoWarningSchema(Answer):
     detail: str
 
 
+class BoxSchema(Answer):
+    """In px of the upright photo."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class PhotoBoxSchema(BaseModel):
+    """Where the face that is meant is in a photo, in px of the upright photo."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    photo: int = Field(ge=0, description="The photo's place in the request, from 0")
+    x: FiniteFloat
+    y: FiniteFloat
+    width: FiniteFloat = Field(gt=0)
+    height: FiniteFloat = Field(gt=0)
+
+
 class PhotoReportSchema(Answer):
     """What became of one uploaded photo."""
 
@@ -164,48 +181,9 @@ class PhotoReportSchema(Answer):
     quality: QualitySchema | None
     photo_id: UUID | None
     warnings: list[PhotoWarningSchema] = Field(description="Also of photos that are accepted")
-
-
-class RegistrationSchema(Answer):
-    """A user after photos were added, and a report per photo."""
-
-    user: UserSchema
-    photos: list[PhotoReportSchema]
-
-
-class BoxSchema(BaseModel):
-    """In px of the upright photo."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-class FaceSchema(BaseModel):
-    """One face of a photo."""
-
-    box: BoxSchema
-    landmarks: list[tuple[float, float]] = Field(
-        description="Left eye, right eye, nose, left and right mouth corner; image left first",
-        min_length=5,
-        max_length=5,
+    boxes: list[BoxSchema] = Field(
+        description="Of the face that is meant, or of those that may be; largest first"
     )
-    face_px: float = Field(description="Source pixels under the side of the aligned crop")
-    route: Route
-    quality: QualitySchema
-
-    @classmethod
-    def of(cls, found: FoundFace, serving: Serving) -> "FaceSchema":
-        """From what the recogniser has found, and the serving that embedded it."""
-        x, y, width, height = found.face.box
-        return cls(
-            box=BoxSchema(x=x, y=y, width=width, height=height),
-            landmarks=[(float(x), float(y)) for x, y in found.face.landmarks],
-            face_px=found.crop.face_px,
-            route=serving.embedder.route(found.crop.face_px),
-            quality=QualitySchema.model_validate(found.quality),
-        )
 
 
 class CandidateSchema(Answer):
@@ -215,82 +193,15 @@ class CandidateSchema(Answer):
     similarity: float
 
 
-class DecisionSchema(Answer):
-    """Whose face it is."""
+class RegistrationSchema(Answer):
+    """A user after photos were added, and a report per photo."""
 
-    user_id: str | None = Field(description="null for a stranger")
-    similarity: float | None = Field(description="Cosine to the most similar user")
-    margin: float | None = Field(description="How much lower the runner-up's similarity is")
-    threshold: float = Field(description="From which similarity on user_id is set")
-    candidates: list[CandidateSchema] = Field(description="As many as top_k asks for")
-
-
-class IdentifiedFaceSchema(FaceSchema, DecisionSchema):
-    """A face and whose it is."""
-
-    photo: int = Field(description="The photo's place in the request, from 0")
-
-    @classmethod
-    def of_identified(cls, found: IdentifiedFace, serving: Serving) -> "IdentifiedFaceSchema":
-        """From the identifier's answer."""
-        face = FaceSchema.of(found.face, serving)
-        decision = DecisionSchema.model_validate(found.decision)
-        return cls(photo=found.photo, **dict(face), **dict(decision))
-
-
-class SearchedPhotoSchema(Answer):
-    """A photo of the request, and how it was searched for faces."""
-
-    width_px: int = Field(description="Of the photo in which boxes and landmarks are told")
-    height_px: int
-    rotation_deg: Literal[0, 90, 180, 270] = Field(
-        description="By how much to turn the photo clockwise for its faces to be upright. Boxes "
-        "and landmarks are told in the photo as it is, not turned"
+    user: UserSchema
+    photos: list[PhotoReportSchema]
+    near_users: list[CandidateSchema] = Field(
+        description="Others so similar that they may be taken for this user, five at most: look at "
+        "both users' photos, they may be covered, or of one person"
     )
-    searched_from_px: float | None = Field(
-        description="The smallest face_px that was looked for; null with detect=false"
-    )
-    warnings: list[PhotoWarningSchema]
-
-
-class IdentificationSchema(BaseModel):
-    """Who is in the photos."""
-
-    faces: list[IdentifiedFaceSchema] = Field(description="By photo, largest first")
-    faces_found: int = Field(description="Also those beyond max_faces")
-    photos: list[SearchedPhotoSchema] = Field(description="In the request's order")
-    pooled: DecisionSchema | None = Field(
-        description="With same_person: whose faces they are together"
-    )
-    bundle: str
-    space: str
-    timings_ms: dict[str, float]
-
-    @classmethod
-    def of(cls, found: Identification, serving: Serving) -> "IdentificationSchema":
-        """From the identifier's answer and the serving that it was found with."""
-        return cls(
-            faces=[IdentifiedFaceSchema.of_identified(face, serving) for face in found.faces],
-            faces_found=found.faces_found,
-            photos=[SearchedPhotoSchema.model_validate(of) for of in found.findings],
-            pooled=found.pooled and DecisionSchema.model_validate(found.pooled),
-            bundle=serving.manifest.name,
-            space=serving.space_id,
-            timings_ms=found.timings_ms,
-        )
-
-
-class VerificationSchema(BaseModel):
-    """Are two faces one person."""
-
-    match: bool
-    similarity: float
-    threshold: float
-    faces: list[FaceSchema] = Field(description="The largest of each photo")
-    photos: list[SearchedPhotoSchema] = Field(description="In the order in which they are named")
-    bundle: str
-    space: str
-    timings_ms: dict[str, float]
 
 
 class StatusSchema(BaseModel):

@@ -21,14 +21,17 @@ from app.api.schemas import (
     ErasureSchema,
     Metadata,
     PageParams,
+    PhotoBoxSchema,
     RegistrationSchema,
     UserChangesSchema,
     UserDetailSchema,
     UserId,
     UserPageSchema,
 )
-from app.services.photo_review import Upload
+from app.errors import InvalidRequestError
+from app.services.face_choice import Box, FaceChoice, FaceRule
 from app.services.registration import NewUser
+from app.services.reviewed_photo import Upload
 from app.services.users import UserChanges
 from app.vision.photo_file import IN_WORDS
 
@@ -51,6 +54,21 @@ _PENDING: dict[int | str, dict[str, Any]] = {
 _UserIdInPath = Annotated[UserId, Path()]
 _Photos = Annotated[list[UploadFile], File(description=IN_WORDS)]
 _Detect = Annotated[bool, Form(description="false: the photos are aligned face crops already")]
+_Face = Annotated[
+    FaceRule | None,
+    Form(
+        description="Of several faces of about one size, `largest` is taken; with `only` the photo "
+        "is not used. Default: the one whom the other photos show. Faces three times smaller than "
+        "the largest never count"
+    ),
+]
+_Box = Annotated[
+    list[Json[PhotoBoxSchema]],
+    Form(
+        description='Where the face is in a photo, such as `{"photo": 0, "x": 10, "y": 20, '
+        '"width": 80, "height": 90}`; faces outside do not count. One for each photo at most'
+    ),
+]
 _IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -75,9 +93,11 @@ async def register_user(
         bool, Form(description="Register even if the face belongs to somebody else")
     ] = False,
     detect: _Detect = True,
+    face: _Face = None,
+    box: _Box = [],  # noqa: B006 - FastAPI copies it
     idempotency_key: _IdempotencyKey = None,
 ) -> RegistrationSchema:
-    """Registers a person from photos that show this person alone."""
+    """Registers a person from photos of this person."""
     prepared = await graph.registration.prepare(
         serving,
         caller.key_id,
@@ -85,6 +105,7 @@ async def register_user(
         await _read(photos),
         idempotency_key,
         detect=detect,
+        choice=_choice(face, box),
     )
     return RegistrationSchema.model_validate(await graph.registration.store(prepared))
 
@@ -158,10 +179,17 @@ async def add_photos(
     user_id: _UserIdInPath,
     photos: _Photos,
     detect: _Detect = True,
+    face: _Face = None,
+    box: _Box = [],  # noqa: B006 - FastAPI copies it
 ) -> RegistrationSchema:
     """Adds photos; the template follows."""
     answer = await graph.registration.add_photos(
-        serving, caller.key_id, user_id, await _read(photos), detect=detect
+        serving,
+        caller.key_id,
+        user_id,
+        await _read(photos),
+        detect=detect,
+        choice=_choice(face, box),
     )
     return RegistrationSchema.model_validate(answer)
 
@@ -192,6 +220,13 @@ async def _told(
         return None
     response.status_code = 202
     return ErasureSchema.model_validate(await graph.erasures.of_user(user_id))
+
+
+def _choice(rule: FaceRule | None, boxes: list[PhotoBoxSchema]) -> FaceChoice:
+    by_photo = {of.photo: Box(of.x, of.y, of.width, of.height) for of in boxes}
+    if len(by_photo) < len(boxes):
+        raise InvalidRequestError("Give one box for each photo at most.")
+    return FaceChoice(rule, by_photo)
 
 
 async def _read(photos: list[UploadFile]) -> list[Upload]:

@@ -100,6 +100,7 @@ class Inference:
         photo: bytes,
         *,
         max_faces: int,
+        skip_faces: int = 0,
         detect: bool = True,
         min_face_px: float | None = None,
     ) -> Finding:
@@ -108,6 +109,7 @@ class Inference:
             self._recognizer.find,
             photo,
             max_faces=max_faces,
+            skip_faces=skip_faces,
             detect=detect,
             min_face_px=min_face_px,
         )

@@ -12,7 +12,7 @@ from app.db.session import WriteSession
 from app.db.tables import Photo, User, utc_now
 from app.runtime.decision import mean_embedding
 from app.runtime.serving import Current, Serving
-from app.services.photo_review import UsablePhoto
+from app.services.reviewed_photo import UsablePhoto
 from app.vision.alignment import Crop
 
 

@@ -50,7 +50,11 @@ class Service:
         return graph
 
     def register(
-        self, user_id: str, photos: Sequence[Photo], key: str | None = None, **fields: str
+        self,
+        user_id: str,
+        photos: Sequence[Photo],
+        key: str | None = None,
+        **fields: str | list[str],
     ) -> httpx2.Response:
         headers = {} if key is None else {"Idempotency-Key": key}
         return self.client.post(

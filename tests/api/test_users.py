@@ -45,10 +45,16 @@ def test_person_is_known_upright_when_registered_from_photos_upside_down(
         answer = service.register(user_id, turned)
         assert answer.status_code == 201, answer.text
         assert answer.json()["user"]["photo_count"] >= 3
+        assert answer.json()["near_users"] == []
     for user_id, person in (("anna", ANNA), ("bert", BERT)):
         for photo in people[person][5:7]:
             largest = service.identify(photo).json()["faces"][0]
             assert largest["user_id"] == user_id
+    for photo in people[CARL][5:7]:
+        for probe in (photo, encode(decode_image(photo)[::-1, ::-1], "PNG")):
+            stranger = service.identify(probe).json()["faces"][0]
+            assert stranger["user_id"] is None
+            assert stranger["similarity"] < 0.4
 
 
 def test_crops_make_a_user_when_they_are_sent_as_crops(service: "Service", shared: Path) -> None:
@@ -108,6 +114,7 @@ def test_second_user_is_refused_when_the_face_is_known(service: "Service", peopl
     assert service.rows() == before
     allowed = service.register("other", people[ANNA][3:6], allow_duplicate="true")
     assert allowed.status_code == 201
+    assert [near["user_id"] for near in allowed.json()["near_users"]] == ["anna"]
 
 
 def test_name_is_refused_when_it_is_taken(service: "Service", people: People) -> None:

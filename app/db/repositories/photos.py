@@ -26,6 +26,12 @@ async def hashes(session: ReadSession, user: User) -> set[str]:
     return set(await session.scalars(select(Photo.sha256).where(Photo.user == user.id)))
 
 
+async def crops(session: ReadSession, user: User) -> list[bytes]:
+    """A user's crops as PNG, of photos whose crops are retained."""
+    kept = select(Photo.crop_png).where(Photo.user == user.id, Photo.crop_png.is_not(None))
+    return [crop for crop in await session.scalars(kept) if crop is not None]
+
+
 async def embeddings(session: ReadSession, user: User) -> dict[str, list[NDArray[np.float32]]]:
     """The embeddings of a user's photos, (512,) each, by space."""
     found = await session.execute(
