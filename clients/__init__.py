@@ -21,8 +21,9 @@ from clients.answers import (
     Verification,
     Version,
 )
+from clients.async_client import AsyncClient
 from clients.calls import NamedPhoto
-from clients.client import AsyncClient, Client
+from clients.client import Client
 from clients.error import ApiError
 
 __all__ = [

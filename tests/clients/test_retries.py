@@ -19,7 +19,7 @@ USER: dict[str, object] = {
     "updated_at": "2026-01-01T00:00:00Z",
 }
 ANSWERS = {
-    "/v1/users": {"user": USER, "photos": []},
+    "/v1/users": {"user": USER, "photos": [], "near_users": []},
     "/version": {"version": "1", "bundle": "b", "space": "s", "gallery_revision": 0},
 }
 PROBLEM = {
