@@ -5,6 +5,7 @@ it drips; headers have a size; and whoever does not read their answer is not wai
 """
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -37,8 +38,9 @@ class Connections:
     """Makes the server's connections and keeps their number down: uvicorn's `http`.
 
     Args:
-        most: One more, and the one that has been idle for longest is closed. When all are at work,
-            further ones may only ask for health, and of those there are few.
+        most: One more, and the one that has been idle for longest is closed, those without a key
+            first. When all are at work, further ones may only ask for health, and of those there
+            are few.
     """
 
     def __init__(self, most: int) -> None:
@@ -61,11 +63,12 @@ class Connections:
         excess = len(existing) - self.most
         if excess <= 0:
             return
-        victims = [*(one for one in self.idle if one is not newcomer)][:1]
-        if not victims:
-            victims = [one for one in existing if one.scope is not None and one.scope.get(HELD)]
-        if victims:
-            victims[0].drop()
+        idle = [one for one in self.idle if one is not newcomer]
+        held = (one for one in existing if one.scope is not None and one.scope.get(HELD))
+        victims = itertools.chain((one for one in idle if not one.has_key()), held, idle)
+        victim = next(victims, None)
+        if victim is not None:
+            victim.drop()
         elif excess > _SPARE:
             newcomer.drop()
 
@@ -91,6 +94,10 @@ class Connection(HttpToolsProtocol):
         self._become_busy()
         self._stop_timer(self.drop_unread)
         super().connection_lost(exc)
+
+    def has_key(self) -> bool:
+        """Whether the last request came with a good key."""
+        return self.scope is not None and "caller" in self.scope["state"]
 
     def drop(self) -> None:
         """Closes it now, whatever is on its way."""

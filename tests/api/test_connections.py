@@ -1,5 +1,6 @@
 """Connections that are half open, slow, many, or given up: through a socket, as they come."""
 
+import select
 import socket
 import threading
 import time
@@ -14,7 +15,7 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api import connection
+from app.api import bodies, connection
 from app.api.connection import Connections
 from app.main import create_app
 from app.runtime.recognizer import Finding, Recognizer
@@ -101,9 +102,7 @@ def address(
     create_key: "CreateKey",
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Address]:
-    limits = LimitSettings(
-        max_body_bytes=1_000_000, max_bodies_bytes=2_000_000, body_deadline_s=1, max_requests=2
-    )
+    limits = LimitSettings(max_body_bytes=1_000_000, max_bodies_bytes=2_000_000, max_requests=2)
     settings = make_settings(tmp_path_factory.mktemp("service")).model_copy(
         update={"limits": limits}
     )
@@ -123,7 +122,10 @@ def _read_all(client: socket.socket) -> bytes:
     return read
 
 
-def test_upload_ends_in_408_when_its_rest_does_not_come(address: Address) -> None:
+def test_upload_ends_in_408_when_its_rest_does_not_come(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "_FIRST_S", 0.2)
     with closing(address.send_upload(announced=1000, sent=b"--b\r\n")) as client:
         answer = _read_all(client)
     assert answer.startswith(b"HTTP/1.1 408 ")
@@ -131,12 +133,15 @@ def test_upload_ends_in_408_when_its_rest_does_not_come(address: Address) -> Non
 
 
 def test_upload_is_refused_for_now_when_others_fill_the_memory(address: Address) -> None:
-    with closing(address.send_upload(announced=900_000)):
-        while (refused := address.send_upload(announced=900_000)).recv(12) != b"HTTP/1.1 503":
-            refused.close()  # the first one has not arrived yet
-        assert b'"code":"overloaded"' in (answer := refused.recv(10_000))
+    with (
+        closing(address.send_upload(announced=900_000)) as first,
+        closing(address.send_upload(announced=900_000)) as second,
+    ):
+        refused, _, _ = select.select([first, second], [], [], PATIENCE_S)
+        answer = refused[0].recv(10_000)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b'"code":"overloaded"' in answer
         assert b"retry-after: 1" in answer
-        refused.close()
         assert address.identify(key=1).status_code == 422  # there is room for others
     while address.identify().status_code == 503:  # the first one's room is free again
         pass
