@@ -6,7 +6,8 @@ it drips; headers have a size; and whoever does not read their answer is not wai
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httptools
@@ -38,15 +39,15 @@ class Connections:
     """Makes the server's connections and keeps their number down: uvicorn's `http`.
 
     Args:
-        most: One more, and the one that has been idle for longest is closed, those without a key
-            first. When all are at work, further ones may only ask for health, and of those there
-            are few.
+        most: One more, and an idle one is closed: of those without a key the oldest, of the address
+            that has most. When all are at work, further ones may only ask for health, and of those
+            there are few.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
-        # In the order in which they became idle.
-        self.idle: dict[Connection, None] = {}
+        # By address, in the order in which they became idle.
+        self.idle: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
 
     def __call__(
         self,
@@ -63,9 +64,13 @@ class Connections:
         excess = len(existing) - self.most
         if excess <= 0:
             return
-        idle = [one for one in self.idle if one is not newcomer]
+        groups = sorted(self.idle.values(), key=len, reverse=True)
+
+        def idle() -> Iterator[Connection]:
+            return (one for one in itertools.chain(*groups) if one is not newcomer)
+
         held = (one for one in existing if one.scope is not None and one.scope.get(HELD))
-        victims = itertools.chain((one for one in idle if not one.has_key()), held, idle)
+        victims = itertools.chain((one for one in idle() if not one.has_key()), held, idle())
         victim = next(victims, None)
         if victim is not None:
             victim.drop()
@@ -174,13 +179,22 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
     def _become_idle(self) -> None:
-        self._every.idle.pop(self, None)
-        self._every.idle[self] = None
+        self._forget_idle()
+        self._every.idle[self._address()][self] = None
         self._start_timer(self.drop, _HEADERS_S)
 
     def _become_busy(self) -> None:
-        self._every.idle.pop(self, None)
+        self._forget_idle()
         self._stop_timer(self.drop)
+
+    def _forget_idle(self) -> None:
+        of_address = self._every.idle[self._address()]
+        of_address.pop(self, None)
+        if not of_address:
+            del self._every.idle[self._address()]
+
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
 
     def _start_timer(self, then: Callable[[], None], seconds: float) -> None:
         self._stop_timer(then)
