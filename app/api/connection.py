@@ -59,6 +59,10 @@ class Connections:
         """A connection that has just been accepted."""
         return Connection(self, config, server_state, app_state, _loop)
 
+    def count_busy(self, existing: set[Any]) -> int:
+        """Connections that make_room would not close for others."""
+        return len(existing) - sum(len(of_address) for of_address in self.idle.values())
+
     def make_room(self, newcomer: "Connection", existing: set[Any]) -> None:
         """Closes a connection when there are too many."""
         excess = len(existing) - self.most
@@ -107,6 +111,7 @@ class Connection(HttpToolsProtocol):
     def drop(self) -> None:
         """Closes it now, whatever is on its way."""
         self._become_busy()
+        self.connections.discard(self)
         self.transport.abort()
 
     def drop_unread(self) -> None:
@@ -140,8 +145,10 @@ class Connection(HttpToolsProtocol):
         self._become_busy()
         if len(self.pipeline) >= _PIPELINED:
             raise httptools.HttpParserError("too many requests before the first answer")
-        is_full = len(self.connections) > self._every.most
-        if is_full and self.url.partition(b"?")[0] not in _HEALTH:
+        if (
+            self._every.count_busy(self.connections) > self._every.most
+            and self.url.partition(b"?")[0] not in _HEALTH
+        ):
             self.app = _refuse_for_now
         super().on_headers_complete()
 

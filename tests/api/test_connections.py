@@ -4,6 +4,7 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -172,6 +173,36 @@ def test_health_is_told_when_half_sent_headers_take_every_connection(address: Ad
     assert address.identify().status_code == 422
     for client in clients:
         client.close()
+
+
+def test_caller_with_a_key_is_answered_when_others_open_connections_without_end(
+    address: Address,
+) -> None:
+    ended = threading.Event()
+
+    def open_connections() -> None:
+        opened: deque[socket.socket] = deque()
+        while not ended.is_set():
+            opened.append(address.connect())
+            opened[-1].sendall(b"GET /livez HTTP/1.1\r\nX: ")
+            if len(opened) > 3 * MOST:
+                opened.popleft().close()
+        for client in opened:
+            client.close()
+
+    attackers = [threading.Thread(target=open_connections) for _ in range(4)]
+    for attacker in attackers:
+        attacker.start()
+    try:
+        with httpx.Client(trust_env=False, timeout=PATIENCE_S) as client:
+            headers = {"Authorization": f"Bearer {address.keys[0]}"}
+            url = f"http://127.0.0.1:{address.port}/v1/users"
+            answers = [client.get(url, headers=headers).status_code for _ in range(50)]
+    finally:
+        ended.set()
+        for attacker in attackers:
+            attacker.join()
+    assert set(answers) == {200}
 
 
 def test_connection_is_closed_when_its_headers_do_not_end_in_time(
