@@ -21,6 +21,8 @@ _UPLOAD_BYTES = 90_000_000
 _PIECE_BYTES = 1_000_000
 _STAY_S = 60.0
 _RETRY_S = 0.2
+# Linux has all of 127.0.0.0/8: attackers have other addresses than the caller.
+_ELSEWHERE = ("127.0.0.2", 0)
 _BEGIN_S = 2.0
 
 Step = Callable[[], Awaitable[None]]
@@ -151,7 +153,7 @@ def _head(target: Target, method: str, path: str, kind: str, length: int) -> byt
 
 async def _send_and_stay(endpoint: Endpoint, head: bytes, n_bytes: int) -> None:
     """Sends a body and stays until there is an answer, or for a minute."""
-    reader, writer = await asyncio.open_connection(*endpoint)
+    reader, writer = await asyncio.open_connection(*endpoint, local_addr=_ELSEWHERE)
     try:
         writer.write(head)
         for _ in range(n_bytes // _PIECE_BYTES):
@@ -175,7 +177,7 @@ async def _ask_once(endpoint: Endpoint, request: bytes) -> None:
 
 
 async def _drip(endpoint: Endpoint) -> None:
-    _, writer = await asyncio.open_connection(*endpoint)
+    _, writer = await asyncio.open_connection(*endpoint, local_addr=_ELSEWHERE)
     try:
         writer.write(b"GET /livez HTTP/1.1\r\nHost: service\r\n")
         for number in itertools.count():
@@ -187,7 +189,7 @@ async def _drip(endpoint: Endpoint) -> None:
 
 
 async def _send_and_go(endpoint: Endpoint, request: bytes) -> None:
-    _, writer = await asyncio.open_connection(*endpoint)
+    _, writer = await asyncio.open_connection(*endpoint, local_addr=_ELSEWHERE)
     writer.write(request)
     await writer.drain()
     writer.close()

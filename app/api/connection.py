@@ -5,7 +5,9 @@ it drips; headers have a size; and whoever does not read their answer is not wai
 """
 
 import asyncio
-from collections.abc import Callable
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httptools
@@ -37,14 +39,15 @@ class Connections:
     """Makes the server's connections and keeps their number down: uvicorn's `http`.
 
     Args:
-        most: One more, and the one that has been idle for longest is closed. When all are at work,
-            further ones may only ask for health, and of those there are few.
+        most: One more, and an idle one is closed: of those without a key the oldest, of the address
+            that has most. When all are at work, further ones may only ask for health, and of those
+            there are few.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
-        # In the order in which they became idle.
-        self.idle: dict[Connection, None] = {}
+        # By address, in the order in which they became idle.
+        self.idle: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
 
     def __call__(
         self,
@@ -56,16 +59,25 @@ class Connections:
         """A connection that has just been accepted."""
         return Connection(self, config, server_state, app_state, _loop)
 
+    def count_busy(self, existing: set[Any]) -> int:
+        """Connections that make_room would not close for others."""
+        return len(existing) - sum(len(of_address) for of_address in self.idle.values())
+
     def make_room(self, newcomer: "Connection", existing: set[Any]) -> None:
         """Closes a connection when there are too many."""
         excess = len(existing) - self.most
         if excess <= 0:
             return
-        victims = [*(one for one in self.idle if one is not newcomer)][:1]
-        if not victims:
-            victims = [one for one in existing if one.scope is not None and one.scope.get(HELD)]
-        if victims:
-            victims[0].drop()
+        groups = sorted(self.idle.values(), key=len, reverse=True)
+
+        def idle() -> Iterator[Connection]:
+            return (one for one in itertools.chain(*groups) if one is not newcomer)
+
+        held = (one for one in existing if one.scope is not None and one.scope.get(HELD))
+        victims = itertools.chain((one for one in idle() if not one.has_key()), held, idle())
+        victim = next(victims, None)
+        if victim is not None:
+            victim.drop()
         elif excess > _SPARE:
             newcomer.drop()
 
@@ -92,9 +104,14 @@ class Connection(HttpToolsProtocol):
         self._stop_timer(self.drop_unread)
         super().connection_lost(exc)
 
+    def has_key(self) -> bool:
+        """Whether the last request came with a good key."""
+        return self.scope is not None and "caller" in self.scope["state"]
+
     def drop(self) -> None:
         """Closes it now, whatever is on its way."""
         self._become_busy()
+        self.connections.discard(self)
         self.transport.abort()
 
     def drop_unread(self) -> None:
@@ -128,8 +145,10 @@ class Connection(HttpToolsProtocol):
         self._become_busy()
         if len(self.pipeline) >= _PIPELINED:
             raise httptools.HttpParserError("too many requests before the first answer")
-        is_full = len(self.connections) > self._every.most
-        if is_full and self.url.partition(b"?")[0] not in _HEALTH:
+        if (
+            self._every.count_busy(self.connections) > self._every.most
+            and self.url.partition(b"?")[0] not in _HEALTH
+        ):
             self.app = _refuse_for_now
         super().on_headers_complete()
 
@@ -167,13 +186,22 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
     def _become_idle(self) -> None:
-        self._every.idle.pop(self, None)
-        self._every.idle[self] = None
+        self._forget_idle()
+        self._every.idle[self._address()][self] = None
         self._start_timer(self.drop, _HEADERS_S)
 
     def _become_busy(self) -> None:
-        self._every.idle.pop(self, None)
+        self._forget_idle()
         self._stop_timer(self.drop)
+
+    def _forget_idle(self) -> None:
+        of_address = self._every.idle[self._address()]
+        of_address.pop(self, None)
+        if not of_address:
+            del self._every.idle[self._address()]
+
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
 
     def _start_timer(self, then: Callable[[], None], seconds: float) -> None:
         self._stop_timer(then)
