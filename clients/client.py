@@ -93,10 +93,7 @@ class Client:
         face: str | None = None,
         boxes: Mapping[int, Box] = calls.NO_BOXES,
     ) -> Registration:
-        """Registers a person; `detect=False` where the photos are aligned crops already.
-
-        `face` and `boxes`, by the place of their photo, are the API's `face` and `box`.
-        """
+        """Registers a person; options as in the API, `boxes` by the place of their photo."""
         return self._send(
             calls.register(
                 user_id,

@@ -194,6 +194,7 @@ SCOPES = {
         ("GET", "/v1/users"),
         ("GET", "/v1/users/anna"),
         ("PATCH", "/v1/users/anna"),
+        ("GET", "/v1/users/anna/erasure"),
         ("DELETE", "/v1/users/anna"),
         ("POST", "/v1/users/anna/photos"),
         ("DELETE", "/v1/users/anna/photos/00000000-0000-0000-0000-000000000000"),
