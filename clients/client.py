@@ -93,7 +93,11 @@ class Client:
         face: str | None = None,
         boxes: Mapping[int, Box] = calls.NO_BOXES,
     ) -> Registration:
-        """Registers a person; options as in the API, `boxes` by the place of their photo."""
+        """Registers a person; `detect=False` where the photos are aligned crops already.
+
+        Where a photo, told by its place, shows several faces: only those in its box count; of
+        these the `largest`, or none (`only`), or by default the one whom the other photos show.
+        """
         return self._send(
             calls.register(
                 user_id,
