@@ -59,8 +59,8 @@ class LimitSettings(_Group):
             answered 503.
         deadline_s: Seconds that reading may take for one request, waiting included.
         max_decoded_bytes: Memory for decoding photos, the decoder's own included: 7 to 20 bytes a
-            pixel (docs/decisions/0002-image-decoding.md), enough for the largest JPEG and HEIC.
-            Further photos wait; one that needs more is refused.
+            pixel (docs/decisions/0002-image-decoding.md). Further photos wait; one that needs more
+            is decoded alone.
         max_decoding_s: Seconds of computing after which decoding a photo is ended.
         max_connections: Beyond, those that are idle are closed, and then only health is told.
             Lowered to what the system's limit of open files has room for.
@@ -78,7 +78,7 @@ class LimitSettings(_Group):
     max_photos: _Count = 20
     max_requests: _Count = 64
     deadline_s: _Seconds = 60.0
-    max_decoded_bytes: _Count = 560_000_000
+    max_decoded_bytes: _Count = 240_000_000
     max_decoding_s: _Seconds = 10.0
     max_connections: _Count = 1000
     requests_per_minute: _Count | None = None

@@ -21,12 +21,14 @@ import typer
 
 from app.errors import ImageTooLargeError, UnreadableImageError
 from app.runtime.decoders import Decoders
+from app.runtime.reading import MOST_BYTES_PER_PX
 from app.settings import LimitSettings
 from app.vision.photo_file import ImageLimits
 from benchmarks.fuzz_files import bombs, sound_files
 from benchmarks.material import show
 
 _LIMITS = LimitSettings()
+_MOST_BYTES = MOST_BYTES_PER_PX * _LIMITS.max_photo_pixels
 # Its own clock ends a process; the rest is telling so.
 _SPARE_S = 1.0
 # What a process has before it decodes, and may take beyond what a header lets expect.
@@ -75,7 +77,7 @@ class Meter:
         began_s, outcome = time.perf_counter(), "decoded"
         try:
             photo = self._decoders.open(data, self._limits)
-            if photo.header.decoding_bytes() > _LIMITS.max_decoded_bytes:
+            if photo.header.decoding_bytes() > _MOST_BYTES:
                 outcome = ImageTooLargeError.code
             else:
                 photo.decode()
@@ -180,7 +182,7 @@ def main(
     decoders = Decoders(_LIMITS.max_decoding_s)
     meter, sound, breakages = Meter(decoders), sound_files(), Breakages()
     logging.getLogger("app.runtime.decoders").addHandler(breakages)
-    most_mb = 1.2 * _LIMITS.max_decoded_bytes / 1e6 + _BASE_MB
+    most_mb = 1.2 * _MOST_BYTES / 1e6 + _BASE_MB
     meter.cost("start", next(iter(sound.values())))
     made = [meter.cost(name, data) for name, data in bombs().items()]
     for cost in made:

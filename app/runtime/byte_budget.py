@@ -12,26 +12,18 @@ class ByteBudget:
     A thread must not reserve again inside of a reservation: it could wait for itself.
 
     Args:
-        max_bytes: All reservations together.
-
-    Attributes:
-        max_bytes: The same.
+        max_bytes: All reservations together. One that is larger gets in when it is alone.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
+        self._max_bytes = max_bytes
         self._reserved_bytes = 0
         self._changed = threading.Condition()
         self._turns: deque[object] = deque()
 
     @contextmanager
     def reserve(self, n_bytes: int) -> Iterator[None]:
-        """Holds `n_bytes` of the room inside; waits until they are free.
-
-        Args:
-            n_bytes: At most `max_bytes`.
-        """
-        assert n_bytes <= self.max_bytes
+        """Holds `n_bytes` of the room inside; waits until they are free."""
         turn = object()
         with self._changed:
             self._turns.append(turn)
@@ -47,4 +39,4 @@ class ByteBudget:
                 self._changed.notify_all()
 
     def _has_room(self, n_bytes: int) -> bool:
-        return self._reserved_bytes + n_bytes <= self.max_bytes
+        return not self._reserved_bytes or self._reserved_bytes + n_bytes <= self._max_bytes

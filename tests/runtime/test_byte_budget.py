@@ -69,9 +69,9 @@ def test_small_one_does_not_overtake_when_a_large_one_waits() -> None:
     assert order == [6, 9, 1]
 
 
-def test_one_as_large_as_the_budget_runs_alone() -> None:
+def test_one_that_is_larger_than_the_budget_runs_alone() -> None:
     budget = ByteBudget(10)
-    huge = Holder(budget, 10)
+    huge = Holder(budget, 11)
     assert huge.holds.wait(timeout=60)
     small = Holder(budget, 1)
     _wait_for_turns(budget, 1)
