@@ -13,6 +13,7 @@ from trainer.commands import dsr, finetune
 from trainer.compare import compare
 from trainer.errors import StoppedError
 from trainer.evaluate import evaluate
+from trainer.gpu_commands import finetune_packed, pack
 from trainer.prepare import prepare
 from trainer.publish import publish
 
@@ -21,7 +22,7 @@ _EXIT_REFUSED = 2
 _EXIT_STOPPED = 130
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-for command in (prepare, dsr, finetune, evaluate, publish, compare):
+for command in (prepare, dsr, finetune, pack, finetune_packed, evaluate, publish, compare):
     app.command()(command)
 
 
