@@ -1,8 +1,6 @@
-"""`pack` and `finetune-packed`: training data that travels, and the training on one GPU."""
+"""Training on a lent GPU: data that travels, the training, and what a step of it waits for."""
 
-import json
-import time
-from dataclasses import asdict, replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,146 +8,192 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from app.vision.device import DeviceName, choose_device
-from app.vision.edgeface import EdgeFace
+from app.vision.dsr import DSR
+from app.vision.edgeface import EMBEDDING_SIZE, EdgeFace
+from trainer.commands import (
+    Resume,
+    Run,
+    SoftDir,
+    TrainDir,
+    UnnamedDir,
+    ValDir,
+    launch,
+)
+from trainer.config import Engine, PackedConfig
 from trainer.crops import CropSet, clean_labels, load_crops, refuse_overlap
-from trainer.degradation import Pixels
-from trainer.depthwise import make_dense
-from trainer.gpu_config import GpuConfig
-from trainer.gpu_loop import GpuTraining, Record, Resident, train
-from trainer.metrics import Validation, embed
+from trainer.degradation import SIZE_PX
+from trainer.errors import CollapseError
+from trainer.gpu_batch import Resident
+from trainer.gpu_clock import StepClock
+from trainer.gpu_training import GpuTraining, Pair, Record, train
+from trainer.metrics import Validation, embed, stock_targets
 from trainer.networks import read_dsr, read_edgeface
 from trainer.packed import read_packed, write_packed
-from trainer.softness import Probes, photographed_probes, soft_probes
+from trainer.probes import Probes, photographed_probes, soft_probes
+from trainer.run_folder import open_run
+from trainer.runlog import RunLog
 
-_FEW_PHOTOS = 12
-_TARGET_BATCH = 1024
-_ENSEMBLE_SHARE = 0.7
-_DEFAULT = GpuConfig()
+_DEFAULT = PackedConfig()
+_PHOTOGRAPHED_PX = (24, 16)
+_SECOND_TEACHER_SHARE = 0.7
+_BENCH_CROPS = 4096
+_STAGE = "packed"
+
+BatchSize = Annotated[int, typer.Option(min=4, help="Faces per step.")]
+Compile = Annotated[bool, typer.Option("--compile/--no-compile", help="Compile the networks.")]
 
 
 def pack(
     out: Annotated[Path, typer.Option(help="Volumes are called OUT-1.zip, OUT-2.zip, ...")],
-    train_dir: Annotated[list[Path], typer.Option(help="As for `finetune`.")],
-    soft_dir: Annotated[list[Path] | None, typer.Option(help="As for `finetune`.")] = None,
-    unnamed_dir: Annotated[list[Path] | None, typer.Option(help="As for `finetune`.")] = None,
+    train_dir: TrainDir,
+    soft_dir: SoftDir = None,
+    unnamed_dir: UnnamedDir = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of AVIF.")] = 70,
-    volume_mb: Annotated[int, typer.Option(min=1, help="A volume's size, about.")] = 60,
+    volume_mb: Annotated[int, typer.Option(min=1, help="What a volume may hold.")] = 60,
 ) -> None:
-    """Pack crops into a file or two that travel to a GPU."""
+    """Pack crops into a file or two that travel to a GPU, for `finetune-packed`."""
     crops = load_crops(train_dir, soft_dir or [], unnamed_dir or [])
     for volume in write_packed(crops, out, quality, volume_mb * 1_000_000):
         typer.echo(f"{volume}: {volume.stat().st_size / 1e6:.1f} MB")
 
 
 def finetune_packed(
-    out: Annotated[Path, typer.Option(help="Folder of this run.")],
-    packed: Annotated[list[Path], typer.Option(help="Volumes that `pack` left.")],
-    val_dir: Annotated[Path, typer.Option(help="People who are not trained on.")],
+    run: Run,
+    packed: Annotated[list[Path], typer.Option(help="A volume that `pack` left; repeat it.")],
+    val_dir: ValDir,
     edgeface: Annotated[Path, typer.Option(help="To start from, and the teacher.")],
-    dsr: Annotated[Path, typer.Option(help="To start from.")],
+    dsr: Annotated[Path, typer.Option(help="A bundle or a run: to start from.")],
     soft_val_dir: Annotated[
-        Path | None, typer.Option(help="People who are soft by nature, not trained on.")
+        Path | None, typer.Option(help="People who are not trained on either, soft by nature.")
     ] = None,
     second_teacher: Annotated[
-        Path | None, typer.Option(help="Says with the first who is alike.")
+        Path | None, typer.Option(help="Says together with the first who is alike.")
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0, help="How long.")] = _DEFAULT.minutes,
-    batch_size: Annotated[int, typer.Option(min=4, help="Faces.")] = _DEFAULT.batch_size,
-    compile_networks: Annotated[bool, typer.Option("--compile/--no-compile")] = _DEFAULT.compile,
-    dense: Annotated[list[int] | None, typer.Option(help="Map sizes.")] = None,
+    minutes: Annotated[float, typer.Option(min=0, help="How long to train.")] = _DEFAULT.minutes,
+    batch_size: BatchSize = _DEFAULT.batch_size,
+    compiled: Compile = _DEFAULT.compile,
     look_s: Annotated[float, typer.Option(help="Between validations.")] = _DEFAULT.look_s,
-    device: Annotated[DeviceName, typer.Option(help="Where.")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume")] = False,
+    device: Annotated[DeviceName, typer.Option(help="Where to train.")] = "auto",
+    resume: Resume = False,
 ) -> None:
-    """Fine-tune both networks on one GPU for so many minutes."""
-    config = GpuConfig(
-        minutes=minutes, batch_size=batch_size, compile=compile_networks, look_s=look_s
-    )
-    began = time.monotonic()
+    """Fine-tune both networks on one GPU for so many minutes.
 
-    def tell(what: str) -> None:
-        print(f"[{time.monotonic() - began:6.1f} s] {what}", flush=True)
-
+    Leaves edgeface.safetensors and dsr.safetensors in --out, for `publish`.
+    """
+    config = PackedConfig(minutes=minutes, batch_size=batch_size, compile=compiled, look_s=look_s)
+    # Before the GPU is touched: reading forks.
     crops = read_packed(packed)
-    where = choose_device(device)
-    teacher = read_edgeface(edgeface)
     val = load_crops([val_dir])
     refuse_overlap(crops, val)
     soft = load_crops([], [soft_val_dir]) if soft_val_dir else None
     if soft:
         refuse_overlap(crops, soft)
-    tell(f"{len(crops)} crops of {len(crops.people)} people.")
-
-    aim = teacher.to(where)
-    targets = targets_of(aim, crops.pixels, where)
-    named = int((crops.labels >= 0).sum())
-    crops = clean_labels(crops, targets.cpu().numpy(), config.label_similarity)
-    tell(f"{named - int((crops.labels >= 0).sum())} of {named} names are doubtful.")
-    ensemble = targets
+    fabric = launch(Engine(device=device))
+    teacher, start, restorer = read_edgeface(edgeface), read_edgeface(edgeface), read_dsr(dsr)
+    networks: dict[str, tuple[Path, EdgeFace | DSR]] = {
+        "edgeface": (edgeface, start),
+        "dsr": (dsr, restorer),
+    }
+    teachers = [teacher]
     if second_teacher:
-        other = targets_of(read_edgeface(second_teacher).to(where), crops.pixels, where)
-        ensemble = F.normalize(torch.cat((targets, _ENSEMBLE_SHARE * other), dim=1))
-    data = Resident(crops, targets, ensemble, where)
-    known = clean_labels(val, embed(aim, val.pixels), config.label_similarity).named()
-    validation = Validation(known, _FEW_PHOTOS)
+        teachers.append(read_edgeface(second_teacher))
+        networks["second_teacher"] = (second_teacher, teachers[-1])
+    open_run(fabric, run, config, crops, networks, resume)
+
+    data, people = _resident(crops, teachers, config, fabric.device)
+    look = _look(val, soft, teacher, config)
+    training = GpuTraining(data, restorer, start, people, config)
+    spent_s = training.restore(run) if resume else 0.0
+    _tell({"step": float(training.step), **look(training.average)})
+    training.warm_up()
+    with RunLog(run, _STAGE, training.step) as log:
+        for record in train(training, run, spent_s):
+            found = record | look(training.average)
+            log.write(0, training.step, found)
+            _tell(found)
+            if (mean := found["val_impostor_mean"]) > config.max_impostor_mean:
+                raise CollapseError(f"Impostor mean {mean:.3f} at step {training.step}.")
+
+
+def bench(
+    edgeface: Annotated[Path, typer.Option(help="A bundle, a run, or a published .pt.")],
+    dsr: Annotated[Path, typer.Option(help="A bundle or a run.")],
+    steps: Annotated[int, typer.Option(min=1, help="Steps that are measured.")] = 20,
+    batch_size: BatchSize = _DEFAULT.batch_size,
+    compiled: Compile = _DEFAULT.compile,
+    device: Annotated[DeviceName, typer.Option(help="Where.")] = "auto",
+) -> None:
+    """Time steps of `finetune-packed` on noise: faces per second, and what a step waits for."""
+    where = choose_device(device)
+    noise = np.random.default_rng(1)
+    pixels = noise.integers(0, 256, (_BENCH_CROPS, SIZE_PX, SIZE_PX, 3), dtype=np.uint8)
+    people = _BENCH_CROPS // 8
+    crops = CropSet(
+        files=[""] * _BENCH_CROPS,
+        pixels=pixels,
+        labels=np.arange(_BENCH_CROPS) % people,
+        people=[str(label) for label in range(people)],
+        sharp=np.ones(_BENCH_CROPS, np.bool_),
+        digests=[""] * _BENCH_CROPS,
+    )
+    targets = F.normalize(torch.randn(_BENCH_CROPS, EMBEDDING_SIZE, device=where))
+    config = PackedConfig(batch_size=batch_size, compile=compiled)
+    data = Resident(crops, targets, targets)
+    training = GpuTraining(data, read_dsr(dsr), read_edgeface(edgeface), people, config)
+    training.warm_up()
+    # The first step makes the optimizer's state.
+    training.take_step(1.0, StepClock(where))
+    clock = StepClock(where)
+    for _ in range(steps):
+        training.take_step(1.0, clock)
+    parts_ms = clock.parts_ms()
+    total_ms = sum(parts_ms.values())
+    table = Table("part", "ms per step", "share")
+    for part, spent_ms in parts_ms.items():
+        table.add_row(part, f"{spent_ms / steps:.1f}", f"{spent_ms / total_ms:.0%}")
+    console = Console()
+    console.print(table)
+    console.print(f"{1000 * batch_size * steps / total_ms:.0f} faces per second on {where}")
+
+
+def _resident(
+    crops: CropSet, teachers: list[EdgeFace], config: PackedConfig, device: torch.device
+) -> tuple[Resident, int]:
+    """The data on the device, doubtful names dropped, and the number of people."""
+    said = [torch.from_numpy(stock_targets(of.to(device), crops)).to(device) for of in teachers]
+    crops = clean_labels(crops, said[0].cpu().numpy(), config.label_similarity)
+    shares = [1.0, _SECOND_TEACHER_SHARE]
+    weighted = [share * of for share, of in zip(shares, said, strict=False)]
+    together = F.normalize(torch.cat(weighted, dim=1))
+    return Resident(crops, said[0], together), len(crops.people)
+
+
+def _look(
+    val: CropSet, soft: CropSet | None, teacher: EdgeFace, config: PackedConfig
+) -> Callable[[Pair], Record]:
+    """What validates networks, on clean, photographed and natively soft probes."""
+    known = clean_labels(val, embed(teacher, val.pixels), config.label_similarity).named()
+    known = known.first_photos(config.validation_photos)
+    clean = Validation(known, config.validation_photos)
     probes: dict[str, Probes] = {
-        f"camera_{size}": photographed_probes(few(known, _FEW_PHOTOS), size) for size in (24, 16)
+        f"photographed_{size}": photographed_probes(known, size) for size in _PHOTOGRAPHED_PX
     }
     if soft:
         probes["soft"] = soft_probes(soft)
-    tell("Targets and validation are ready.")
 
-    student = read_edgeface(edgeface)
-    make_dense(student, dense or [])
-    training = GpuTraining(data, read_dsr(dsr), student, len(crops.people), config)
-
-    def look() -> Record:
-        average = training.averages
-        found = validation.scores(average.edgeface, average.dsr).values()
+    def look(pair: Pair) -> Record:
+        found = clean.scores(pair.edgeface, pair.dsr).values()
         for name, of in probes.items():
-            scores = of.scores(average.edgeface, average.dsr)
-            found |= {f"{name}_tar": scores.tar, f"{name}_rank1": scores.rank1}
+            scores = of.scores(pair.edgeface, pair.dsr)
+            found |= {f"val_tar_{name}": scores.tar, f"val_rank1_{name}": scores.rank1}
         return found
 
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "config.json").write_text(json.dumps(asdict(config), indent=2, sort_keys=True))
-    (out / "data_list.txt").write_text(crops.data_list, encoding="utf-8")
-    spent_s = training.restore(out / "checkpoint.pt") if resume else 0.0
-    tell(json.dumps({"before": look()}))
-    training.warm_up()
-    tell("The networks are compiled.")
-    with (out / "metrics.jsonl").open("a", encoding="utf-8") as log:
-        for record in train(training, out, minutes * 60, spent_s, look):
-            line = json.dumps(record)
-            log.write(line + "\n")
-            log.flush()
-            print(line, flush=True)
+    return look
 
 
-@torch.no_grad()
-def targets_of(teacher: EdgeFace, pixels: Pixels, device: torch.device) -> torch.Tensor:
-    """(n, 512) on the device: what `trainer.metrics.stock_targets` says, in batches for a GPU."""
-    parts = []
-    for start in range(0, len(pixels), _TARGET_BATCH):
-        batch = torch.from_numpy(pixels[start : start + _TARGET_BATCH]).to(device)
-        scaled = batch.permute(0, 3, 1, 2).float() / 127.5 - 1
-        both = [F.normalize(teacher(view).float()) for view in (scaled, scaled.flip(3))]
-        parts.append(F.normalize(both[0] + both[1]))
-    return torch.cat(parts)
-
-
-def few(crops: CropSet, photos: int) -> CropSet:
-    """At most so many photos of each person."""
-    kept: list[int] = []
-    for label in range(len(crops.people)):
-        kept += np.flatnonzero(crops.labels == label)[:photos].tolist()
-    return replace(
-        crops,
-        files=[crops.files[index] for index in kept],
-        pixels=crops.pixels[kept],
-        labels=crops.labels[kept],
-        sharp=crops.sharp[kept],
-        digests=[crops.digests[index] for index in kept],
-    )
+def _tell(record: Record) -> None:
+    typer.echo(" ".join(f"{name} {value:.4g}" for name, value in record.items()))

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from trainer.degradation import SIZE_PX
+from trainer.gpu_chance import Draw
+from trainer.gpu_jpeg import TO_YCC, Jpeg, to_bytes
 
 MIN_FACE_PX = 8
 _CANVAS_PX = 128
@@ -25,29 +27,11 @@ _BORDER_PX = 24
 
 _DOWNSAMPLERS = ("area", "linear", "cubic", "nearest", "linear smoothed", "cubic smoothed")
 _DOWNSAMPLER_ODDS = (0.4, 0.12, 0.12, 0.06, 0.15, 0.15)
+# A Gaussian is round or long.
+_ROUND, _LONG, _MOTION, _DEFOCUS = range(4)
+_BLUR_ODDS = (0.3, 0.25, 0.25, 0.2)
 _ENLARGERS = ("cubic", "linear", "nearest")
 _ENLARGER_ODDS = (0.5, 0.4, 0.1)
-
-# ITU-T T.81, tables K.1 and K.2.
-_LUMA = (
-    (16, 11, 10, 16, 24, 40, 51, 61),
-    (12, 12, 14, 19, 26, 58, 60, 55),
-    (14, 13, 16, 24, 40, 57, 69, 56),
-    (14, 17, 22, 29, 51, 87, 80, 62),
-    (18, 22, 37, 56, 68, 109, 103, 77),
-    (24, 35, 55, 64, 81, 104, 113, 92),
-    (49, 64, 78, 87, 103, 121, 120, 101),
-    (72, 92, 95, 98, 112, 100, 103, 99),
-)
-_CHROMA = (
-    (17, 18, 24, 47, 99, 99, 99, 99),
-    (18, 21, 26, 66, 99, 99, 99, 99),
-    (24, 26, 56, 99, 99, 99, 99, 99),
-    (47, 66, 99, 99, 99, 99, 99, 99),
-    *((99,) * 8,) * 4,
-)
-# JFIF: RGB to Y, Cb, Cr.
-_TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +58,7 @@ class GpuDegradation:
         down = torch.stack([_resizers(name, shrink=True) for name in _DOWNSAMPLERS])
         up = torch.stack([_resizers(name, shrink=False) for name in _ENLARGERS])
         self._down, self._up = down.to(device), up.to(device)
-        self._jpeg = _Jpeg(device)
+        self._jpeg = Jpeg(device)
         self._device = device
 
     def draw_face_px(self, count: int, low: float, high: float, chance: Generator) -> Tensor:
@@ -93,8 +77,8 @@ class GpuDegradation:
         Returns:
             (batch, 3, 112, 112) float32, whole numbers from 0 to 255.
         """
-        small = _bytes(_resize(crops, self._down[0, face_px]))
-        return _bytes(_resize(small, self._up[0, face_px]))
+        small = to_bytes(_resize(crops, self._down[0, face_px]))
+        return to_bytes(_resize(small, self._up[0, face_px]))
 
     def photograph(
         self, crops: Tensor, face_px: Tensor, chance: Generator, max_px: float = SIZE_PX
@@ -107,7 +91,7 @@ class GpuDegradation:
             chance: The only source of chance, on the device.
             max_px: None of the sizes is above; where they are small, so is the work.
         """
-        draw = _Draw(len(crops), chance, self._device)
+        draw = Draw(len(crops), chance, self._device)
         # Room for the phase of a JPEG grid.
         canvas_px = _SMALL_CANVAS_PX if max_px <= _SMALL_CANVAS_PX - 8 else _CANVAS_PX
         source_px = SIZE_PX / face_px
@@ -130,16 +114,16 @@ class GpuDegradation:
         view = _enlarge(small, face_px, roll @ error)
         return View(view, erring == 0)
 
-    def _earlier_picture(self, seen: Tensor, face_px: Tensor, draw: "_Draw") -> Tensor:
+    def _earlier_picture(self, seen: Tensor, face_px: Tensor, draw: "Draw") -> Tensor:
         """Two in five faces were once a picture of another size, smaller ones too."""
         size = face_px * (draw.uniform(math.log(0.7), math.log(3.0))).exp()
         earlier_px = size.round().long().clamp(MIN_FACE_PX, SIZE_PX)
         small = _resize(seen, self._down[draw.choice(_DOWNSAMPLER_ODDS), earlier_px])
         small = self._develop(small, draw)
         enlarged = _resize(small, self._up[draw.choice(_ENLARGER_ODDS), earlier_px])
-        return torch.where(draw.odds(0.4)[:, None, None, None] > 0, _bytes(enlarged), seen)
+        return torch.where(draw.odds(0.4)[:, None, None, None] > 0, to_bytes(enlarged), seen)
 
-    def _develop(self, small: Tensor, draw: "_Draw") -> Tensor:
+    def _develop(self, small: Tensor, draw: "Draw") -> Tensor:
         """Noise, smoothing, sharpening and JPEG, each for some, in one of two orders."""
         late = draw.odds(0.3)
         noisy = draw.odds(0.3)
@@ -147,80 +131,7 @@ class GpuDegradation:
         small = _soften(small, draw.odds(0.25) * draw.uniform(0.2, 0.9))
         small = _soften(small, -draw.odds(0.3) * draw.uniform(0.2, 1.2))
         small = _add_noise(small, noisy * late, draw)
-        return self._jpeg(_bytes(small), draw)
-
-
-class _Draw:
-    """Chance for a batch, one number per face."""
-
-    def __init__(self, count: int, chance: Generator, device: torch.device) -> None:
-        self.count, self.chance, self.device = count, chance, device
-
-    def uniform(self, low: float = 0.0, high: float = 1.0) -> Tensor:
-        share = torch.rand(self.count, generator=self.chance, device=self.device)
-        return low + (high - low) * share
-
-    def normal(self) -> Tensor:
-        return torch.randn(self.count, generator=self.chance, device=self.device)
-
-    def noise(self, shape: tuple[int, ...]) -> Tensor:
-        return torch.randn(shape, generator=self.chance, device=self.device)
-
-    def odds(self, share: float) -> Tensor:
-        """1 for so many, 0 for the others."""
-        return (self.uniform() < share).float()
-
-    def choice(self, odds: tuple[float, ...]) -> Tensor:
-        """(count,) int64 indices."""
-        limits = torch.tensor(odds, device=self.device).cumsum(0)[:-1]
-        return torch.bucketize(self.uniform(), limits)
-
-    def none(self) -> Tensor:
-        return torch.zeros(self.count, device=self.device)
-
-
-class _Jpeg:
-    """Quantised DCT of 8x8 blocks; what JPEG loses, without what it writes."""
-
-    def __init__(self, device: torch.device) -> None:
-        k, n = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
-        dct = (math.pi / 8 * (n + 0.5) * k).cos() * 0.5
-        dct[0] *= math.sqrt(0.5)
-        self._dct = dct.to(device)
-        self._tables = torch.tensor((_LUMA, _CHROMA), dtype=torch.float32, device=device)
-        self._to_ycc = torch.tensor(_TO_YCC, device=device)
-        self._to_rgb = self._to_ycc.inverse()
-
-    def __call__(self, small: Tensor, draw: _Draw) -> Tensor:
-        """Two in five faces are compressed; the grid of blocks lies anywhere.
-
-        Args:
-            small: (batch, 3, canvas, canvas) whole numbers from 0 to 255.
-            draw: Decides which, how much, and where the grid lies.
-        """
-        harsh = draw.odds(0.1) > 0
-        quality = torch.where(harsh, draw.uniform(10, 30), draw.uniform(30, 96)).round()
-        coarse = (draw.odds(0.6) > 0)[:, None, None, None]
-        phase = (draw.uniform(0, 8).long(), draw.uniform(0, 8).long())
-        moved = _shift(small, phase[0], phase[1])
-        ycc = torch.einsum("ij,bjhw->bihw", self._to_ycc, moved - 128)
-        scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)
-        tables = ((self._tables * scale[:, None, None, None] + 50) / 100).floor().clamp(1, 255)
-        luma = self._quantise(ycc[:, :1], tables[:, 0])
-        halved = self._quantise(F.avg_pool2d(ycc[:, 1:], 2), tables[:, 1])
-        smooth = F.interpolate(halved, scale_factor=2, mode="bilinear", align_corners=False)
-        chroma = torch.where(coarse, smooth, self._quantise(ycc[:, 1:], tables[:, 1]))
-        rgb = torch.einsum("ij,bjhw->bihw", self._to_rgb, torch.cat((luma, chroma), dim=1)) + 128
-        back = _shift(_bytes(rgb), -phase[0], -phase[1])
-        return torch.where(draw.odds(0.4)[:, None, None, None] > 0, back, small)
-
-    def _quantise(self, planes: Tensor, table: Tensor) -> Tensor:
-        batch, channels, height, width = planes.shape
-        blocks = planes.reshape(batch, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
-        step = table[:, None, None, None]
-        coefficients = (self._dct @ blocks @ self._dct.T / step).round() * step
-        blocks = self._dct.T @ coefficients @ self._dct
-        return blocks.transpose(3, 4).reshape(batch, channels, height, width)
+        return self._jpeg(to_bytes(small), draw)
 
 
 def _resizers(name: str, *, shrink: bool) -> Tensor:
@@ -261,10 +172,6 @@ def _resize(pictures: Tensor, matrices: Tensor) -> Tensor:
     """Rows, then columns; the picture may be larger than what the matrix reads."""
     matrices = matrices[:, None, :, : pictures.shape[-1]]
     return matrices @ pictures @ matrices.transpose(2, 3)
-
-
-def _bytes(values: Tensor) -> Tensor:
-    return values.round().clamp(0, 255)
 
 
 def _affine(angle: Tensor, log_scale: Tensor, right: Tensor, down: Tensor) -> Tensor:
@@ -310,10 +217,10 @@ def _enlarge(small: Tensor, face_px: Tensor, affine: Tensor) -> Tensor:
     half = SIZE_PX / 2
     grid = torch.stack(((x + half) * to_small, (y + half) * to_small), dim=-1)
     grid = grid.minimum(face_px[:, None, None, None].float()) * 2 / canvas_px - 1
-    return _bytes(F.grid_sample(small, grid, "bicubic", "border", align_corners=False))
+    return to_bytes(F.grid_sample(small, grid, "bicubic", "border", align_corners=False))
 
 
-def _blur(pictures: Tensor, source_px: Tensor, draw: _Draw) -> Tensor:
+def _blur(pictures: Tensor, source_px: Tensor, draw: Draw) -> Tensor:
     """Half of them: a Gaussian, a longish one, a motion or a lens out of focus, by its spectrum.
 
     Most stay below a source pixel, an eighth goes beyond one.
@@ -327,19 +234,22 @@ def _blur(pictures: Tensor, source_px: Tensor, draw: _Draw) -> Tensor:
     strength = torch.where(draw.odds(0.12) > 0, draw.uniform(0.8, 1.5), draw.uniform(0.2, 0.8))
     width = (strength * source_px).clamp(max=_BORDER_PX / 2)[:, None, None]
     stretch = draw.uniform(1.0, 2.5)[:, None, None] * torch.ones_like(width)
-    kind = draw.choice((0.3, 0.25, 0.25, 0.2))[:, None, None]
-    longer = torch.where(kind == 0, torch.ones_like(stretch), stretch)
+    kind = draw.choice(_BLUR_ODDS)[:, None, None]
+    longer = torch.where(kind == _ROUND, torch.ones_like(stretch), stretch)
     gaussian = (-2 * (math.pi * width) ** 2 * ((along * longer) ** 2 + across**2)).exp()
     motion = torch.sinc(along * width * longer * 2) * (-2 * (0.3 * math.pi * across) ** 2).exp()
     radius = (2 * math.pi * width * 1.5 * (along**2 + across**2).sqrt()).clamp(min=1e-4)
     defocus = 2 * torch.special.bessel_j1(radius) / radius
-    spectrum = torch.where(kind == 2, motion, torch.where(kind == 3, defocus, gaussian))
+    spectrum = torch.where(
+        kind == _MOTION, motion, torch.where(kind == _DEFOCUS, defocus, gaussian)
+    )
     spectrum = torch.where(draw.odds(0.5)[:, None, None] > 0, spectrum, torch.ones_like(spectrum))
     blurred = torch.fft.irfft2(torch.fft.rfft2(padded) * spectrum[:, None], s=(side, side))
-    return blurred[..., _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX].clamp(0, 255)
+    cut: Tensor = blurred[..., _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX].clamp(0, 255)
+    return cut
 
 
-def _relight(small: Tensor, draw: _Draw) -> Tensor:
+def _relight(small: Tensor, draw: Draw) -> Tensor:
     """Another contrast and brightness for a third, no colour for a few."""
     lit = draw.odds(0.3)
     contrast = 1 + lit * draw.uniform(-0.3, 0.3)
@@ -347,16 +257,18 @@ def _relight(small: Tensor, draw: _Draw) -> Tensor:
     colours = 1 + (draw.noise((draw.count, 3)) * 0.08) * draw.odds(0.2)[:, None]
     small = (small - 127.5) * contrast[:, None, None, None] + 127.5
     small = (small + brightness[:, None, None, None]) * colours[:, :, None, None]
-    weights = torch.tensor(_TO_YCC[0], device=draw.device)[:, None, None]
+    weights = torch.tensor(TO_YCC[0], device=draw.device)[:, None, None]
     grey = (small * weights).sum(dim=1, keepdim=True).expand_as(small)
     return torch.where(draw.odds(0.08)[:, None, None, None] > 0, grey, small).clamp(0, 255)
 
 
-def _add_noise(small: Tensor, noisy: Tensor, draw: _Draw) -> Tensor:
+def _add_noise(small: Tensor, noisy: Tensor, draw: Draw) -> Tensor:
     """A sensor's: more in the light, partly without colour, for half of them grainy."""
     batch, _, height, width = small.shape
     deviation = noisy * draw.uniform(0, math.log(10)).exp()
-    noise = 0.7 * draw.noise((batch, 3, height, width)) + 0.7 * draw.noise((batch, 1, height, width))
+    noise = 0.7 * draw.noise((batch, 3, height, width)) + 0.7 * draw.noise(
+        (batch, 1, height, width)
+    )
     grainy = F.avg_pool2d(noise, 3, stride=1, padding=1) * 2
     noise = torch.where(draw.odds(0.4)[:, None, None, None] > 0, grainy, noise)
     shot = (0.4 + 0.6 * small.clamp(0, 255) / 128).sqrt()
@@ -370,12 +282,3 @@ def _soften(small: Tensor, amount: Tensor) -> Tensor:
     padded = F.pad(small, (1, 1, 1, 1), mode="replicate")
     smooth = F.conv2d(padded, kernel, groups=small.shape[1])
     return small + amount[:, None, None, None] * (smooth - small)
-
-
-def _shift(pictures: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Moves each by whole pixels; what comes in repeats the edge."""
-    batch, channels, height, width = pictures.shape
-    rows = (torch.arange(height, device=pictures.device) - down[:, None]).clamp(0, height - 1)
-    columns = (torch.arange(width, device=pictures.device) - right[:, None]).clamp(0, width - 1)
-    moved = pictures.gather(2, rows[:, None, :, None].expand(-1, channels, -1, width))
-    return moved.gather(3, columns[:, None, None, :].expand(-1, channels, height, -1))

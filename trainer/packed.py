@@ -155,4 +155,3 @@ def _read_index(path: Path) -> _Index:
 
 def _sheet_name(number: int) -> str:
     return f"{number:04d}.avif"
-
