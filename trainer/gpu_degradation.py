@@ -9,6 +9,7 @@ photos that were scaled and saved before somebody scaled and saved them again (W
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -134,6 +135,7 @@ class GpuDegradation:
         return self._jpeg(to_bytes(small), draw)
 
 
+@cache
 def _resizers(name: str, *, shrink: bool) -> Tensor:
     """(113, to, from) a matrix for each size, which stays within its canvas.
 

@@ -10,6 +10,7 @@ from trainer.gpu_chance import Draw
 
 # From here on libjpeg scales the tables down.
 _MIDDLE_QUALITY = 50
+_BLOCK_PX = 8
 # ITU-T T.81, tables K.1 and K.2.
 _LUMA = (
     (16, 11, 10, 16, 24, 40, 51, 61),
@@ -53,23 +54,38 @@ class Jpeg:
         """
         harsh = draw.odds(0.1) > 0
         quality = torch.where(harsh, draw.uniform(10, 30), draw.uniform(30, 96)).round()
-        coarse = (draw.odds(0.6) > 0)[:, None, None, None]
-        phase = (draw.uniform(0, 8).long(), draw.uniform(0, 8).long())
-        moved = _shift(small, phase[0], phase[1])
-        ycc = torch.einsum("ij,bjhw->bihw", self._to_ycc, moved - 128)
+        halved = draw.odds(0.6) > 0
+        down, right = draw.uniform(0, _BLOCK_PX).long(), draw.uniform(0, _BLOCK_PX).long()
+        moved = _shift(small, down, right)
+        back = _shift(self.compress(moved, quality, halved), -down, -right)
+        return torch.where(draw.odds(0.4)[:, None, None, None] > 0, back, small)
+
+    def compress(self, pictures: Tensor, quality: Tensor, halved: Tensor) -> Tensor:
+        """What is left of pictures.
+
+        Args:
+            pictures: (batch, 3, side, side) from 0 to 255; the side is a multiple of 16.
+            quality: (batch,) libjpeg's, 1 to 100.
+            halved: (batch,) whether colours have half the resolution (4:2:0).
+
+        Returns:
+            Of the same shape, whole numbers from 0 to 255.
+        """
+        ycc = torch.einsum("ij,bjhw->bihw", self._to_ycc, pictures - 128)
         scale = torch.where(quality < _MIDDLE_QUALITY, 5000 / quality, 200 - 2 * quality)
         tables = ((self._tables * scale[:, None, None, None] + 50) / 100).floor().clamp(1, 255)
         luma = self._quantise(ycc[:, :1], tables[:, 0])
-        halved = self._quantise(F.avg_pool2d(ycc[:, 1:], 2), tables[:, 1])
-        smooth = F.interpolate(halved, scale_factor=2, mode="bilinear", align_corners=False)
-        chroma = torch.where(coarse, smooth, self._quantise(ycc[:, 1:], tables[:, 1]))
-        rgb = torch.einsum("ij,bjhw->bihw", self._to_rgb, torch.cat((luma, chroma), dim=1)) + 128
-        back = _shift(to_bytes(rgb), -phase[0], -phase[1])
-        return torch.where(draw.odds(0.4)[:, None, None, None] > 0, back, small)
+        small = self._quantise(F.avg_pool2d(ycc[:, 1:], 2), tables[:, 1])
+        smooth = F.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False)
+        whole = self._quantise(ycc[:, 1:], tables[:, 1])
+        chroma = torch.where(halved[:, None, None, None], smooth, whole)
+        rgb = torch.einsum("ij,bjhw->bihw", self._to_rgb, torch.cat((luma, chroma), dim=1))
+        return to_bytes(rgb + 128)
 
     def _quantise(self, planes: Tensor, table: Tensor) -> Tensor:
         batch, channels, height, width = planes.shape
-        blocks = planes.reshape(batch, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
+        shape = (batch, channels, height // _BLOCK_PX, _BLOCK_PX, width // _BLOCK_PX, _BLOCK_PX)
+        blocks = planes.reshape(shape).transpose(3, 4)
         step = table[:, None, None, None]
         coefficients = (self._dct @ blocks @ self._dct.T / step).round() * step
         blocks = self._dct.T @ coefficients @ self._dct

@@ -12,6 +12,7 @@ from app.vision.edgeface import EdgeFace
 from app.vision.verification import roc_from_scores, tar_at_far
 from trainer.crops import CropSet
 from trainer.degradation import Pixels, shrink_and_enlarge
+from trainer.errors import DataError
 from trainer.gpu_degradation import GpuDegradation
 from trainer.metrics import embed
 
@@ -65,11 +66,16 @@ def soft_probes(crops: CropSet) -> Probes:
 
     Args:
         crops: People who are not trained on, all with names.
+
+    Raises:
+        DataError: Nobody has a photo on either side.
     """
     details = np.array([detail(crop) for crop in crops.pixels])
     soft = details <= np.quantile(details, _SOFT_SHARE)
     same = crops.labels[soft][:, None] == crops.labels[~soft]
     known = same.any(axis=1)
+    if not known.any():
+        raise DataError("Nobody has both a soft and a sharp photo among the soft validation.")
     return Probes(
         crops.pixels[soft][known],
         crops.pixels[~soft],
