@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from app.vision.device import DeviceName, choose_device
+from app.vision.dimensions import EMBEDDING_SIZE
 from app.vision.dsr import DSR
-from app.vision.edgeface import EMBEDDING_SIZE, EdgeFace
+from app.vision.edgeface import EdgeFace
 from trainer.commands import (
     Resume,
     Run,
@@ -128,7 +129,7 @@ def bench(
     device: Annotated[DeviceName, typer.Option(help="Where.")] = "auto",
 ) -> None:
     """Time steps of `finetune-packed` on noise: faces per second, and what a step waits for."""
-    where = choose_device(device)
+    where = torch.device(choose_device(device))
     noise = np.random.default_rng(1)
     pixels = noise.integers(0, 256, (_BENCH_CROPS, SIZE_PX, SIZE_PX, 3), dtype=np.uint8)
     people = _BENCH_CROPS // 8

@@ -50,7 +50,7 @@ class Probes:
     compared: NDArray[np.bool_]
     face_px: float | None
 
-    def scores(self, edgeface: EdgeFace, dsr: DSR) -> ProbeScores:
+    def scores(self, edgeface: EdgeFace, dsr: DSR | None) -> ProbeScores:
         """Measures both networks as they are."""
         through = None if self.face_px is None else dsr
         probes = embed(edgeface, self.probes, through, self.face_px or 0.0)
