@@ -11,6 +11,7 @@ from rich.console import Console
 from app.commands import (
     bundles,
     calibrate,
+    check,
     evaluate,
     gallery,
     identify,
@@ -30,6 +31,7 @@ cli.command()(identify.identify)
 cli.command()(openapi.openapi)
 cli.command()(evaluate.evaluate)
 cli.command()(calibrate.calibrate)
+cli.command()(check.check)
 cli.add_typer(keys.cli, name="keys")
 cli.add_typer(bundles.cli, name="bundles")
 cli.add_typer(gallery.cli, name="gallery")

@@ -17,6 +17,8 @@ class FarsightError(Exception):
 
     code: ClassVar[str] = "farsight_error"
     title: ClassVar[str] = "Something Farsight refuses to do"
+    names_nobody: ClassVar[bool] = False
+    """Whether the detail may be logged: it never holds a `user_id` or what else a caller sent."""
 
     def __init__(self, detail: str, **facts: object) -> None:
         super().__init__(detail)
@@ -24,14 +26,21 @@ class FarsightError(Exception):
         self.facts = facts
 
 
-class UnreadableImageError(FarsightError):
+class UnusablePhotoError(FarsightError):
+    """A photo that cannot be searched for faces; others of the same request can."""
+
+    code = "unusable_photo"
+    title = "The photo cannot be used"
+
+
+class UnreadableImageError(UnusablePhotoError):
     """The bytes are not an image that can be decoded."""
 
     code = "unreadable_image"
     title = "The photo cannot be read"
 
 
-class ImageTooLargeError(FarsightError):
+class ImageTooLargeError(UnusablePhotoError):
     """More bytes, or a header that announces more pixels, than the limit; nothing was decoded."""
 
     code = "image_too_large"
@@ -43,6 +52,7 @@ class BundleError(FarsightError):
 
     code = "bundle_invalid"
     title = "The bundle cannot be used"
+    names_nobody = True
 
 
 class DeviceError(FarsightError):
@@ -50,6 +60,7 @@ class DeviceError(FarsightError):
 
     code = "device_unavailable"
     title = "The device cannot be used"
+    names_nobody = True
 
 
 class LandmarksError(FarsightError):
@@ -64,6 +75,7 @@ class ModelFileError(FarsightError):
 
     code = "model_file_unavailable"
     title = "A file of a network cannot be used"
+    names_nobody = True
 
 
 class EvaluationError(FarsightError):
@@ -92,6 +104,7 @@ class SettingsError(FarsightError):
 
     code = "settings_invalid"
     title = "The settings cannot be used"
+    names_nobody = True
 
 
 class SpaceMismatchError(FarsightError):
@@ -108,6 +121,34 @@ class OverloadedError(FarsightError):
     title = "Too many requests at once"
 
 
+class RateLimitedError(FarsightError):
+    """More in a minute than this caller may want; `facts["retry_after_s"]` says when again."""
+
+    code = "rate_limited"
+    title = "Too many in a minute"
+
+
+class BodyTooLargeError(FarsightError):
+    """The body of the request is larger than this address takes; it was not read."""
+
+    code = "body_too_large"
+    title = "The request body is too large"
+
+
+class BodyTooSlowError(FarsightError):
+    """The body of the request did not arrive in time."""
+
+    code = "body_too_slow"
+    title = "The request body came too slowly"
+
+
+class CallerGoneError(FarsightError):
+    """The caller hung up before there was an answer; nobody reads this."""
+
+    code = "caller_gone"
+    title = "The caller has gone"
+
+
 class DeadlineExceededError(FarsightError):
     """The networks did not get to the request's photos in time."""
 
@@ -120,6 +161,7 @@ class DatabaseBusyError(FarsightError):
 
     code = "database_busy"
     title = "The database is busy"
+    names_nobody = True
 
 
 class NotReadyError(FarsightError):
@@ -127,6 +169,7 @@ class NotReadyError(FarsightError):
 
     code = "not_ready"
     title = "The service is not ready"
+    names_nobody = True
 
 
 class UnauthenticatedError(FarsightError):
@@ -213,11 +256,25 @@ class IdempotencyConflictError(FarsightError):
     title = "The Idempotency-Key was used for another request"
 
 
+class PersonErasedError(FarsightError):
+    """An `Idempotency-Key` came again after the erasure of the user whom it had registered."""
+
+    code = "person_erased"
+    title = "The person was erased"
+
+
 class KeyNotFoundError(FarsightError):
     """There is no API key of this id."""
 
     code = "key_not_found"
     title = "There is no such API key"
+
+
+class LastAdminKeyError(FarsightError):
+    """Without this key nobody could call the admin routes."""
+
+    code = "last_admin_key"
+    title = "This is the last key with the scope admin"
 
 
 class GalleryFileError(FarsightError):
@@ -284,10 +341,18 @@ class JobLostError(FarsightError):
 
 
 class StorageError(FarsightError):
-    """The disk is full or does not answer; nothing was written."""
+    """The disk is full, read-only or failing; nothing was written."""
 
     code = "storage_failed"
     title = "The database cannot be written"
+    names_nobody = True
+
+
+class DatabaseDamagedError(FarsightError):
+    """The database's file is damaged, empty, gone or replaced; nothing more is written to it."""
+
+    code = "database_damaged"
+    title = "The database is damaged"
 
 
 class OutOfMemoryError(FarsightError):
@@ -295,6 +360,7 @@ class OutOfMemoryError(FarsightError):
 
     code = "out_of_memory"
     title = "There is not enough memory"
+    names_nobody = True
 
 
 class ReloadFailedError(FarsightError):

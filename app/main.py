@@ -1,17 +1,21 @@
 """The HTTP application: what it is made of, and in which order that starts and stops."""
 
+import asyncio
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import TypedDict
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.formparsers import MultiPartParser
 
-from app.api import admin, gallery, identify, problems, system, users
+from app.api import admin, documentation, gallery, identify, problems, system, users
+from app.api.bodies import Bodies
 from app.api.deps import Graph
-from app.api.middleware import BodyLimit, RequestContext
+from app.api.fields import require_described
+from app.api.middleware import RequestContext
 from app.db.migration import open_sessions
 from app.runtime.decoders import Decoders
 from app.runtime.inference import Inference, set_library_threads
@@ -19,10 +23,13 @@ from app.runtime.recognizer import open_recognizer
 from app.runtime.serving import Current
 from app.services.activation import Activation
 from app.services.bundles import Bundles
+from app.services.erasures import Erasures
 from app.services.following import Following
 from app.services.identification import Identifier
+from app.services.key_diary import KeyDiary
 from app.services.keys import Keys
 from app.services.photo_review import PhotoReview
+from app.services.rate import Rate
 from app.services.readiness import Readiness
 from app.services.reembedding import Reembedding
 from app.services.registration import Registration
@@ -33,6 +40,8 @@ from app.settings import Settings, overridden
 from app.vision.image import open_photo
 from app.vision.quality import REGISTRATION_LIMITS
 
+_CLOSED_WITHIN_S = 2.0
+
 
 class _State(TypedDict):
     graph: Graph
@@ -42,7 +51,8 @@ def create_app(settings: Settings) -> FastAPI:
     """The application; nothing is opened before it starts."""
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[_State]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[_State]:
+        app.openapi()  # kept from now on: made at the first request, it would hold up the others
         async with open_graph(settings) as graph:
             first_key = await graph.keys.create_first()
             if first_key is not None:
@@ -50,6 +60,8 @@ def create_app(settings: Settings) -> FastAPI:
                 sys.stderr.write(f"First start: the admin key, shown only now, is {first_key}\n")
             graph.following.start()
             graph.readiness.start()
+            graph.erasures.start()
+            graph.key_diary.start()
             yield {"graph": graph}
 
     app = FastAPI(
@@ -57,17 +69,18 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Recognises people from photos whose faces may be 16 to 32 pixels wide",
         version=version("farsight"),
         lifespan=lifespan,
-        docs_url="/docs" if settings.docs else None,
-        redoc_url=None,
-        openapi_url="/openapi.json" if settings.docs else None,
+        dependencies=[Depends(require_described)],
+        responses=problems.problems(431),
+        openapi_url=None,  # see documentation
     )
     # Uploads stay in memory up to the body limit: photos never touch the disk.
     MultiPartParser.spool_max_size = settings.limits.max_body_bytes
-    app.add_middleware(BodyLimit, max_bytes=settings.limits.max_body_bytes)
-    app.add_middleware(RequestContext)  # added last, runs first
+    app.add_middleware(RequestContext)
     problems.install(app)
     for router in (users.router, identify.router, gallery.router, admin.router, system.router):
         app.include_router(router)
+    if settings.docs:
+        documentation.install(app)
     return app
 
 
@@ -85,6 +98,8 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     limits = settings.limits
     set_library_threads(settings.threads.torch, settings.threads.opencv)
     sessions = await opened.enter_async_context(open_sessions(settings.database))
+    key_diary = KeyDiary(sessions)
+    opened.push_async_callback(key_diary.close)
     activation = Activation(settings)
     current = Current(await activation.start(sessions))
     decoders = Decoders(limits.max_decoding_s)
@@ -97,7 +112,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         max_requests=limits.max_requests,
         deadline_s=limits.deadline_s,
     )
-    opened.callback(inference.close)
+    opened.push_async_callback(_in_time, inference.close)
     readiness = Readiness(sessions, current, inference, limits.deadline_s)
     opened.push_async_callback(readiness.close)
     await readiness.check()
@@ -107,17 +122,27 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     opened.push_async_callback(reload.close)
     following = Following(sessions, current, activation, reembedding, reload)
     opened.push_async_callback(following.close)
+    erasures = Erasures(sessions)
+    opened.push_async_callback(erasures.close)
     quality_limits = overridden(REGISTRATION_LIMITS, "quality", settings.quality)
     return Graph(
         current=current,
         sessions=sessions,
         inference=inference,
-        keys=Keys(sessions),
-        users=Users(sessions, current),
+        keys=Keys(sessions, limits.failed_keys_per_minute),
+        key_diary=key_diary,
+        users=Users(sessions, current, erasures),
+        erasures=erasures,
         registration=Registration(
             sessions,
             current,
-            PhotoReview(inference, quality_limits, limits.max_photos),
+            PhotoReview(
+                inference,
+                quality_limits,
+                limits.max_photos,
+                settings.registration.outlier_similarity,
+            ),
+            erasures,
             min_photos=settings.registration.min_photos,
             outlier_similarity=settings.registration.outlier_similarity,
             duplicate_similarity=settings.registration.duplicate_similarity,
@@ -131,4 +156,22 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         bundles=Bundles(sessions, current, activation, reembedding, settings.bundles),
         following=following,
         readiness=readiness,
+        public_version=settings.public_version,
+        bodies=Bodies(limits),
+        requests=_rate(limits.requests_per_minute, "requests"),
+        photos=_rate(limits.photos_per_minute, "photos"),
     )
+
+
+async def _in_time(close: Callable[[], None]) -> None:
+    """Closes threads, but leaves one behind that is in the middle of something long.
+
+    It must not keep the database from being closed.
+    """
+    closing = threading.Thread(target=close, daemon=True)
+    closing.start()
+    await asyncio.to_thread(closing.join, _CLOSED_WITHIN_S)
+
+
+def _rate(per_minute: int | None, what: str) -> Rate | None:
+    return None if per_minute is None else Rate(per_minute, what)

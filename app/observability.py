@@ -1,19 +1,32 @@
 """What the service tells about itself: log lines, each with the id of its request.
 
-Nothing here, and no log line anywhere, names a user or holds biometric data.
+Nothing here, and no log line anywhere, names a user or holds biometric data. The text of an
+exception may hold whatever a caller has sent, so log lines have its type and where it was raised
+instead, and of its text only what `without_input` knows to be our own or the system's.
 """
 
 import logging
+import math
+import os
 import secrets
+import sqlite3
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import TracebackType
+
+from app.errors import FarsightError
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """The id of the request that is being answered, "-" outside of requests."""
 
+_log = logging.getLogger(__name__)
+_REPEAT_AFTER_S = 60
+_MOST_TEXTS = 100
 _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
 
@@ -23,22 +36,101 @@ def new_request_id() -> str:
 
 
 def configure_logging(level: str) -> None:
-    """Sends every log line to stderr, once for the process.
+    """Sends every log line to stderr, once for the process; what ends a thread is one too.
 
     Args:
         level: Least severe level shown. Libraries stay at INFO or above: their DEBUG lines hold
             the parameters of SQL, which are names and embeddings.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(_FORMAT))
-    handler.addFilter(_add_request_id)
+    handler.setFormatter(_Formatter(_FORMAT))
+    handler.addFilter(_prepare)
+    handler.addFilter(OncePerMinute())
     logging.basicConfig(level="INFO" if level == "DEBUG" else level, handlers=[handler], force=True)
     logging.getLogger("app").setLevel(level)
+    # Python would print these by itself, with their texts.
+    sys.excepthook = lambda *error: _log.critical("the process ends", exc_info=error)
+    threading.excepthook = lambda died: _log.critical("a thread has died", exc_info=died.exc_value)
+    sys.unraisablehook = lambda lost: _log.error("an object ended badly", exc_info=lost.exc_value)
 
 
-def _add_request_id(record: logging.LogRecord) -> bool:
+def without_input(error: BaseException) -> str:
+    """Type of an exception, and of its text what cannot come from a caller."""
+    told = type(error).__qualname__
+    if isinstance(error, FarsightError):
+        return f"{told}: {error.detail if error.names_nobody else error.title}"
+    if isinstance(error, OSError) and error.errno:
+        return f"{told}: {os.strerror(error.errno)}"
+    if isinstance(error, sqlite3.Error) and hasattr(error, "sqlite_errorname"):
+        return f"{told}: {error.sqlite_errorname}"
+    return told
+
+
+class _Formatter(logging.Formatter):
+    """Writes an exception and those that led to it, without their texts."""
+
+    def formatException(  # noqa: N802 - logging's name
+        self,
+        ei: tuple[type[BaseException], BaseException, TracebackType | None]
+        | tuple[None, None, None],
+    ) -> str:
+        return "\n".join(_lines(ei[1])) if ei[1] is not None else ""
+
+
+def _lines(error: BaseException) -> Iterator[str]:
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        yield from _lines(before)
+        yield "which led to:"
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
+    yield without_input(error)
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _lines(each)
+
+
+def _prepare(record: logging.LogRecord) -> bool:
     record.request_id = request_id.get()
+    if record.name == "asyncio":
+        # Its messages hold the arguments and texts of whatever has failed.
+        failure = record.exc_info[1] if record.exc_info else "no exception"
+        record.msg, record.args = "a task or callback has failed: %s", (failure,)
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            without_input(value) if isinstance(value, BaseException) else value
+            for value in record.args
+        )
     return True
+
+
+class OncePerMinute:
+    """Keeps a warning that repeats to one line a minute, which tells how many there were.
+
+    Nobody may fill the disk with what they send. Failures of requests, which are looked up by
+    their id, are all kept.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def __call__(self, record: logging.LogRecord) -> bool:
+        """Whether this line is to be written; a filter of logging."""
+        is_failure = record.exc_info is not None and record.name.startswith("app.")
+        if record.levelno < logging.WARNING or is_failure:
+            return True
+        text, now_s = record.getMessage(), time.monotonic()
+        line = (record.name, text)
+        told_s, left_out = self._told.pop(line, (-math.inf, 0))
+        if now_s - told_s < _REPEAT_AFTER_S:
+            self._told[line] = (told_s, left_out + 1)
+            return False
+        if len(self._told) >= _MOST_TEXTS:
+            del self._told[next(iter(self._told))]
+        self._told[line] = (now_s, 0)
+        if left_out:
+            record.msg, record.args = f"{text} ({left_out:,} more since this was last told)", ()
+        return True
 
 
 class Stopwatch:

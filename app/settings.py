@@ -5,19 +5,29 @@
 """
 
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as ParsingError
 
 from app.errors import SettingsError
+from app.wording import no_such_name, told
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T", bound="DataclassInstance")
+
+_PREFIX = "FARSIGHT_"
+# Variables of ours that are no settings: the key of commands and trainer, the tests' photos.
+_NOT_SETTINGS = {"FARSIGHT_API_KEY", "FARSIGHT_SHARED"}
+# Kubernetes gives every container the address of a Service that is named farsight.
+_SET_BY_KUBERNETES = re.compile(r"FARSIGHT_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
 
 _Count = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0, le=600)]
@@ -35,20 +45,34 @@ class LimitSettings(_Group):
     """What one request, and all of them together, may ask for.
 
     Attributes:
-        max_body_bytes: Largest request body; it is held in memory.
+        max_body_bytes: Largest request body that carries photos or a gallery file; it is held in
+            memory. Others may have 64 kB.
+        max_bodies_bytes: All bodies that are held or announced. One key gets at most as much as it
+            leaves to others.
+        body_deadline_s: Seconds within which a body must be there.
+        min_body_bytes_per_s: How fast a body must come at least, after its first ten seconds.
         max_photo_bytes: Largest photo.
         max_photo_pixels: Largest width times height of a photo, read from its header. Telephones
             write up to 50 megapixels.
         max_photos: Photos in one request.
-        max_requests: Requests whose photos are read or wait for it; one more is answered 503.
+        max_requests: Of one key, requests whose photos are read or wait for it; one more is
+            answered 503.
         deadline_s: Seconds that reading may take for one request, waiting included.
         max_decoded_bytes: Memory for decoding photos, the decoder's own included: 7 to 20 bytes a
             pixel (docs/decisions/0002-image-decoding.md), enough for the largest JPEG and HEIC.
             Further photos wait; one that needs more is refused.
         max_decoding_s: Seconds of computing after which decoding a photo is ended.
+        max_connections: Beyond, those that are idle are closed, and then only health is told.
+            Lowered to what the system's limit of open files has room for.
+        requests_per_minute: Of one key; None: any number.
+        photos_per_minute: Likewise.
+        failed_keys_per_minute: Of one address, requests with keys that are none.
     """
 
     max_body_bytes: _Count = 100_000_000
+    max_bodies_bytes: _Count = 200_000_000
+    body_deadline_s: _Seconds = 300.0
+    min_body_bytes_per_s: _Count = 16_000
     max_photo_bytes: _Count = 20_000_000
     max_photo_pixels: _Count = 52_000_000
     max_photos: _Count = 20
@@ -56,6 +80,18 @@ class LimitSettings(_Group):
     deadline_s: _Seconds = 60.0
     max_decoded_bytes: _Count = 560_000_000
     max_decoding_s: _Seconds = 10.0
+    max_connections: _Count = 1000
+    requests_per_minute: _Count | None = None
+    photos_per_minute: _Count | None = None
+    failed_keys_per_minute: _Count = 20
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.max_bodies_bytes < 2 * self.max_body_bytes:
+            raise ValueError("max_bodies_bytes must be at least twice max_body_bytes")
+        if self.photos_per_minute is not None and self.photos_per_minute < self.max_photos:
+            raise ValueError("photos_per_minute must be at least max_photos")
+        return self
 
 
 class RegistrationSettings(_Group):
@@ -150,7 +186,10 @@ class Settings(BaseSettings):
         detection: Values of `app.vision.detection.DetectionPolicy` to set otherwise.
         retain_crops: Keep the crops of enrolled photos, which re-embedding needs.
         docs: Serve the interactive documentation at /docs.
+        public_version: Tell bundle, space and gallery revision at /version without a key.
         log_level: Least severe messages that are logged.
+        shutdown_grace_s: Seconds from SIGTERM or SIGINT to the end of the process. Containers are
+            given ten before they are killed.
     """
 
     model_config = SettingsConfigDict(
@@ -167,7 +206,9 @@ class Settings(BaseSettings):
     detection: dict[str, float] = {}
     retain_crops: bool = True
     docs: bool = True
+    public_version: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    shutdown_grace_s: _Seconds = 8.0
     database: DatabaseSettings = DatabaseSettings()
     limits: LimitSettings = LimitSettings()
     registration: RegistrationSettings = RegistrationSettings()
@@ -180,14 +221,36 @@ class Settings(BaseSettings):
         """Reads the environment.
 
         Raises:
-            SettingsError: A value out of its range; the sentence names it.
+            SettingsError: A variable that does not exist, or a value out of its range; the
+                sentence names it.
         """
+        known = dict(_variables(cls, _PREFIX))
+        given = [name.upper() for name in os.environ if name.upper().startswith(_PREFIX)]
+        for name in given:
+            # What such a dictionary may hold is known elsewhere, see `overridden`.
+            in_dictionary = known.get(name.partition("__")[0], False)
+            if name in known or name in _NOT_SETTINGS or in_dictionary:
+                continue
+            if not _SET_BY_KUBERNETES.fullmatch(name):
+                raise SettingsError(no_such_name(name, known, "setting"))
         try:
             return cls()
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             name = "__".join(str(part) for part in first["loc"]).upper()
-            raise SettingsError(f"FARSIGHT_{name}: {first['msg']}.") from error
+            raise SettingsError(f"{_PREFIX}{name} {told(first)}.") from error
+        except ParsingError as error:
+            whole = [name for name in given if "__" not in name and name in known]
+            raise SettingsError(f"One of these must be JSON: {', '.join(whole)}.") from error
+
+
+def _variables(group: type[BaseModel], prefix: str) -> Iterator[tuple[str, bool]]:
+    """Names of the variables of settings and groups of them, and which take a dictionary."""
+    for name, field in group.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        yield variable, get_origin(field.annotation) is dict
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _variables(field.annotation, f"{variable}__")
 
 
 def overridden(defaults: T, group: str, given: dict[str, float]) -> T:

@@ -61,6 +61,8 @@ def steps(peers_python: Path | None) -> list[Step]:
                     compares=script != "bare",
                 )
             )
+    command = ("attacks", "--detector", "yunet")
+    found.append(Step("attacks-yunet", "A caller beside attacks", command, compares=False))
     if peers_python is not None:
         command = ("peers", "--python", str(peers_python))
         found.append(Step("peers", "Beside others", command, compares=False))
@@ -72,6 +74,9 @@ def steps(peers_python: Path | None) -> list[Step]:
         ("register_from_dir", "Registration from a folder", (people,)),
         ("registration", "Limits of registration", ()),
         ("quality", "Limits of quality", ()),
+        ("covers", "Covered faces", ()),
+        ("copies", "One photo saved in several ways", ()),
+        ("near_strangers", "Turned and covered people", ()),
         ("calibration", "Calibration", ()),
     ):
         command = (name, *arguments)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.runtime.decision import mean_embedding
-from app.services.photo_review import outliers
+from app.services.photo_comparison import outliers
 from benchmarks.material import Embedder, Vectors, limit_threads, read_images, show
 
 PHOTOS = 8

@@ -54,6 +54,7 @@ class Service:
         name: How tables call it.
         url: Where it listens.
         key: With the scopes `enroll` and `identify`.
+        other_key: Somebody else's, with the scope `identify`.
         process_id: Of the process.
         http: Sends the key with every request.
     """
@@ -61,6 +62,7 @@ class Service:
     name: str
     url: str
     key: str
+    other_key: str
     process_id: int
     http: httpx.Client
 
@@ -128,17 +130,20 @@ def serving(checkout: Checkout, detector: str, **changes: str) -> Iterator[Servi
             **changes,
         }
         command = [sys.executable, "-m", "app"]
-        # S603: constants.
-        # S603, here and below: the command is made of this file's words and a folder.
-        key = subprocess.run(  # noqa: S603
-            [*command, "keys", "create", "--scope", "enroll", "--scope", "identify"],
-            cwd=checkout.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        with started(checkout, [*command, "serve"], key, environment) as service:
+        keys = []
+        for scopes in (("enroll", "identify"), ("identify",)):
+            options = [word for scope in scopes for word in ("--scope", scope)]
+            # S603, here and below: the command is made of this file's words and a folder.
+            key = subprocess.run(  # noqa: S603
+                [*command, "keys", "create", *options],
+                cwd=checkout.folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.strip()
+            keys.append(key)
+        with started(checkout, [*command, "serve"], keys[0], keys[1], environment) as service:
             yield service
 
 
@@ -147,6 +152,7 @@ def started(
     checkout: Checkout,
     command: Sequence[str],
     key: str = "none",
+    other_key: str = "none",
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Service]:
     """Starts any server that speaks this part of the API; ends it afterwards.
@@ -155,6 +161,7 @@ def started(
         checkout: Where it starts, and its name.
         command: What starts it; `--port` is added.
         key: That it expects.
+        other_key: Another one.
         environment: All its variables; None for those of this process.
 
     Raises:
@@ -181,7 +188,7 @@ def started(
             if not _gets_ready(http, process):
                 log.seek(0)
                 raise BenchmarkError(f"No server:\n{log.read().decode(errors='replace')}")
-            yield Service(checkout.name, url, key, process.pid, http)
+            yield Service(checkout.name, url, key, other_key, process.pid, http)
         finally:
             process.terminate()
 

@@ -4,10 +4,12 @@ from clients.answers import (
     Box,
     Candidate,
     Decision,
+    Erasure,
     Face,
     Identification,
     IdentifiedFace,
     JsonObject,
+    PhotoError,
     PhotoReport,
     Quality,
     Registration,
@@ -19,8 +21,9 @@ from clients.answers import (
     Verification,
     Version,
 )
+from clients.async_client import AsyncClient
 from clients.calls import NamedPhoto
-from clients.client import AsyncClient, Client
+from clients.client import Client
 from clients.error import ApiError
 
 __all__ = [
@@ -30,11 +33,13 @@ __all__ = [
     "Candidate",
     "Client",
     "Decision",
+    "Erasure",
     "Face",
     "Identification",
     "IdentifiedFace",
     "JsonObject",
     "NamedPhoto",
+    "PhotoError",
     "PhotoReport",
     "Quality",
     "Registration",

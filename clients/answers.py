@@ -26,6 +26,14 @@ class User(_Answer, frozen=True):
     updated_at: datetime
 
 
+class Erasure(_Answer, frozen=True):
+    """Whether something that was erased of a user may still be on the disk, and since when."""
+
+    user_id: str
+    pending: bool
+    erased_at: datetime | None
+
+
 class UserPage(_Answer, frozen=True):
     """One page of users; `next_cursor` is None on the last one."""
 
@@ -81,6 +89,15 @@ class PhotoWarning(_Answer, frozen=True):
     detail: str
 
 
+class Box(_Answer, frozen=True):
+    """In px of the upright photo."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
 class PhotoReport(_Answer, frozen=True):
     """What became of one uploaded photo.
 
@@ -90,10 +107,11 @@ class PhotoReport(_Answer, frozen=True):
         accepted: Whether it counts.
         reason: Why not, such as `no_face`; None when accepted.
         detail: The same in a sentence.
-        face_px: None when there is not exactly one face.
-        quality: None when there is not exactly one face.
+        face_px: None when it is not known which face is meant.
+        quality: Likewise.
         photo_id: Names the stored photo; None when it is not stored.
         warnings: Also of photos that are accepted.
+        boxes: Of the face that is meant, or of those that may be; largest first.
     """
 
     index: int
@@ -105,22 +123,28 @@ class PhotoReport(_Answer, frozen=True):
     quality: Quality | None
     photo_id: str | None
     warnings: list[PhotoWarning]
+    boxes: list[Box]
+
+
+class Candidate(_Answer, frozen=True):
+    """A user and how similar they are; not an identification."""
+
+    user_id: str
+    similarity: float
 
 
 class Registration(_Answer, frozen=True):
-    """A user after photos were added, and a report per photo."""
+    """A user after photos were added, and a report per photo.
+
+    Attributes:
+        user: As they are now.
+        photos: In the request's order.
+        near_users: Others so similar that they may be taken for this user.
+    """
 
     user: User
     photos: list[PhotoReport]
-
-
-class Box(_Answer, frozen=True):
-    """In px of the upright photo."""
-
-    x: float
-    y: float
-    width: float
-    height: float
+    near_users: list[Candidate]
 
 
 class Face(_Answer, frozen=True):
@@ -139,13 +163,6 @@ class Face(_Answer, frozen=True):
     face_px: float
     route: str
     quality: Quality
-
-
-class Candidate(_Answer, frozen=True):
-    """A user and how similar they are; not an identification."""
-
-    user_id: str
-    similarity: float
 
 
 class Decision(_Answer, frozen=True):
@@ -181,8 +198,15 @@ class IdentifiedFace(Face, frozen=True, kw_only=True):
     candidates: list[Candidate]
 
 
+class PhotoError(_Answer, frozen=True):
+    """Why a photo was not searched: `unreadable_image` or `image_too_large`, and a sentence."""
+
+    code: str
+    detail: str
+
+
 class SearchedPhoto(_Answer, frozen=True):
-    """A photo of the request, and how it was searched for faces.
+    """A photo of the request, and how it was searched for faces; without figures where not.
 
     Attributes:
         width_px: Of the photo in which boxes and landmarks are told.
@@ -191,13 +215,15 @@ class SearchedPhoto(_Answer, frozen=True):
             be upright. Boxes and landmarks are told in the photo as it is, not turned.
         searched_from_px: The smallest `face_px` that was looked for; None with `detect=False`.
         warnings: What is wrong with it all the same.
+        error: Why it was not searched; the answer is that of the other photos.
     """
 
-    width_px: int
-    height_px: int
-    rotation_deg: int
+    width_px: int | None
+    height_px: int | None
+    rotation_deg: int | None
     searched_from_px: float | None
     warnings: list[PhotoWarning]
+    error: PhotoError | None
 
 
 class Identification(_Answer, frozen=True):
@@ -205,7 +231,7 @@ class Identification(_Answer, frozen=True):
 
     Attributes:
         faces: By photo, largest first.
-        faces_found: Also those beyond `max_faces`.
+        faces_found: Also those before `skip_faces` and beyond `max_faces`.
         photos: In the request's order.
         pooled: With `same_person`: whose faces they are together.
         bundle: The weights that answered.

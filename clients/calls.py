@@ -14,6 +14,8 @@ import httpx
 import msgspec
 
 from clients.answers import (
+    Box,
+    Erasure,
     Identification,
     JsonObject,
     Metadata,
@@ -30,6 +32,8 @@ T = TypeVar("T")
 NamedPhoto = tuple[str, bytes]
 """File name and content."""
 
+NO_BOXES: Mapping[int, Box] = {}
+
 _SHORTEST_WAIT_S = 0.1
 _USUAL_WAIT_S = 1.0
 
@@ -43,7 +47,7 @@ class Call(Generic[T]):
         path: From the service's root.
         answer: What the body of the answer is; `NoneType` for none.
         repeatable: Whether sending it twice does what sending it once does.
-        data: Form fields.
+        data: Form fields; a list is sent as one field several times.
         files: Photos, each with the field's name.
         params: For the query string.
         headers: Beyond those of every request.
@@ -54,7 +58,7 @@ class Call(Generic[T]):
     path: str
     answer: type[T]
     repeatable: bool = False
-    data: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, str | list[str]] = field(default_factory=dict)
     files: Sequence[tuple[str, NamedPhoto]] = ()
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +91,9 @@ class Call(Generic[T]):
 
     def pause_s(self, answer: httpx.Response) -> float | None:
         """Seconds to wait before sending it again; None where it must not be, or need not be."""
-        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or not self.repeatable:
+        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            pass  # nothing was done: whatever it was, it may be sent again
+        elif answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or not self.repeatable:
             return None
         told = answer.headers.get("retry-after", "")
         return max(_SHORTEST_WAIT_S, float(told) if told.isdecimal() else _USUAL_WAIT_S)
@@ -101,12 +107,14 @@ def register(
     *,
     allow_duplicate: bool,
     detect: bool,
+    face: str | None,
+    boxes: Mapping[int, Box],
 ) -> Call[Registration]:
     """Repeatable by the Idempotency-Key that it carries."""
-    data = {
+    data: dict[str, str | list[str]] = {
         "user_id": user_id,
         "allow_duplicate": json.dumps(allow_duplicate),
-        "detect": json.dumps(detect),
+        **_which_face(face, boxes, detect=detect),
     }
     if display_name is not None:
         data["display_name"] = display_name
@@ -123,13 +131,20 @@ def register(
     )
 
 
-def add_photos(user_id: str, photos: Sequence[NamedPhoto], *, detect: bool) -> Call[Registration]:
+def add_photos(
+    user_id: str,
+    photos: Sequence[NamedPhoto],
+    *,
+    detect: bool,
+    face: str | None,
+    boxes: Mapping[int, Box],
+) -> Call[Registration]:
     """Not repeatable: a second time, the same photos are duplicates."""
     return Call(
         "POST",
         f"{_user(user_id)}/photos",
         Registration,
-        data={"detect": json.dumps(detect)},
+        data=_which_face(face, boxes, detect=detect),
         files=_as_files(photos),
     )
 
@@ -147,9 +162,14 @@ def get_user(user_id: str) -> Call[UserDetail]:
     return Call("GET", _user(user_id), UserDetail, repeatable=True)
 
 
-def erase_user(user_id: str) -> Call[None]:
-    """Not repeatable: a second time, there is no such user."""
-    return Call("DELETE", _user(user_id), type(None))
+def erase_user(user_id: str) -> Call[object]:
+    """Not repeatable: a second time, there is no such user. Nothing is answered when it is done."""
+    return Call("DELETE", _user(user_id), object)
+
+
+def erasure(user_id: str) -> Call[Erasure]:
+    """How an erasure stands."""
+    return Call("GET", f"{_user(user_id)}/erasure", Erasure, repeatable=True)
 
 
 def identify(
@@ -158,6 +178,7 @@ def identify(
     *,
     top_k: int,
     max_faces: int,
+    skip_faces: int,
     detect: bool,
     same_person: bool,
     min_face_px: float | None,
@@ -166,6 +187,7 @@ def identify(
     data = {
         "top_k": str(top_k),
         "max_faces": str(max_faces),
+        "skip_faces": str(skip_faces),
         "detect": json.dumps(detect),
         "same_person": json.dumps(same_person),
         **_if_given(threshold=threshold, min_face_px=min_face_px),
@@ -217,6 +239,21 @@ def job(job_id: str) -> Call[JsonObject]:
 def rollback() -> Call[JsonObject]:
     """Not repeatable: a second time, it goes forward again."""
     return Call("POST", "/v1/admin/rollback", JsonObject)
+
+
+def _which_face(
+    face: str | None, boxes: Mapping[int, Box], *, detect: bool
+) -> dict[str, str | list[str]]:
+    """What registrations say of the face that is meant."""
+    data: dict[str, str | list[str]] = {"detect": json.dumps(detect)}
+    if face is not None:
+        data["face"] = face
+    if boxes:
+        data["box"] = [
+            json.dumps({"photo": photo, **msgspec.structs.asdict(box)})
+            for photo, box in boxes.items()
+        ]
+    return data
 
 
 def _user(user_id: str) -> str:

@@ -1,4 +1,4 @@
-"""The client that waits for each answer, and the one for asyncio.
+"""The client that waits for each answer; clients.async_client has the one for asyncio.
 
 ```python
 with Client("http://127.0.0.1:8000", key) as farsight:
@@ -6,13 +6,13 @@ with Client("http://127.0.0.1:8000", key) as farsight:
     print(farsight.identify([photo]).faces[0].user_id)
 ```
 
-A busy service answers 503 and says when to come again. Requests that may safely be sent twice
-then are, as long as all waiting together stays below `patience_s`.
+A busy service answers 503, and 429 to a key that wants too much; both say when to come again.
+Requests that may safely be sent twice then are, and after 429 all, as long as all waiting together
+stays below `patience_s`.
 """
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -20,6 +20,8 @@ import httpx
 
 from clients import calls
 from clients.answers import (
+    Box,
+    Erasure,
     Identification,
     JsonObject,
     Metadata,
@@ -30,13 +32,13 @@ from clients.answers import (
     Version,
 )
 from clients.calls import Call, NamedPhoto
+from clients.connecting import PATIENCE_S, TIMEOUT_S, headers, is_elsewhere
 from clients.error import unreachable
 
 T = TypeVar("T")
 
+
 _PAGE = 200
-_TIMEOUT_S = 120.0  # a registration of twenty photos behind sixteen others
-_PATIENCE_S = 30.0
 
 
 class Client:
@@ -48,7 +50,7 @@ class Client:
         url: The service's address, such as `http://127.0.0.1:8000`.
         key: An API key with the scopes for what is called.
         timeout_s: For one attempt.
-        patience_s: Waiting after answers of 503, all together.
+        patience_s: Waiting after answers of 503 and 429, all together.
     """
 
     def __init__(
@@ -56,11 +58,11 @@ class Client:
         url: str,
         key: str,
         *,
-        timeout_s: float = _TIMEOUT_S,
-        patience_s: float = _PATIENCE_S,
+        timeout_s: float = TIMEOUT_S,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._http = httpx.Client(
-            base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=_is_elsewhere(url)
+            base_url=url, headers=headers(key), timeout=timeout_s, trust_env=is_elsewhere(url)
         )
         self._patience_s = patience_s
 
@@ -88,8 +90,13 @@ class Client:
         metadata: Metadata | None = None,
         allow_duplicate: bool = False,
         detect: bool = True,
+        face: str | None = None,
+        boxes: Mapping[int, Box] = calls.NO_BOXES,
     ) -> Registration:
-        """Registers a person; `detect=False` where the photos are aligned crops already."""
+        """Registers a person; `detect=False` where the photos are aligned crops already.
+
+        `face` and `boxes`, by the place of their photo, are the API's `face` and `box`.
+        """
         return self._send(
             calls.register(
                 user_id,
@@ -98,14 +105,22 @@ class Client:
                 metadata,
                 allow_duplicate=allow_duplicate,
                 detect=detect,
+                face=face,
+                boxes=boxes,
             )
         )
 
     def add_photos(
-        self, user_id: str, photos: Sequence[NamedPhoto], *, detect: bool = True
+        self,
+        user_id: str,
+        photos: Sequence[NamedPhoto],
+        *,
+        detect: bool = True,
+        face: str | None = None,
+        boxes: Mapping[int, Box] = calls.NO_BOXES,
     ) -> Registration:
-        """Adds photos to a user."""
-        return self._send(calls.add_photos(user_id, photos, detect=detect))
+        """Adds photos to a user; `face` and `boxes` as in `register`."""
+        return self._send(calls.add_photos(user_id, photos, detect=detect, face=face, boxes=boxes))
 
     def users(self) -> Iterator[User]:
         """All users in the order of registration; pages are fetched as they are needed."""
@@ -121,9 +136,18 @@ class Client:
         """A user and their photos."""
         return self._send(calls.get_user(user_id))
 
-    def erase_user(self, user_id: str) -> None:
-        """Erases rows, crops, embeddings and templates of a user."""
-        self._send(calls.erase_user(user_id))
+    def erase_user(self, user_id: str) -> bool:
+        """Erases rows, crops, embeddings and templates of a user.
+
+        Returns:
+            Whether nothing is left on the disk. Otherwise somebody reads the database, and the
+            service tries again until it is done; `erasure` tells.
+        """
+        return self._send(calls.erase_user(user_id)) is None
+
+    def erasure(self, user_id: str) -> Erasure:
+        """Whether something that was erased of a user may still be on the disk."""
+        return self._send(calls.erasure(user_id))
 
     def identify(
         self,
@@ -132,14 +156,15 @@ class Client:
         threshold: float | None = None,
         top_k: int = 0,
         max_faces: int = 10,
+        skip_faces: int = 0,
         detect: bool = True,
         same_person: bool = False,
         min_face_px: float | None = None,
     ) -> Identification:
         """Who is in a photo; several are frames of one person, with `same_person=True`.
 
-        `min_face_px` is the smallest face that is looked for; the service's default is 16, and
-        more in large photos, which `photos` of the answer tells.
+        Of more than 100 faces the others come with `skip_faces=100`, and so on to `faces_found`.
+        `min_face_px` is the smallest face looked for: 16 by default, more in large photos.
         """
         return self._send(
             calls.identify(
@@ -147,6 +172,7 @@ class Client:
                 threshold,
                 top_k=top_k,
                 max_faces=max_faces,
+                skip_faces=skip_faces,
                 detect=detect,
                 same_person=same_person,
                 min_face_px=min_face_px,
@@ -194,161 +220,3 @@ class Client:
                 return call.read(answer)
             patience_s -= pause_s
             time.sleep(pause_s)
-
-
-class AsyncClient:
-    """Speaks with a service from asyncio; arguments and methods as those of Client."""
-
-    def __init__(
-        self,
-        url: str,
-        key: str,
-        *,
-        timeout_s: float = _TIMEOUT_S,
-        patience_s: float = _PATIENCE_S,
-    ) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=_is_elsewhere(url)
-        )
-        self._patience_s = patience_s
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Closes the connections."""
-        await self._http.aclose()
-
-    async def register(
-        self,
-        user_id: str,
-        photos: Sequence[NamedPhoto],
-        *,
-        display_name: str | None = None,
-        metadata: Metadata | None = None,
-        allow_duplicate: bool = False,
-        detect: bool = True,
-    ) -> Registration:
-        """Registers a person; `detect=False` where the photos are aligned crops already."""
-        return await self._send(
-            calls.register(
-                user_id,
-                photos,
-                display_name,
-                metadata,
-                allow_duplicate=allow_duplicate,
-                detect=detect,
-            )
-        )
-
-    async def add_photos(
-        self, user_id: str, photos: Sequence[NamedPhoto], *, detect: bool = True
-    ) -> Registration:
-        """Adds photos to a user."""
-        return await self._send(calls.add_photos(user_id, photos, detect=detect))
-
-    async def users(self) -> AsyncIterator[User]:
-        """All users in the order of registration; pages are fetched as they are needed."""
-        cursor = None
-        while True:
-            page = await self._send(calls.list_users(cursor, _PAGE))
-            for user in page.items:
-                yield user
-            cursor = page.next_cursor
-            if cursor is None:
-                return
-
-    async def get_user(self, user_id: str) -> UserDetail:
-        """A user and their photos."""
-        return await self._send(calls.get_user(user_id))
-
-    async def erase_user(self, user_id: str) -> None:
-        """Erases rows, crops, embeddings and templates of a user."""
-        await self._send(calls.erase_user(user_id))
-
-    async def identify(
-        self,
-        photos: Sequence[bytes],
-        *,
-        threshold: float | None = None,
-        top_k: int = 0,
-        max_faces: int = 10,
-        detect: bool = True,
-        same_person: bool = False,
-        min_face_px: float | None = None,
-    ) -> Identification:
-        """Who is in a photo; several are frames of one person, with `same_person=True`.
-
-        `min_face_px` is the smallest face that is looked for; the service's default is 16, and
-        more in large photos, which `photos` of the answer tells.
-        """
-        return await self._send(
-            calls.identify(
-                photos,
-                threshold,
-                top_k=top_k,
-                max_faces=max_faces,
-                detect=detect,
-                same_person=same_person,
-                min_face_px=min_face_px,
-            )
-        )
-
-    async def verify_user(
-        self, photo: bytes, user_id: str, *, threshold: float | None = None
-    ) -> Verification:
-        """Whether the largest face of a photo is a user's."""
-        return await self._send(calls.verify_user(photo, user_id, threshold))
-
-    async def verify_photos(
-        self, photo: bytes, other: bytes, *, threshold: float | None = None
-    ) -> Verification:
-        """Whether the largest faces of two photos are one person's."""
-        return await self._send(calls.verify_photos(photo, other, threshold))
-
-    async def version(self) -> Version:
-        """What is running."""
-        return await self._send(calls.version())
-
-    async def reload(self, bundle: str, *, force: bool = False) -> JsonObject:
-        """Starts a job that brings another bundle into service, and returns it."""
-        return await self._send(calls.reload(bundle, force=force))
-
-    async def job(self, job_id: str) -> JsonObject:
-        """How far a reload is."""
-        return await self._send(calls.job(job_id))
-
-    async def rollback(self) -> JsonObject:
-        """Brings the former bundle back into service."""
-        return await self._send(calls.rollback())
-
-    async def _send(self, call: Call[T]) -> T:
-        patience_s = self._patience_s
-        while True:
-            request = call.request(self._http)
-            try:
-                answer = await self._http.send(request)
-            except httpx.TransportError as error:
-                raise unreachable(request.url, error) from error
-            pause_s = call.pause_s(answer)
-            if pause_s is None or pause_s > patience_s:
-                return call.read(answer)
-            patience_s -= pause_s
-            await asyncio.sleep(pause_s)
-
-
-def _headers(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
-
-
-def _is_elsewhere(url: str) -> bool:
-    """Whether a proxy that the environment names may stand before the service."""
-    return httpx.URL(url).host not in {"127.0.0.1", "localhost", "::1"}

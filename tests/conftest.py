@@ -1,7 +1,10 @@
 """What tests in every folder share."""
 
+import logging
 import os
 import shutil
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,6 +29,20 @@ def _offline() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FARSIGHT_OFFLINE", "true")
         yield
+
+
+@pytest.fixture
+def root_logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
+    """The root logger; what `configure_logging` changes is put back afterwards."""
+    root, app = logging.getLogger(), logging.getLogger("app")
+    handlers, levels = root.handlers[:], (root.level, app.level)
+    for hooks in (sys, threading):
+        monkeypatch.setattr(hooks, "excepthook", hooks.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    yield root
+    root.handlers = handlers
+    root.setLevel(levels[0])
+    app.setLevel(levels[1])
 
 
 @pytest.fixture(scope="session")

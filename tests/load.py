@@ -230,6 +230,7 @@ async def _identify(http: httpx.AsyncClient, index: int, probe: Probe) -> Heard:
         None,
         top_k=0,
         max_faces=10,
+        skip_faces=0,
         detect=probe.detect,
         same_person=False,
         min_face_px=None,

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,12 +50,15 @@ def environment(settings: Settings, **changes: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(settings: Settings, folder: Path, **changes: str) -> Iterator[ServiceProcess]:
-    """Starts the service, waits until it is ready, and ends it if it still runs.
+def serving(
+    settings: Settings, folder: Path, under: Sequence[str] = (), **changes: str
+) -> Iterator[ServiceProcess]:
+    """Starts the service, waits until it is ready, and ends it if it still runs, by SIGTERM.
 
     Args:
         settings: See environment.
         folder: Where its log goes, after those of services before.
+        under: The command that runs it, a tracer for instance.
         changes: Further variables.
     """
     with socket.socket() as free:
@@ -64,7 +67,7 @@ def serving(settings: Settings, folder: Path, **changes: str) -> Iterator[Servic
     log = folder / "log"
     with log.open("ab") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve", "--port", str(port)],
+            [*under, sys.executable, "-m", "app", "serve", "--port", str(port)],
             stdout=file,
             stderr=file,
             env=environment(settings, **changes),
@@ -74,8 +77,10 @@ def serving(settings: Settings, folder: Path, **changes: str) -> Iterator[Servic
         _wait(url, process)
         yield ServiceProcess(url, log, process)
     finally:
+        asked_to_end = process.poll() is None
         process.terminate()
-        process.wait(timeout=PATIENCE_S)
+        code = process.wait(timeout=PATIENCE_S)
+    assert code == 0 or not asked_to_end
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -20,6 +20,7 @@ from app.settings import Settings, ThreadSettings
 ROOT = Path(__file__).parents[1]
 LONGEST_FILE = 400
 LARGEST_BYTES = 8_000_000
+TELEMETRY_OFF = "ORT_DISABLE_TELEMETRY"
 VAGUE = re.compile(r"(^|/)(utils?|helpers?|common|misc|core|base)(\.py|/)")
 # Spelt so that this file does not find itself.
 MACHINE_PATH = re.compile(r"/(work|farm)" + r"/|/tmp/" + "bash_jobs")
@@ -66,6 +67,25 @@ def test_no_text_names_a_path_of_one_machine() -> None:
     texts = tracked("*.py", "*.md", "*.toml", "*.yml", "Makefile", "Dockerfile", ".ci/run")
     assert len(texts) >= 90
     assert [p for p in texts if MACHINE_PATH.search(p.read_text(encoding="utf-8"))] == []
+
+
+def test_telemetry_is_off_in_every_package_that_imports_onnxruntime() -> None:
+    importers = {
+        path.relative_to(ROOT).parts[0]
+        for path in tracked("*.py")
+        if re.search(r"^(import|from) onnxruntime", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert importers == {"app", "benchmarks"}
+    for package in importers:
+        shown = subprocess.run(
+            [sys.executable, "-c", f"import os, {package}; print(os.environ['{TELEMETRY_OFF}'])"],
+            cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if name != TELEMETRY_OFF},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert shown.stdout == "1\n"
 
 
 def settings_of(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:

@@ -1,22 +1,15 @@
 """What may be logged, and the stopwatch."""
 
+import ast
 import logging
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from app.observability import Stopwatch, configure_logging, request_id
+from app import errors
+from app.observability import Stopwatch, configure_logging, request_id, without_input
 
-
-@pytest.fixture
-def root_logger() -> Iterator[logging.Logger]:
-    """The root logger, put back afterwards."""
-    root, app = logging.getLogger(), logging.getLogger("app")
-    handlers, levels = root.handlers[:], (root.level, app.level)
-    yield root
-    root.handlers = handlers
-    root.setLevel(levels[0])
-    app.setLevel(levels[1])
+APP = Path(__file__).parents[1] / "app"
 
 
 def test_libraries_stay_silent_when_the_level_is_debug(
@@ -45,6 +38,38 @@ def test_less_is_logged_when_the_level_is_higher(
     assert capsys.readouterr().err.count("shown") == 2
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            FileNotFoundError(2, "No such file", "anna.jpg"),
+            "FileNotFoundError: No such file or directory",
+        ),
+        (OSError("anna"), "OSError"),
+        (KeyError("anna"), "KeyError"),
+        (errors.UserExistsError("anna"), "UserExistsError: There is already such a user"),
+        (errors.BundleError("It is broken."), "BundleError: It is broken."),
+    ],
+)
+def test_text_is_told_only_when_no_caller_can_have_sent_it(error: Exception, told: str) -> None:
+    assert without_input(error) == told
+
+
+def test_every_log_line_is_a_literal_with_values_that_are_no_details() -> None:
+    calls = [
+        call
+        for path in APP.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("_log.")
+    ]
+    assert len(calls) > 15
+    for call in calls:
+        assert isinstance(call.args[0], ast.Constant), ast.unparse(call)
+        for value in map(ast.unparse, call.args[1:]):  # an exception is told without its text
+            assert not value.endswith((".detail", ".facts")), value
+            assert not value.startswith(("str(", "repr(")), value
+
+
 def test_stages_are_summed_when_they_run_again() -> None:
     watch = Stopwatch()
     for _ in range(2):
@@ -60,3 +85,22 @@ def test_stage_is_timed_when_it_fails() -> None:
     with pytest.raises(ValueError, match="no"), watch.stage("a"):
         raise ValueError("no")
     assert set(watch.timings_ms) == {"a"}
+
+
+def test_warning_is_one_line_a_minute_when_it_repeats(
+    root_logger: logging.Logger,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    configure_logging("INFO")
+    log = logging.getLogger("uvicorn.error")
+    for _ in range(1000):
+        log.warning("too many open files")
+        log.info("an answer")
+    assert len(capsys.readouterr().err.splitlines()) == 1001
+    monkeypatch.setattr("app.observability._REPEAT_AFTER_S", 0)
+    log.warning("too many open files")
+    assert "too many open files (999 more since this was last told)" in capsys.readouterr().err
+    for _ in range(2):  # failures of requests are looked up by their id
+        logging.getLogger("app.api").error("request failed", exc_info=ValueError())
+    assert capsys.readouterr().err.count("request failed") == 2

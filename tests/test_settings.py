@@ -52,6 +52,36 @@ def test_sentence_names_the_variable_when_a_value_is_unsafe(
         Settings.read()
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("DEVISE", "DEVICE"),
+        ("LIMITS_MAX_PHOTOS", "LIMITS__MAX_PHOTOS"),
+        ("THREADS__READER", "THREADS__READERS"),
+    ],
+)
+def test_right_name_is_told_when_a_variable_is_misspelt(
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(f"FARSIGHT_{name}", "1")
+    with pytest.raises(SettingsError, match=f"Did you mean 'FARSIGHT_{meant}'"):
+        Settings.read()
+
+
+def test_start_is_refused_with_a_sentence_when_a_group_is_no_json(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FARSIGHT_QUALITY", "min_face_px=40")
+    with pytest.raises(SettingsError, match=r"must be JSON: FARSIGHT_QUALITY\."):
+        Settings.read()
+
+
+def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("API_KEY", "SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT", "PORT_8000_TCP_ADDR"):
+        monkeypatch.setenv(f"FARSIGHT_{name}", "tcp://10.0.0.1:8000")
+    assert Settings.read() == Settings()
+
+
 def test_name_is_refused_when_the_limits_do_not_have_it() -> None:
     with pytest.raises(SettingsError, match="FARSIGHT_QUALITY has no 'min_beauty'"):
         overridden(REGISTRATION_LIMITS, "quality", {"min_beauty": 1.0})
@@ -80,4 +110,4 @@ def test_every_setting_is_documented() -> None:
             is_group = field.annotation in groups
             assert (name in documented) is not is_group, f"{group.__name__}.{name}"
             names += not is_group
-    assert names == 33
+    assert names == 42

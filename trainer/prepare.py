@@ -17,7 +17,7 @@ from rich.progress import track
 
 from app.errors import ImageTooLargeError, LandmarksError, UnreadableImageError
 from app.vision.alignment import Crop, align, measure_face_px
-from app.vision.detection import find_faces, is_about_one, largest_first
+from app.vision.detection import count_main, find_faces, largest_first
 from app.vision.detector import Detector, load_detector
 from app.vision.detector_choice import DetectorName
 from app.vision.image import decode_image
@@ -104,7 +104,7 @@ def _crop_of(photo: Photo, detector: Detector, limits: QualityLimits) -> _Outcom
     except ImageTooLargeError:
         return _Outcome(photo, None, Rejection.IMAGE_TOO_LARGE)
     faces = largest_first(find_faces(detector, image).faces)
-    if not is_about_one([measure_face_px(face.landmarks) for face in faces]):
+    if count_main([measure_face_px(face.landmarks) for face in faces]) != 1:
         # Whose name it is, nobody can tell when there are several.
         return _Outcome(photo, None, Rejection.MULTIPLE_FACES if faces else Rejection.NO_FACE)
     try:

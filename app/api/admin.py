@@ -9,18 +9,25 @@ from uuid import UUID
 from fastapi import APIRouter, Body
 from fastapi.responses import StreamingResponse
 
-from app.api.deps import SHOWS_KEY_IN_OPENAPI, AdminCaller, GraphDep, KeyedRoute
+from app.api.admin_schemas import (
+    BundleListSchema,
+    BundleSchema,
+    JobSchema,
+    ReloadSchema,
+    ServingSchema,
+)
+from app.api.deps import SHOWS_KEY_IN_OPENAPI, AdminCaller, Graph, GraphDep, KeyedRoute
 from app.api.problems import problems
-from app.api.schemas import BundleListSchema, BundleSchema, JobSchema, ReloadSchema, ServingSchema
-from app.errors import DatabaseBusyError
+from app.errors import DatabaseBusyError, UnauthenticatedError
 from app.services.job_diary import JobView, State
-from app.services.reload import Reload
+from app.services.keys import Caller
 
 router = APIRouter(
     prefix="/v1/admin",
     tags=["admin"],
     route_class=KeyedRoute,
     dependencies=SHOWS_KEY_IN_OPENAPI,
+    responses=problems(429),
 )
 
 _LOOK_EVERY_S = 0.5
@@ -37,7 +44,7 @@ async def list_bundles(
 
 
 @router.post(
-    "/reload", status_code=202, responses=problems(400, 401, 403, 404, 409, 413, 422, 503, 507)
+    "/reload", status_code=202, responses=problems(400, 401, 403, 404, 408, 409, 413, 422, 503, 507)
 )
 async def reload(
     graph: GraphDep, caller: AdminCaller, wanted: Annotated[ReloadSchema, Body()]
@@ -74,15 +81,18 @@ async def show_job(
 )
 async def watch_job(
     graph: GraphDep,
-    caller: AdminCaller,  # noqa: ARG001 - asks for the scope
+    caller: AdminCaller,
     job_id: UUID,
 ) -> StreamingResponse:
-    """The same as server-sent events, one whenever something has changed, until the job ends."""
+    """The same as server-sent events, one whenever something has changed.
+
+    It ends with the job, or with the key.
+    """
     first = await graph.reload.job(job_id)  # whatever is wrong is told before the stream begins
-    return StreamingResponse(_events(graph.reload, first), media_type="text/event-stream")
+    return StreamingResponse(_events(graph, caller, first), media_type="text/event-stream")
 
 
-async def _events(reload: Reload, job: JobView) -> AsyncIterator[str]:
+async def _events(graph: Graph, caller: Caller, job: JobView) -> AsyncIterator[str]:
     told = None
     while True:
         event = f"event: job\ndata: {JobSchema.model_validate(job).model_dump_json()}\n\n"
@@ -93,4 +103,8 @@ async def _events(reload: Reload, job: JobView) -> AsyncIterator[str]:
             return
         await asyncio.sleep(_LOOK_EVERY_S)
         with suppress(DatabaseBusyError):  # there will be news later
-            job = await reload.job(job.id)
+            try:
+                await graph.keys.caller(caller.key_id)
+            except UnauthenticatedError:  # it has ended
+                return
+            job = await graph.reload.job(job.id)

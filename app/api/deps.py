@@ -1,26 +1,33 @@
 """What endpoints are given: the object graph, the serving of their request, the caller."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Response, Security, UploadFile
+from fastapi import Depends, Request, Response, Security, UploadFile, params
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from starlette.requests import HTTPConnection
 
+from app.api.bodies import Bodies, Body
 from app.db.session import Sessions
-from app.errors import UnauthenticatedError
+from app.errors import MissingScopeError, UnauthenticatedError
 from app.runtime.inference import Inference
 from app.runtime.serving import Current, Serving
 from app.services.bundles import Bundles
+from app.services.erasures import Erasures
 from app.services.following import Following
 from app.services.identification import Identifier
+from app.services.key_diary import KeyDiary
 from app.services.keys import Caller, Keys, Scope
+from app.services.rate import Rate
 from app.services.readiness import Readiness
 from app.services.registration import Registration
 from app.services.reload import Reload
 from app.services.transfer import GalleryImport
 from app.services.users import Users
+from app.turns import Requester, requester
 
 _BEARER = HTTPBearer(
     scheme_name="API key",
@@ -35,13 +42,18 @@ class Graph:
 
     Attributes:
         current: Its serving is taken once per request.
+        public_version: Whether /version tells everything without a key.
+        requests: How many a key may send; None: any number.
+        photos: Likewise.
     """
 
     current: Current
     sessions: Sessions
     inference: Inference
     keys: Keys
+    key_diary: KeyDiary
     users: Users
+    erasures: Erasures
     registration: Registration
     identifier: Identifier
     gallery_import: GalleryImport
@@ -49,6 +61,10 @@ class Graph:
     bundles: Bundles
     following: Following
     readiness: Readiness
+    public_version: bool
+    bodies: Bodies
+    requests: Rate | None
+    photos: Rate | None
 
 
 def _graph(request: Request) -> Graph:
@@ -66,25 +82,78 @@ ServingDep = Annotated[Serving, Depends(_serving)]
 """The current serving; FastAPI asks once per request, however many take it."""
 
 
+async def authenticate(request: Request) -> Caller:
+    """Who sends a request, by its key; from now on they take turns with other keys.
+
+    Raises:
+        UnauthenticatedError: No key, or one that is none.
+        RateLimitedError: Too many that were none came from this address.
+    """
+    graph = _graph(request)
+    key_id = await graph.keys.recognise(_bearer(request), address_of(request))
+    requester.set(Requester(key_id))  # for this request alone: each has a task of its own
+    caller = await graph.keys.caller(key_id)
+    graph.key_diary.used(key_id)
+    return caller
+
+
 class KeyedRoute(APIRoute):
-    """A route that looks at the API key before it reads the body.
+    """A route that looks at key and scope before it reads the body.
 
     FastAPI reads the body before it asks dependencies: without this, anybody could make the
-    service hold large uploads in memory.
+    service hold and parse what they like.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler behind the check."""
+        """FastAPI's handler behind the checks."""
         handle = super().get_route_handler()
+        (needed,) = [
+            each.call for each in self.dependant.dependencies if isinstance(each.call, _CallerWith)
+        ]
+        takes_form = any(
+            isinstance(param.field_info, params.Form) for param in self.dependant.body_params
+        )
 
         async def handle_with_key(request: Request) -> Response:
-            scheme, _, key = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer":
-                raise UnauthenticatedError("Send the API key as `Authorization: Bearer KEY`.")
-            request.state.caller = await _graph(request).keys.authenticate(key.strip())
-            return await handle(request)
+            caller = await authenticate(request)
+            graph, waiting = _graph(request), requester.get()
+            request.state.caller = caller
+            try:
+                caller.require(needed.scope)
+            except MissingScopeError:
+                if needed.scope == Scope.ADMIN:
+                    call = f"{request.method} {self.path_format}"
+                    graph.key_diary.refused(caller.key_id, call)
+                raise
+            if graph.requests is not None:
+                graph.requests.spend(caller.key_id)
+            with graph.bodies.admit(
+                caller.key_id, request.headers, request.receive, may_be_large=takes_form
+            ) as body:
+                watch = asyncio.create_task(_leave_with_caller(body, waiting))
+                try:
+                    return await handle(Request(request.scope, body.receive))
+                finally:
+                    watch.cancel()
 
         return handle_with_key
+
+
+async def _leave_with_caller(body: Body, waiting: Requester) -> None:
+    await body.caller_leaves()
+    waiting.leave()
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise UnauthenticatedError("Send the API key as `Authorization: Bearer KEY`.")
+    return key.strip()
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """From where a request comes; behind a proxy, as the proxy says."""
+    return connection.client.host if connection.client else ""
 
 
 async def take_content(upload: UploadFile) -> bytes:
@@ -94,18 +163,25 @@ async def take_content(upload: UploadFile) -> bytes:
     return content
 
 
-def _caller_with(scope: Scope) -> Callable[[Request], Caller]:
-    def caller(request: Request) -> Caller:
-        found = request.state.caller
-        assert isinstance(found, Caller)
-        found.require(scope)
-        return found
+@dataclass(frozen=True, slots=True)
+class _CallerWith:
+    """The caller, whom KeyedRoute has found to have this scope; by now the body is parsed."""
 
-    return caller
+    scope: Scope
+
+    async def __call__(self, request: Request) -> Caller:
+        caller = request.state.caller
+        assert isinstance(caller, Caller)
+        photos = _graph(request).photos
+        if photos is not None:
+            form = await request.form()  # as FastAPI has parsed it
+            uploads = [value for _, value in form.multi_items() if not isinstance(value, str)]
+            photos.spend(caller.key_id, len(uploads))
+        return caller
 
 
 # HTTPBearer only puts the key into OpenAPI; KeyedRoute has checked it.
-EnrollCaller = Annotated[Caller, Depends(_caller_with(Scope.ENROLL))]
-IdentifyCaller = Annotated[Caller, Depends(_caller_with(Scope.IDENTIFY))]
-AdminCaller = Annotated[Caller, Depends(_caller_with(Scope.ADMIN))]
+EnrollCaller = Annotated[Caller, Depends(_CallerWith(Scope.ENROLL))]
+IdentifyCaller = Annotated[Caller, Depends(_CallerWith(Scope.IDENTIFY))]
+AdminCaller = Annotated[Caller, Depends(_CallerWith(Scope.ADMIN))]
 SHOWS_KEY_IN_OPENAPI = [Security(_BEARER)]

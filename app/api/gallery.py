@@ -25,6 +25,7 @@ router = APIRouter(
     tags=["gallery"],
     route_class=KeyedRoute,
     dependencies=SHOWS_KEY_IN_OPENAPI,
+    responses=problems(429),
 )
 
 _MEDIA_TYPE = "application/octet-stream"
@@ -67,7 +68,7 @@ async def export_file(
     return StreamingResponse(pieces, media_type=_MEDIA_TYPE, headers=headers)
 
 
-@router.post("/import", responses=problems(400, 401, 403, 409, 413, 422, 503, 507))
+@router.post("/import", responses=problems(400, 401, 403, 408, 409, 413, 422, 503, 507))
 async def import_file(
     graph: GraphDep,
     serving: ServingDep,

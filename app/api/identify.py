@@ -12,28 +12,28 @@ from app.api.deps import (
     ServingDep,
     take_content,
 )
-from app.api.problems import problems
-from app.api.schemas import (
+from app.api.identify_schemas import (
     FaceSchema,
     IdentificationSchema,
     SearchedPhotoSchema,
-    Threshold,
-    UserId,
     VerificationSchema,
 )
+from app.api.problems import problems
+from app.api.schemas import Threshold, UserId
 from app.errors import InvalidRequestError
 from app.services.identification import Wishes
-from app.vision.detection import LARGEST_MIN_FACE_PX, SMALLEST_MIN_FACE_PX
+from app.vision.detection import LARGEST_MIN_FACE_PX, MOST_FACES, SMALLEST_MIN_FACE_PX
 
 router = APIRouter(
     prefix="/v1",
     tags=["identify"],
     route_class=KeyedRoute,
     dependencies=SHOWS_KEY_IN_OPENAPI,
+    responses=problems(429),
 )
 
 
-@router.post("/identify", responses=problems(400, 401, 403, 413, 422, 503, 504))
+@router.post("/identify", responses=problems(400, 401, 403, 408, 413, 422, 503, 504))
 async def identify(
     graph: GraphDep,
     serving: ServingDep,
@@ -45,7 +45,16 @@ async def identify(
     top_k: Annotated[
         int, Form(ge=0, le=100, description="Candidates to tell of, whatever their similarity")
     ] = 0,
-    max_faces: Annotated[int, Form(ge=1, le=100, description="The largest so many")] = 10,
+    max_faces: Annotated[int, Form(ge=1, le=100, description="So many, the largest first")] = 10,
+    skip_faces: Annotated[
+        int,
+        Form(
+            ge=0,
+            le=MOST_FACES,
+            description="So many larger ones are passed over: those of the pages before, up to "
+            "faces_found",
+        ),
+    ] = 0,
     detect: Annotated[
         bool, Form(description="false: the photo is an aligned face crop already")
     ] = True,
@@ -67,12 +76,20 @@ async def identify(
     found = await graph.identifier.identify(
         serving,
         [await take_content(photo) for photo in photos],
-        Wishes(threshold, top_k, max_faces, detect, same_person, min_face_px),
+        Wishes(
+            threshold=threshold,
+            top_k=top_k,
+            max_faces=max_faces,
+            skip_faces=skip_faces,
+            detect=detect,
+            same_person=same_person,
+            min_face_px=min_face_px,
+        ),
     )
     return IdentificationSchema.of(found, serving)
 
 
-@router.post("/verify", responses=problems(400, 401, 403, 404, 413, 422, 503, 504))
+@router.post("/verify", responses=problems(400, 401, 403, 404, 408, 413, 422, 503, 504))
 async def verify(
     graph: GraphDep,
     serving: ServingDep,
@@ -98,7 +115,7 @@ async def verify(
         similarity=found.similarity,
         threshold=found.threshold,
         faces=[FaceSchema.of(face, serving) for face in found.faces],
-        photos=[SearchedPhotoSchema.model_validate(of) for of in found.findings],
+        photos=[SearchedPhotoSchema.of(finding) for finding in found.findings],
         bundle=serving.manifest.name,
         space=serving.space_id,
         timings_ms=found.timings_ms,

@@ -1,29 +1,51 @@
-"""What happens around every request: its id, its log line, the limit of its body."""
+"""What happens around every request: its id, its log line, and who waits for whom without a key."""
 
+import asyncio
 import logging
 import re
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.deps import Graph, address_of
 from app.api.problems import internal_problem
 from app.observability import new_request_id, request_id
+from app.services.keys import Caller
+from app.turns import Turns
 
 _log = logging.getLogger("app.access")
 # What a client may choose as an id: it goes into headers and log lines.
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REFUSED = (401, 429)
+_KEYLESS_AT_ONCE = 4
+_KEYLESS_S = 0.02
+HELD = "farsight.held"
+"""In a scope: the answer waits, and whoever waits for it may be sent away for others."""
+
+
+# Of every answer; answers are about people.
+_HEADERS = {
+    "Cache-Control": "no-store",  # no proxy or browser may keep them
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",  # addresses name users
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class RequestContext:
-    """Gives every request an id, a log line, and an answer even when it fails.
+    """Gives every request an id, a log line, safe headers, and an answer even when it fails.
 
     The line has the route's pattern instead of the address, which would name users.
+
+    Whoever has no key gets at most 200 answers a second together with all others who have none,
+    turn by turn between addresses: so they cost those who have one next to nothing.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._keyless = Turns(_KEYLESS_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -38,11 +60,13 @@ class RequestContext:
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
+                if _caller(scope) is None:
+                    await self._wait_for_turn(scope)
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
+                headers.update(_rate_headers(scope))
                 headers["X-Request-ID"] = request_id.get()
-                # Answers are about people: no proxy or browser may keep them.
-                headers["Cache-Control"] = "no-store"
+                headers.update(_HEADERS)
             await send(message)
 
         try:
@@ -53,35 +77,42 @@ class RequestContext:
                 raise
             await internal_problem()(scope, receive, send_with_headers)
         finally:
-            route = getattr(scope.get("route"), "path", "-")
-            spent_ms = (time.perf_counter() - start) * 1000
-            _log.info("%s %s %d %.0f ms", scope["method"], route, status, spent_ms)
+            if status in _REFUSED and _caller(scope) is None:
+                # Anybody could fill the disk with such lines; this one is told once a minute.
+                _log.warning("requests without a valid key are refused")
+            else:
+                route = getattr(scope.get("route"), "path", "-")
+                spent_ms = (time.perf_counter() - start) * 1000
+                _log.info("%s %s %d %.0f ms", scope["method"], route, status, spent_ms)
             request_id.reset(token)
 
+    async def _wait_for_turn(self, scope: Scope) -> None:
+        address = address_of(HTTPConnection(scope))
+        scope[HELD] = True
+        await self._keyless.take(address)
+        scope[HELD] = False
+        loop = asyncio.get_running_loop()
+        loop.call_later(_KEYLESS_S, self._keyless.give_back, address)
 
-class BodyLimit:
-    """Stops reading a body that is, or says that it is, too large."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self._app = app
-        self._max_bytes = max_bytes
+def _caller(scope: Scope) -> Caller | None:
+    caller: Caller | None = scope.get("state", {}).get("caller")
+    return caller
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        announced = Headers(scope=scope).get("content-length", "")
-        too_large = announced.isdecimal() and int(announced) > self._max_bytes
-        received = 0
 
-        async def receive_within_limit() -> Message:
-            nonlocal received
-            message = {} if too_large else await receive()
-            received += len(message.get("body", b""))
-            if too_large or received > self._max_bytes:
-                # An HTTPException, because FastAPI takes any other one for a malformed body.
-                raise HTTPException(413, f"At most {self._max_bytes:,} bytes are accepted.")
-            return message
-
-        await self._app(scope, receive_within_limit, send)
+def _rate_headers(scope: Scope) -> dict[str, str]:
+    """What is left to the caller (draft-ietf-httpapi-ratelimit-headers)."""
+    caller = _caller(scope)
+    if caller is None:
+        return {}
+    graph: Graph = scope["state"]["graph"]
+    rates = {"requests": graph.requests, "photos": graph.photos}
+    left = {name: rate.left(caller.key_id) for name, rate in rates.items() if rate is not None}
+    if not left:
+        return {}
+    return {
+        "RateLimit-Policy": ", ".join(f'"{name}";q={of.limit};w=60' for name, of in left.items()),
+        "RateLimit": ", ".join(
+            f'"{name}";r={of.remaining};t={of.reset_s}' for name, of in left.items()
+        ),
+    }

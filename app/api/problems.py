@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem documents: `application/problem+json` with a stable `code`.
 
-A document tells what the caller can act on. It never repeats input, and tells nothing of the
+A document tells what the caller can act on. It never repeats values, and tells nothing of the
 inside: paths, stack traces, SQL.
 """
 
@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app import errors
+from app.api.fields import sentences
 from app.observability import request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -25,15 +26,18 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.PhotoNotFoundError: 404,
     errors.BundleNotFoundError: 404,
     errors.JobNotFoundError: 404,
+    errors.BodyTooSlowError: 408,
     errors.CropsNotRetainedError: 409,
     errors.DuplicatePersonError: 409,
     errors.IdempotencyConflictError: 409,
     errors.LastPhotosError: 409,
     errors.NoFormerBundleError: 409,
+    errors.PersonErasedError: 409,
     errors.ReloadRefusedError: 409,
     errors.ReloadRunningError: 409,
     errors.SpaceMismatchError: 409,
     errors.UserExistsError: 409,
+    errors.BodyTooLargeError: 413,
     errors.ImageTooLargeError: 413,
     errors.BundleError: 422,
     errors.GalleryFileError: 422,
@@ -42,7 +46,10 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.TooFewPhotosError: 422,
     errors.TooManyPhotosError: 422,
     errors.UnreadableImageError: 422,
+    errors.RateLimitedError: 429,
+    errors.CallerGoneError: 499,  # not of the standard, and seen in the log alone
     errors.DatabaseBusyError: 503,
+    errors.DatabaseDamagedError: 503,
     errors.NotReadyError: 503,
     errors.OverloadedError: 503,
     errors.DeadlineExceededError: 504,
@@ -55,19 +62,21 @@ _HTTP_ERRORS = {
     400: ("bad_request", "The request cannot be read"),
     404: ("not_found", "There is nothing at this address"),
     405: ("method_not_allowed", "The address does not know this method"),
-    413: ("body_too_large", "The request body is too large"),
 }
 _INTERNAL = ("internal_error", "The service has failed")
 _TITLES = {
     401: "No key, or an unknown one",
     403: "The key lacks the scope",
     404: "Nothing of this name",
+    408: "The body came too slowly",
     409: "In conflict with what is stored",
     413: "The body or a photo is too large",
     422: "A field is not valid, or photos are not usable",
+    429: "Too many in a minute; Retry-After says when to come again",
+    431: "The headers are too large; the connection is closed",
     503: "Busy or not ready; Retry-After says when to come again",
     504: "Not done in time",
-    507: "The disk is full; nothing was written",
+    507: "The disk is full, read-only or failing; nothing was written",
     **{400: _HTTP_ERRORS[400][1], 500: _INTERNAL[1]},
 }
 
@@ -130,7 +139,8 @@ def install(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         document = describe()
         # `problems` refers to it; FastAPI itself would declare it as application/json.
-        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        if "Problem" not in (schemas := document["components"]["schemas"]):
+            schemas["Problem"] = Problem.model_json_schema()
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
@@ -146,17 +156,15 @@ async def _farsight_error(_request: Request, error: Exception) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     if "retry_after_s" in error.facts:
         headers["Retry-After"] = str(error.facts["retry_after_s"])
+    if isinstance(error, errors.BodyTooSlowError):
+        headers["Connection"] = "close"  # what is left of the body is not waited for
     return problem_response(status, error.code, error.title, error.detail, error.facts, headers)
 
 
 async def _validation_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    found = [
-        # Deeper places are keys that the caller chose.
-        {"field": ".".join(str(part) for part in each["loc"][:2]), "message": each["msg"]}
-        for each in error.errors()
-    ]
-    detail = "; ".join(f"{each['field']}: {each['message']}" for each in found)
+    found = sentences(error)
+    detail = " ".join(each["message"] for each in found)
     return problem_response(
         422, "invalid_request", errors.InvalidRequestError.title, detail, {"errors": found}
     )
@@ -164,6 +172,8 @@ async def _validation_error(_request: Request, error: Exception) -> JSONResponse
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, errors.FarsightError):
+        return await _farsight_error(request, error.__cause__)  # see app.api.bodies
     code, title = _HTTP_ERRORS.get(error.status_code, _INTERNAL)
     headers = dict(error.headers or {})
     if "Allow" in headers:

@@ -7,19 +7,14 @@ from uuid import UUID
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     FiniteFloat,
-    JsonValue,
     StringConstraints,
+    Tag,
 )
 
 from app.runtime.gallery import DISPLAY_NAME_PATTERN, USER_ID_PATTERN
-from app.runtime.recognizer import FoundFace
-from app.runtime.serving import Serving
-from app.services.bundles import BundleState, BundleView
-from app.services.identification import Identification, IdentifiedFace
-from app.services.job_diary import State, Step
-from app.vision.embedder import Route
 from app.vision.quality import Rejection
 
 UserId = Annotated[
@@ -40,22 +35,40 @@ Threshold = Annotated[
 _Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 # Beyond, not every JSON reader keeps an integer whole.
 _LARGEST = 2**53
-_Integer = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
-_Number = Annotated[FiniteFloat, Field(ge=-_LARGEST, le=_LARGEST)]
+_Number = (
+    Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
+    | Annotated[FiniteFloat, Field(ge=-_LARGEST, le=_LARGEST)]
+)
+
+
+def _kind(value: object) -> str:
+    return "float" if type(value) is int else type(value).__name__
+
+
+# Told apart by what the value is, not tried in turn: a text too long would become a number.
+_Entry = Annotated[
+    Annotated[bool, Tag("bool")]
+    | Annotated[_Number, Tag("float")]
+    | Annotated[_Text, Tag("str")]
+    | Annotated[None, Tag("NoneType")],
+    Discriminator(_kind),
+]
 Metadata = Annotated[
     dict[
         Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]+$")],
-        bool | _Integer | _Number | _Text | None,
+        _Entry,
     ],
     Field(max_length=32, description="The client's own notes, one level deep"),
 ]
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """Made of an object of the services that has the same attributes."""
+
     model_config = ConfigDict(from_attributes=True)
 
 
-class UserSchema(_Answer):
+class UserSchema(Answer):
     """A user without photos."""
 
     user_id: str
@@ -66,7 +79,7 @@ class UserSchema(_Answer):
     updated_at: datetime
 
 
-class QualitySchema(_Answer):
+class QualitySchema(Answer):
     """What can be told of a face without recognising it."""
 
     sharpness: float = Field(description="0..1, share of the face's pixels that carry detail")
@@ -77,7 +90,7 @@ class QualitySchema(_Answer):
     detection_score: float = Field(description="0..1, the detector's own")
 
 
-class PhotoSchema(_Answer):
+class PhotoSchema(Answer):
     """A stored photo."""
 
     photo_id: UUID
@@ -86,17 +99,23 @@ class PhotoSchema(_Answer):
     created_at: datetime
 
 
-class UserDetailSchema(_Answer):
+class UserDetailSchema(Answer):
     """A user and their photos, oldest first."""
 
     user: UserSchema
     photos: list[PhotoSchema]
 
 
+class ErasureSchema(Answer):
+    """Whether something that was erased of a user may still be on the disk."""
+
+    user_id: str
+    pending: bool = Field(description="true: somebody reads the database, and it is tried again")
+    erased_at: datetime | None = Field(description="When; null where nothing is left")
+
+
 class PageParams(BaseModel):
     """Which page of a list."""
-
-    model_config = ConfigDict(extra="forbid")
 
     cursor: Annotated[str, Field(max_length=64)] | None = Field(
         None, description="`next_cursor` of the page before; absent for the first page"
@@ -104,7 +123,7 @@ class PageParams(BaseModel):
     limit: int = Field(50, ge=1, le=200, description="Largest number of items")
 
 
-class UserPageSchema(_Answer):
+class UserPageSchema(Answer):
     """One page of users."""
 
     items: list[UserSchema]
@@ -114,13 +133,13 @@ class UserPageSchema(_Answer):
 class UserChangesSchema(BaseModel):
     """What to change; absent fields stay, `metadata` is replaced as a whole."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     display_name: DisplayName | None = None
     metadata: Metadata = {}
 
 
-class PhotoWarningSchema(_Answer):
+class PhotoWarningSchema(Answer):
     """What is wrong with a photo that is used all the same."""
 
     code: str = Field(
@@ -129,7 +148,28 @@ class PhotoWarningSchema(_Answer):
     detail: str
 
 
-class PhotoReportSchema(_Answer):
+class BoxSchema(Answer):
+    """In px of the upright photo."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class PhotoBoxSchema(BaseModel):
+    """Where the face that is meant is in a photo, in px of the upright photo."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    photo: int = Field(ge=0, description="The photo's place in the request, from 0")
+    x: FiniteFloat
+    y: FiniteFloat
+    width: FiniteFloat = Field(gt=0)
+    height: FiniteFloat = Field(gt=0)
+
+
+class PhotoReportSchema(Answer):
     """What became of one uploaded photo."""
 
     index: int = Field(description="Its place in the request, from 0")
@@ -141,232 +181,27 @@ class PhotoReportSchema(_Answer):
     quality: QualitySchema | None
     photo_id: UUID | None
     warnings: list[PhotoWarningSchema] = Field(description="Also of photos that are accepted")
-
-
-class RegistrationSchema(_Answer):
-    """A user after photos were added, and a report per photo."""
-
-    user: UserSchema
-    photos: list[PhotoReportSchema]
-
-
-class BoxSchema(BaseModel):
-    """In px of the upright photo."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-class FaceSchema(BaseModel):
-    """One face of a photo."""
-
-    box: BoxSchema
-    landmarks: list[tuple[float, float]] = Field(
-        description="Left eye, right eye, nose, left and right mouth corner; image left first",
-        min_length=5,
-        max_length=5,
+    boxes: list[BoxSchema] = Field(
+        description="Of the face that is meant, or of those that may be; largest first"
     )
-    face_px: float = Field(description="Source pixels under the side of the aligned crop")
-    route: Route
-    quality: QualitySchema
-
-    @classmethod
-    def of(cls, found: FoundFace, serving: Serving) -> "FaceSchema":
-        """From what the recogniser has found, and the serving that embedded it."""
-        x, y, width, height = found.face.box
-        return cls(
-            box=BoxSchema(x=x, y=y, width=width, height=height),
-            landmarks=[(float(x), float(y)) for x, y in found.face.landmarks],
-            face_px=found.crop.face_px,
-            route=serving.embedder.route(found.crop.face_px),
-            quality=QualitySchema.model_validate(found.quality),
-        )
 
 
-class CandidateSchema(_Answer):
+class CandidateSchema(Answer):
     """A user and how similar they are; not an identification."""
 
     user_id: str
     similarity: float
 
 
-class DecisionSchema(_Answer):
-    """Whose face it is."""
+class RegistrationSchema(Answer):
+    """A user after photos were added, and a report per photo."""
 
-    user_id: str | None = Field(description="null for a stranger")
-    similarity: float | None = Field(description="Cosine to the most similar user")
-    margin: float | None = Field(description="How much lower the runner-up's similarity is")
-    threshold: float = Field(description="From which similarity on user_id is set")
-    candidates: list[CandidateSchema] = Field(description="As many as top_k asks for")
-
-
-class IdentifiedFaceSchema(FaceSchema, DecisionSchema):
-    """A face and whose it is."""
-
-    photo: int = Field(description="The photo's place in the request, from 0")
-
-    @classmethod
-    def of_identified(cls, found: IdentifiedFace, serving: Serving) -> "IdentifiedFaceSchema":
-        """From the identifier's answer."""
-        face = FaceSchema.of(found.face, serving)
-        decision = DecisionSchema.model_validate(found.decision)
-        return cls(photo=found.photo, **dict(face), **dict(decision))
-
-
-class SearchedPhotoSchema(_Answer):
-    """A photo of the request, and how it was searched for faces."""
-
-    width_px: int = Field(description="Of the photo in which boxes and landmarks are told")
-    height_px: int
-    rotation_deg: Literal[0, 90, 180, 270] = Field(
-        description="By how much to turn the photo clockwise for its faces to be upright. Boxes "
-        "and landmarks are told in the photo as it is, not turned"
+    user: UserSchema
+    photos: list[PhotoReportSchema]
+    near_users: list[CandidateSchema] = Field(
+        description="Others so similar that they may be taken for this user, five at most: look at "
+        "both users' photos, they may be covered, or of one person"
     )
-    searched_from_px: float | None = Field(
-        description="The smallest face_px that was looked for; null with detect=false"
-    )
-    warnings: list[PhotoWarningSchema]
-
-
-class IdentificationSchema(BaseModel):
-    """Who is in the photos."""
-
-    faces: list[IdentifiedFaceSchema] = Field(description="By photo, largest first")
-    faces_found: int = Field(description="Also those beyond max_faces")
-    photos: list[SearchedPhotoSchema] = Field(description="In the request's order")
-    pooled: DecisionSchema | None = Field(
-        description="With same_person: whose faces they are together"
-    )
-    bundle: str
-    space: str
-    timings_ms: dict[str, float]
-
-    @classmethod
-    def of(cls, found: Identification, serving: Serving) -> "IdentificationSchema":
-        """From the identifier's answer and the serving that it was found with."""
-        return cls(
-            faces=[IdentifiedFaceSchema.of_identified(face, serving) for face in found.faces],
-            faces_found=found.faces_found,
-            photos=[SearchedPhotoSchema.model_validate(of) for of in found.findings],
-            pooled=found.pooled and DecisionSchema.model_validate(found.pooled),
-            bundle=serving.manifest.name,
-            space=serving.space_id,
-            timings_ms=found.timings_ms,
-        )
-
-
-class VerificationSchema(BaseModel):
-    """Are two faces one person."""
-
-    match: bool
-    similarity: float
-    threshold: float
-    faces: list[FaceSchema] = Field(description="The largest of each photo")
-    photos: list[SearchedPhotoSchema] = Field(description="In the order in which they are named")
-    bundle: str
-    space: str
-    timings_ms: dict[str, float]
-
-
-class SizeMetricsSchema(_Answer):
-    """Held-out figures of a bundle for faces of one size; fractions."""
-
-    size: str
-    n_genuine: int
-    n_impostor: int
-    eer: float
-    tar_at_far: dict[str, float]
-    rank1: float
-    impostor_mean: float
-    impostor_std: float
-
-
-class BundleSchema(BaseModel):
-    """A bundle of the store."""
-
-    name: str
-    state: BundleState
-    reason: str | None = Field(description="Why it is broken")
-    space: str | None
-    created_at: datetime | None
-    network: str | None = Field(description="The variant of EdgeFace")
-    dsr: bool | None = Field(description="Whether small faces are restored first")
-    metrics: list[SizeMetricsSchema]
-
-    @classmethod
-    def of(cls, view: BundleView) -> "BundleSchema":
-        """From the service's answer."""
-        manifest = view.manifest
-        return cls(
-            name=view.name,
-            state=view.state,
-            reason=view.reason,
-            space=manifest and manifest.space_id,
-            created_at=manifest and manifest.created_at,
-            network=manifest and manifest.networks.edgeface.variant,
-            dsr=manifest and manifest.networks.dsr is not None,
-            metrics=[
-                SizeMetricsSchema.model_validate(of)
-                for of in (manifest.metrics if manifest else ())
-            ],
-        )
-
-
-class BundleListSchema(BaseModel):
-    """All bundles of the store, by name."""
-
-    items: list[BundleSchema]
-    next_cursor: None = Field(description="There is one page")
-
-
-class ReloadSchema(BaseModel):
-    """Which bundle is to serve."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    bundle: str = Field(min_length=1, max_length=64, description="Its name in the store")
-    force: bool = Field(
-        default=False, description="Whatever the gate finds; the audit log keeps who did"
-    )
-
-
-class JobErrorSchema(BaseModel):
-    """Why a job has failed; further members depend on the `code`."""
-
-    model_config = ConfigDict(extra="allow")
-
-    code: str
-    detail: str
-
-
-class JobSchema(_Answer):
-    """A reload and how it stands."""
-
-    id: UUID
-    bundle: str
-    space: str
-    force: bool
-    state: State
-    step: Step
-    done: int = Field(description="Photos embedded so far")
-    total: int = Field(description="Photos to be embedded; 0 before that is known")
-    rate_per_s: float | None
-    time_left_s: float | None
-    error: JobErrorSchema | None
-    report: dict[str, JsonValue] | None = Field(description="The figures that the gate judged by")
-    attempts: int = Field(description="How many processes have worked on it in turn")
-    created_at: datetime
-    updated_at: datetime
-    finished_at: datetime | None
-
-
-class ServingSchema(BaseModel):
-    """What serves from now on."""
-
-    bundle: str
-    space: str
 
 
 class StatusSchema(BaseModel):
@@ -376,9 +211,9 @@ class StatusSchema(BaseModel):
 
 
 class VersionSchema(BaseModel):
-    """What is running in the process that was asked."""
+    """What is running in the process that was asked; the rest is null without a key."""
 
     version: str
-    bundle: str
-    space: str
-    gallery_revision: int
+    bundle: str | None = None
+    space: str | None = None
+    gallery_revision: int | None = None

@@ -1,34 +1,42 @@
-"""`/livez`, `/readyz`, `/version`: what orchestrators ask; no key is needed."""
+"""`/livez`, `/readyz`, `/version`: what orchestrators ask; no key is needed.
+
+Without one they tell nothing about the gallery.
+"""
 
 from importlib.metadata import version
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
-from app.api.deps import GraphDep, ServingDep
+from app.api.deps import GraphDep, ServingDep, authenticate
 from app.api.problems import problems
 from app.api.schemas import StatusSchema, VersionSchema
 
 router = APIRouter(tags=["system"])
 
 
-@router.get("/livez", responses=problems())
+@router.get("/livez", responses=problems(422))
 async def live() -> StatusSchema:
     """The process answers."""
     return StatusSchema()
 
 
-@router.get("/readyz", responses=problems(503))
+@router.get("/readyz", responses=problems(422, 503))
 async def ready(graph: GraphDep) -> StatusSchema:
     """Networks and database have answered a moment ago, and all threads are alive."""
     graph.readiness.require()
     return StatusSchema()
 
 
-@router.get("/version", responses=problems())
-async def show_version(serving: ServingDep) -> VersionSchema:
-    """What is running in this process."""
+@router.get("/version", responses=problems(401, 422, 503))
+async def show_version(request: Request, graph: GraphDep, serving: ServingDep) -> VersionSchema:
+    """What is running in this process; with any key also which bundle, and how young a gallery."""
+    running = version("farsight")
+    if request.headers.get("authorization"):
+        await authenticate(request)
+    elif not graph.public_version:
+        return VersionSchema(version=running)
     return VersionSchema(
-        version=version("farsight"),
+        version=running,
         bundle=serving.manifest.name,
         space=serving.space_id,
         gallery_revision=serving.gallery.revision,

@@ -1,14 +1,15 @@
 """`/v1/users`: registering people, and all that concerns their rows."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Header, Path, Query, UploadFile
+from fastapi import APIRouter, File, Form, Header, Path, Query, Response, UploadFile
 from pydantic import Json
 
 from app.api.deps import (
     SHOWS_KEY_IN_OPENAPI,
     EnrollCaller,
+    Graph,
     GraphDep,
     KeyedRoute,
     ServingDep,
@@ -17,16 +18,20 @@ from app.api.deps import (
 from app.api.problems import problems
 from app.api.schemas import (
     DisplayName,
+    ErasureSchema,
     Metadata,
     PageParams,
+    PhotoBoxSchema,
     RegistrationSchema,
     UserChangesSchema,
     UserDetailSchema,
     UserId,
     UserPageSchema,
 )
-from app.services.photo_review import Upload
+from app.errors import InvalidRequestError
+from app.services.face_choice import Box, FaceChoice, FaceRule
 from app.services.registration import NewUser
+from app.services.reviewed_photo import Upload
 from app.services.users import UserChanges
 from app.vision.photo_file import IN_WORDS
 
@@ -35,23 +40,47 @@ router = APIRouter(
     tags=["users"],
     route_class=KeyedRoute,
     dependencies=SHOWS_KEY_IN_OPENAPI,
+    responses=problems(429),
 )
 
 _MAX_FILENAME_CHARS = 255
+_PENDING: dict[int | str, dict[str, Any]] = {
+    202: {
+        "model": ErasureSchema,
+        "description": "Erased, but still on the disk as long as somebody reads an older state; "
+        "tried again until it is gone",
+    }
+}
 _UserIdInPath = Annotated[UserId, Path()]
 _Photos = Annotated[list[UploadFile], File(description=IN_WORDS)]
 _Detect = Annotated[bool, Form(description="false: the photos are aligned face crops already")]
+_Face = Annotated[
+    FaceRule | None,
+    Form(
+        description="Of several faces of about one size, `largest` is taken; with `only` the photo "
+        "is not used. Default: the one whom the other photos show. Faces three times smaller than "
+        "the largest never count"
+    ),
+]
+_Box = Annotated[
+    list[Json[PhotoBoxSchema]],
+    Form(
+        description='Where the face is in a photo, such as `{"photo": 0, "x": 10, "y": 20, '
+        '"width": 80, "height": 90}`; faces outside do not count. One for each photo at most'
+    ),
+]
 _IdempotencyKey = Annotated[
     str | None,
     Header(
         min_length=1,
         max_length=255,
-        description="The same key with the same request gets the first answer again",
+        description="The same key with the same request gets the first answer again; after the "
+        "erasure of the user, 409 `person_erased`",
     ),
 ]
 
 
-@router.post("", status_code=201, responses=problems(400, 401, 403, 409, 413, 422, 503, 504))
+@router.post("", status_code=201, responses=problems(400, 401, 403, 408, 409, 413, 422, 503, 504))
 async def register_user(
     graph: GraphDep,
     serving: ServingDep,
@@ -64,9 +93,11 @@ async def register_user(
         bool, Form(description="Register even if the face belongs to somebody else")
     ] = False,
     detect: _Detect = True,
+    face: _Face = None,
+    box: _Box = [],  # noqa: B006 - FastAPI copies it
     idempotency_key: _IdempotencyKey = None,
 ) -> RegistrationSchema:
-    """Registers a person from photos that show this person alone."""
+    """Registers a person from photos of this person."""
     prepared = await graph.registration.prepare(
         serving,
         caller.key_id,
@@ -74,6 +105,7 @@ async def register_user(
         await _read(photos),
         idempotency_key,
         detect=detect,
+        choice=_choice(face, box),
     )
     return RegistrationSchema.model_validate(await graph.registration.store(prepared))
 
@@ -98,7 +130,7 @@ async def get_user(
     return UserDetailSchema.model_validate(await graph.users.get(user_id))
 
 
-@router.patch("/{user_id}", responses=problems(400, 401, 403, 404, 413, 422, 503))
+@router.patch("/{user_id}", responses=problems(400, 401, 403, 404, 408, 413, 422, 503))
 async def change_user(
     graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath, changes: UserChangesSchema
 ) -> UserDetailSchema:
@@ -111,16 +143,34 @@ async def change_user(
     return UserDetailSchema.model_validate(await graph.users.change(caller.key_id, user_id, given))
 
 
-@router.delete("/{user_id}", status_code=204, responses=problems(401, 403, 404, 422, 503))
-async def erase_user(graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath) -> None:
+@router.delete(
+    "/{user_id}",
+    status_code=204,
+    response_model=None,
+    responses={**_PENDING, **problems(401, 403, 404, 422, 503, 507)},
+)
+async def erase_user(
+    graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath, response: Response
+) -> ErasureSchema | None:
     """Erases a user: rows, crops, embeddings and templates are overwritten."""
-    await graph.users.erase(caller.key_id, user_id)
+    done = await graph.users.erase(caller.key_id, user_id)
+    return await _told(graph, user_id, response, done=done)
+
+
+@router.get("/{user_id}/erasure", responses=problems(401, 403, 422, 503))
+async def show_erasure(
+    graph: GraphDep,
+    caller: EnrollCaller,  # noqa: ARG001 - asks for the scope
+    user_id: _UserIdInPath,
+) -> ErasureSchema:
+    """Whether something that was erased of a user may still be on the disk."""
+    return ErasureSchema.model_validate(await graph.erasures.of_user(user_id))
 
 
 @router.post(
     "/{user_id}/photos",
     status_code=201,
-    responses=problems(400, 401, 403, 404, 413, 422, 503, 504),
+    responses=problems(400, 401, 403, 404, 408, 413, 422, 503, 504),
 )
 async def add_photos(
     graph: GraphDep,
@@ -129,10 +179,17 @@ async def add_photos(
     user_id: _UserIdInPath,
     photos: _Photos,
     detect: _Detect = True,
+    face: _Face = None,
+    box: _Box = [],  # noqa: B006 - FastAPI copies it
 ) -> RegistrationSchema:
     """Adds photos; the template follows."""
     answer = await graph.registration.add_photos(
-        serving, caller.key_id, user_id, await _read(photos), detect=detect
+        serving,
+        caller.key_id,
+        user_id,
+        await _read(photos),
+        detect=detect,
+        choice=_choice(face, box),
     )
     return RegistrationSchema.model_validate(answer)
 
@@ -140,16 +197,36 @@ async def add_photos(
 @router.delete(
     "/{user_id}/photos/{photo_id}",
     status_code=204,
-    responses=problems(401, 403, 404, 409, 422, 503),
+    response_model=None,
+    responses={**_PENDING, **problems(401, 403, 404, 409, 422, 503, 507)},
 )
 async def delete_photo(
     graph: GraphDep,
     caller: EnrollCaller,
     user_id: _UserIdInPath,
     photo_id: UUID,
-) -> None:
+    response: Response,
+) -> ErasureSchema | None:
     """Erases a photo; the template follows. The last photos that a user needs stay."""
-    await graph.registration.delete_photo(caller.key_id, user_id, photo_id)
+    done = await graph.registration.delete_photo(caller.key_id, user_id, photo_id)
+    return await _told(graph, user_id, response, done=done)
+
+
+async def _told(
+    graph: Graph, user_id: str, response: Response, *, done: bool
+) -> ErasureSchema | None:
+    """204 when nothing is left on the disk, else 202 and how it stands."""
+    if done:
+        return None
+    response.status_code = 202
+    return ErasureSchema.model_validate(await graph.erasures.of_user(user_id))
+
+
+def _choice(rule: FaceRule | None, boxes: list[PhotoBoxSchema]) -> FaceChoice:
+    by_photo = {of.photo: Box(of.x, of.y, of.width, of.height) for of in boxes}
+    if len(by_photo) < len(boxes):
+        raise InvalidRequestError("Give one box for each photo at most.")
+    return FaceChoice(rule, by_photo)
 
 
 async def _read(photos: list[UploadFile]) -> list[Upload]:

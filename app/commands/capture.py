@@ -18,8 +18,8 @@ from app.vision.alignment import align, measure_face_px
 from app.vision.detection import (
     DEFAULT_POLICY,
     DetectionPolicy,
+    count_main,
     find_faces,
-    is_about_one,
     largest_first,
     search_scale,
 )
@@ -76,7 +76,7 @@ class Advisor:
         faces = largest_first(find_faces(self._detector, image, scale).faces)
         if not faces:
             return Advice(faces, Rejection.NO_FACE)
-        if not is_about_one([measure_face_px(face.landmarks) for face in faces]):
+        if count_main([measure_face_px(face.landmarks) for face in faces]) != 1:
             return Advice(faces, Rejection.MULTIPLE_FACES)
         quality = assess(align(image, faces[0].landmarks), faces[0])
         return Advice(faces, rejection(quality, self._limits))

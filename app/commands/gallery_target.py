@@ -80,9 +80,9 @@ async def open_gallery(path: Path, settings: Settings) -> AsyncIterator[GalleryT
         async with open_graph(settings.model_copy(update={"database": database})) as graph:
             serving = graph.current.serving
             known = await _moved(_read(path, serving), graph)
-            serving.gallery.follow(
-                {user.user_id: user.template for user in known.users}, serving.gallery.revision
-            )
+            gallery = serving.gallery
+            templates = {user.user_id: user.template for user in known.users}
+            gallery.catch_up(templates, None, gallery.revision, read_at=gallery.changes)
             target = GalleryTarget(graph, path, known, with_crops=settings.retain_crops)
             try:
                 yield target

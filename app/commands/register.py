@@ -16,8 +16,10 @@ from app.commands.people_folder import Report, people_in, register_people
 from app.commands.place import Place, open_target
 from app.commands.target import Wishes, read_photo
 from app.errors import FarsightError, TooFewPhotosError
+from app.services.face_choice import Box, FaceChoice, FaceRule
 from app.settings import Settings
 from app.vision.device import DeviceName
+from clients import Box as FoundBox
 from clients import PhotoReport, Registration
 
 
@@ -65,6 +67,20 @@ def register(
             "--allow-duplicate", help="Register even if the face belongs to somebody else."
         ),
     ] = False,
+    face: Annotated[
+        FaceRule | None,
+        typer.Option(
+            help="Of several faces of about one size in a photo: take the largest, or use the "
+            "photo only if there is one. Without it: the one whom the other photos show."
+        ),
+    ] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where the face is in a photo, in px, as the refusal tells: "
+            "PHOTO:X,Y,WIDTH,HEIGHT with the photo's file name. May be given for several photos."
+        ),
+    ] = None,
     url: Annotated[
         str | None,
         typer.Option(
@@ -90,7 +106,9 @@ def register(
     """
     given = [*(photos or []), *(files or [])]
     _check_usage(given, photos, user_id, from_dir, webcam=webcam, aligned=aligned)
-    wishes = Wishes(allow_duplicate=allow_duplicate, detect=not aligned)
+    boxes = _boxes(box or [], given)
+    choice = FaceChoice(face, boxes)
+    wishes = Wishes(allow_duplicate=allow_duplicate, detect=not aligned, choice=choice)
     place = Place(url, gallery_path, device)
     settings = Settings.read()
     if from_dir is not None:
@@ -115,6 +133,11 @@ def register(
     else:
         _print_photos(registration.photos)
         typer.echo(f"{user_id} is registered with {registration.user.photo_count} photos.")
+        for near in registration.near_users:
+            typer.echo(
+                f"{near.user_id} may be taken for {user_id}: their similarity is "
+                f"{near.similarity:.2f}. Look at both people's photos."
+            )
 
 
 def _check_usage(
@@ -136,6 +159,22 @@ def _check_usage(
             raise typer.BadParameter("--webcam takes a video file at most, and no --aligned.")
     elif not given:
         raise typer.BadParameter("Give --photos, --webcam or --from-dir.")
+
+
+def _boxes(told: Sequence[str], files: Sequence[Path]) -> dict[int, Box]:
+    """Boxes by the place of their photo."""
+    names = [path.name for path in files]
+    boxes = {}
+    for each in told:
+        name, _, sides = each.rpartition(":")
+        try:
+            x, y, width, height = (float(side) for side in sides.split(","))
+        except ValueError:
+            raise typer.BadParameter(f"{each!r} is not PHOTO:X,Y,WIDTH,HEIGHT.") from None
+        if names.count(name) != 1:
+            raise typer.BadParameter(f"--box names {name!r}, which is not one of the photos.")
+        boxes[names.index(name)] = Box(x, y, width, height)
+    return boxes
 
 
 async def _register_person(
@@ -168,8 +207,15 @@ def _print_photos(photos: Sequence[PhotoReport]) -> None:
     for photo in photos:
         face_px = f"{photo.face_px:.0f}" if photo.face_px else ""
         used = "yes" if photo.accepted else "no"
-        table.add_row(photo.filename, face_px, used, _told(photo.reason, photo.detail))
+        why_not = _told(photo.reason, photo.detail)
+        if photo.face_px is None:  # one is to be chosen
+            why_not += "".join(f"\n--box {photo.filename}:{_as_option(box)}" for box in photo.boxes)
+        table.add_row(photo.filename, face_px, used, why_not)
     Console().print(table)
+
+
+def _as_option(box: FoundBox) -> str:
+    return ",".join(f"{side:.0f}" for side in (box.x, box.y, box.width, box.height))
 
 
 def _print_report(report: Report, *, as_json: bool) -> None:

@@ -1,6 +1,8 @@
 """`python -m app serve`: the HTTP service."""
 
 import asyncio
+import logging
+import resource
 import sys
 from typing import Annotated
 
@@ -9,12 +11,16 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
+from app.api.connection import RESERVED_FILES, Connections
+from app.commands.stopping import Stopping
+from app.errors import SettingsError
 from app.main import create_app
 from app.observability import configure_logging
 from app.runtime.memory import return_large_pieces_at_once
 from app.settings import Settings
 
 _SWITCH_INTERVAL_S = 0.0005
+_log = logging.getLogger(__name__)
 
 
 def serve(
@@ -28,14 +34,32 @@ def serve(
     # Readers call the networks many times per photo, and after each call a thread waits for the
     # interpreter, 5 ms by default: a tenth of the throughput (docs/decisions/0014).
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    stopping = Stopping(settings.shutdown_grace_s)
+    stopping.listen()
     app = create_app(settings)
     # uvicorn's choice, as for its parser: uvloop where it is installed.
     loop_factory = uvicorn.Config(app, log_config=None).get_loop_factory()
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(_serve(app, host, port))
+        connections = _connections(settings.limits.max_connections)
+        runner.run(_serve(app, host, port, connections, stopping))
 
 
-async def _serve(app: FastAPI, host: str, port: int) -> None:
+def _connections(wanted: int) -> Connections:
+    """As many as wanted, or as the system lets this process have files open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = max(soft, min(hard, wanted + RESERVED_FILES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    most = min(wanted, files - RESERVED_FILES)
+    if most < 1:
+        raise SettingsError(f"{files} files may be open; at least {RESERVED_FILES + 1} are needed.")
+    if most < wanted:
+        _log.warning("%d connections at most: no more files may be open", most)
+    return Connections(most)
+
+
+async def _serve(
+    app: FastAPI, host: str, port: int, connections: Connections, stopping: Stopping
+) -> None:
     # Started here and not by uvicorn, which would turn what forbids a start into a stack trace.
     async with app.router.lifespan_context(app) as state:
 
@@ -48,9 +72,12 @@ async def _serve(app: FastAPI, host: str, port: int) -> None:
             host=host,
             port=port,
             lifespan="off",
+            ws="none",
+            http=connections,  # type: ignore[arg-type]  # called as a class would be
             # Its own access log would show addresses, and they name users.
             access_log=False,
             log_config=None,
             server_header=False,
         )
-        await uvicorn.Server(config).serve()
+        await stopping.server(with_state, config).serve()
+    stopping.closed()

@@ -13,8 +13,9 @@ import msgspec
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app.api.deps import Graph
+from app.api.identify_schemas import IdentificationSchema
 from app.api.problems import STATUSES
-from app.api.schemas import IdentificationSchema, RegistrationSchema, UserId
+from app.api.schemas import BoxSchema, RegistrationSchema, UserId
 from app.errors import (
     FarsightError,
     InvalidRequestError,
@@ -22,10 +23,11 @@ from app.errors import (
     UnreadableImageError,
 )
 from app.services import identification
+from app.services.face_choice import ANY_FACE, FaceChoice
 from app.services.keys import COMMAND_LINE
-from app.services.photo_review import Upload
 from app.services.registration import NewUser, Prepared
-from clients import ApiError, AsyncClient, Identification, NamedPhoto, Registration
+from app.services.reviewed_photo import Upload
+from clients import ApiError, AsyncClient, Box, Identification, NamedPhoto, Registration
 
 T = TypeVar("T")
 
@@ -43,10 +45,12 @@ class Wishes:
     Attributes:
         allow_duplicate: Register even if the face belongs to another user already.
         detect: False where the photos are face crops already.
+        choice: Which face is meant in photos that show several.
     """
 
     allow_duplicate: bool = False
     detect: bool = True
+    choice: FaceChoice = ANY_FACE
 
 
 class Target(Protocol):
@@ -94,6 +98,7 @@ class LocalTarget:
             NewUser(user_id, None, {}, wishes.allow_duplicate),
             [await Upload.take(name, content) for name, content in photos],
             detect=wishes.detect,
+            choice=wishes.choice,
         )
         return partial(self._store, prepared)
 
@@ -104,7 +109,8 @@ class LocalTarget:
     async def identify(
         self, photo: bytes, *, detect: bool, min_face_px: float | None
     ) -> Identification:
-        """See Target."""
+        """See Target; who was registered or erased elsewhere since the last photo is, or is not."""
+        await self._graph.following.catch_up()
         serving = self._graph.current.serving
         found = await self._graph.identifier.identify(
             serving, [photo], identification.Wishes(detect=detect, min_face_px=min_face_px)
@@ -131,6 +137,11 @@ class RemoteTarget:
                 photos,
                 allow_duplicate=wishes.allow_duplicate,
                 detect=wishes.detect,
+                face=wishes.choice.rule,
+                boxes={
+                    index: _as_sent(BoxSchema.model_validate(box), Box)
+                    for index, box in wishes.choice.boxes.items()
+                },
             )
         except ApiError as error:
             raise _as_raised(error) from error

@@ -1,14 +1,18 @@
 """Brings a database to the tables of this version."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from alembic.config import Config
-from sqlalchemy import Connection
+from alembic.util import CommandError
+from sqlalchemy import Connection, make_url
 
 from alembic import command
+from app.db.file import DatabaseFile
 from app.db.session import Sessions
+from app.errors import SettingsError
 from app.settings import DatabaseSettings
 
 SCRIPTS = Path(__file__).parents[2] / "alembic"
@@ -23,15 +27,39 @@ def alembic_config(connection: Connection) -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Runs the migrations that the database has not seen yet."""
-    command.upgrade(alembic_config(connection), "head")
+    """Runs the migrations that the database has not seen yet.
+
+    Raises:
+        SettingsError: A newer version of Farsight has migrated it.
+    """
+    try:
+        command.upgrade(alembic_config(connection), "head")
+    except CommandError as error:
+        raise SettingsError(
+            "The database was used by a newer version of Farsight, or by another program. Install "
+            "that version, or put back the backup from before (docs/backup.md)."
+        ) from error
+
+
+def database_path(settings: DatabaseSettings) -> Path:
+    """Where the database's file is."""
+    database = make_url(settings.url).database
+    assert database is not None
+    return Path(database)
 
 
 @asynccontextmanager
 async def open_sessions(settings: DatabaseSettings) -> AsyncIterator[Sessions]:
-    """The database, made or brought up to date where that is needed; closed in the end."""
-    sessions = Sessions(settings.url, settings.pool_size, settings.timeout_s)
+    """The database, made or brought up to date where that is needed; closed in the end.
+
+    Raises:
+        DatabaseDamagedError: See DatabaseFile.prepare, as for StorageError.
+        DatabaseBusyError: Another process writes for too long.
+    """
+    file = DatabaseFile(database_path(settings))
+    sessions = Sessions(file, settings.url, settings.pool_size, settings.timeout_s)
     try:
+        await asyncio.to_thread(file.prepare)
         await sessions.migrate(upgrade)
         yield sessions
     finally:

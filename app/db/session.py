@@ -9,14 +9,12 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
-import aiosqlite
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -26,13 +24,24 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.errors import DatabaseBusyError, StorageError
+from app.db.file import HOW_TO_RESTORE, DatabaseFile
+from app.errors import DatabaseBusyError, DatabaseDamagedError, FarsightError, StorageError
+from app.turns import Turns, requester
 
 T = TypeVar("T")
 
 _RETRY_AFTER_S = 1
-# SQLite's words for SQLITE_FULL and SQLITE_IOERR.
-_STORAGE_FAILURES = ("disk is full", "disk I/O error")
+_FULL = "The disk is full or failing; nothing was written. Make room."
+_READ_ONLY = "The database or its folder is read-only or gone; nothing was written."
+# SQLite's words for SQLITE_FULL, IOERR, READONLY, CANTOPEN.
+_STORAGE_FAILURES = {
+    "disk is full": _FULL,
+    "disk I/O error": _FULL,
+    "readonly database": _READ_ONLY,
+    "unable to open database file": _READ_ONLY,
+}
+# SQLITE_CORRUPT, NOTADB.
+_DAMAGE = ("malformed", "not a database")
 _log = logging.getLogger(__name__)
 
 
@@ -47,29 +56,32 @@ class WriteSession(ReadSession):
         super().__init__(*args, **kwargs)
         self.after_commit: list[Callable[[], None]] = []
         """What follows from the rows, done in the order of the commits and never without one."""
-        self.erases = False
-        """Set where something is deleted that must not survive in the write-ahead log either."""
 
 
 class Sessions:
     """The database's connections.
 
     Args:
+        file: The file behind them.
         url: SQLAlchemy's form, an asynchronous driver.
         pool_size: Connections for reading. One more is for writing.
         timeout_s: Seconds to wait for a connection or a lock.
+
+    Attributes:
+        file: As given.
+        trouble: Why something could not be written; None as long as nothing was known to be wrong,
+            and again when `try_again` succeeds.
     """
 
-    def __init__(self, url: str, pool_size: int, timeout_s: float) -> None:
-        database = make_url(url).database
-        assert database is not None
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
-        self._timeout_s = timeout_s
+    def __init__(self, file: DatabaseFile, url: str, pool_size: int, timeout_s: float) -> None:
+        self.file = file
+        self.trouble: FarsightError | None = None
         self._readers = _create_engine(url, pool_size, timeout_s, writes=False)
         self._writer = _create_engine(url, 1, timeout_s, writes=True)
         self._read = async_sessionmaker(self._readers, class_=ReadSession, expire_on_commit=False)
         self._write = async_sessionmaker(self._writer, class_=WriteSession, expire_on_commit=False)
-        self._write_lock = asyncio.Lock()
+        self._timeout_s = timeout_s
+        self._reading, self._writing = Turns(pool_size), Turns(1)
         self._running: set[asyncio.Task[Any]] = set()
 
     @asynccontextmanager
@@ -78,9 +90,10 @@ class Sessions:
 
         Raises:
             DatabaseBusyError: No connection became free in time.
+            DatabaseDamagedError: What was read is no database's.
         """
-        with _busy_errors():
-            async with self._read() as session, session.begin():
+        with self._told_in_our_words():
+            async with self._turn(self._reading), self._read() as session, session.begin():
                 yield session
 
     async def write(self, work: Callable[[WriteSession], Coroutine[Any, Any, T]]) -> T:
@@ -94,6 +107,8 @@ class Sessions:
 
         Raises:
             DatabaseBusyError: No lock in time; nothing was written.
+            StorageError: The disk is full, read-only or failing; nothing was written.
+            DatabaseDamagedError: The file would not keep it; nothing was written.
         """
         task = asyncio.create_task(self._transact(work))
         self._running.add(task)
@@ -101,31 +116,93 @@ class Sessions:
         return await asyncio.shield(task)
 
     async def _transact(self, work: Callable[[WriteSession], Awaitable[T]]) -> T:
-        with _busy_errors():
-            await asyncio.wait_for(self._write_lock.acquire(), self._timeout_s)
-            try:
+        async with self._turn(self._writing):
+            if isinstance(self.trouble, DatabaseDamagedError):
+                raise DatabaseDamagedError(self.trouble.detail)
+            with self._told_in_our_words(writes=True):
+                self._look(self.file.require_whole)
                 async with self._write() as session, session.begin():
                     result = await work(session)
-                for follow in session.after_commit:
-                    follow()
-                if session.erases:
-                    await self._empty_log()
-            finally:
-                self._write_lock.release()
+            for follow in session.after_commit:
+                follow()
         return result
 
-    async def _empty_log(self) -> None:
-        """Moves the write-ahead log into the database, where deleted rows are zeros already."""
-        async with self._writer.connect() as connection:
-            pool_entry = await connection.get_raw_connection()
-            driver = pool_entry.driver_connection
-            assert isinstance(driver, aiosqlite.Connection)
-            # Not through SQLAlchemy: that would begin a transaction, which forbids it.
-            await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+    @asynccontextmanager
+    async def _turn(self, turns: Turns) -> AsyncIterator[None]:
+        """A connection's place, as whoever waits takes turns."""
+        party = requester.get().party
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await turns.take(party)
+        except TimeoutError as error:
+            raise _busy() from error
+        try:
+            yield
+        finally:
+            turns.give_back(party)
+
+    async def empty_log(self) -> bool:
+        """Moves the write-ahead log into the database, where deleted rows are zeros already.
+
+        Waits for no reader, and keeps no writer waiting for one.
+
+        Returns:
+            Whether nothing is left in the log. Otherwise somebody reads or writes.
+
+        Raises:
+            DatabaseBusyError: This process writes for too long.
+            StorageError: The disk is full or failing.
+        """
+        # First what can be done beside others. What is left to be done alone then takes no time.
+        await asyncio.to_thread(self.file.checkpoint, "PASSIVE")
+        async with self._turn(self._writing):
+            return await asyncio.to_thread(self.file.checkpoint, "TRUNCATE")
+
+    async def look_at_file(self, *, thorough: bool) -> None:
+        """Whether the file is whole and can be written.
+
+        Args:
+            thorough: Read every page; else microseconds.
+
+        Raises:
+            DatabaseDamagedError: See DatabaseFile.look_through; from now on nothing is written.
+            StorageError: It is read-only.
+        """
+        self._look(self.file.require_whole)
+        self.file.require_writable()
+        if thorough:
+            await asyncio.to_thread(self._look, self.file.look_through)
+
+    async def try_again(self, work: Callable[[WriteSession], Coroutine[Any, Any, None]]) -> None:
+        """Finds out whether what was wrong is over.
+
+        Args:
+            work: Writes something.
+
+        Raises:
+            StorageError: It is not, as for DatabaseDamagedError.
+            DatabaseBusyError: It cannot be told now.
+        """
+        await asyncio.to_thread(self.file.require_room)
+        await self.write(work)
+        self.trouble = None
+
+    def _look(self, look: Callable[[], None]) -> None:
+        try:
+            look()
+        except DatabaseDamagedError as error:
+            self.trouble = error
+            raise
+
+    async def make_room(self) -> None:
+        """Gives the disk what this database can do without, so that rows can be erased."""
+        await asyncio.to_thread(self.file.release_reserve)
+        with suppress(FarsightError):  # the erasure itself will tell
+            await self.empty_log()
 
     async def migrate(self, upgrade: Callable[[Connection], None]) -> None:
         """Runs a migration in one transaction that keeps other processes out."""
-        with _busy_errors():
+        with self._told_in_our_words(writes=True):
             async with self._writer.begin() as connection:
                 await connection.run_sync(upgrade)
 
@@ -134,6 +211,22 @@ class Sessions:
         await asyncio.gather(*self._running, return_exceptions=True)
         await self._readers.dispose()
         await self._writer.dispose()
+        self.file.close()
+
+    @contextmanager
+    def _told_in_our_words(self, *, writes: bool = False) -> Iterator[None]:
+        """What the driver raises as errors of ours; trouble with the file is remembered."""
+        try:
+            yield
+        except (TimeoutError, PoolTimeoutError) as error:
+            raise _busy() from error
+        except DBAPIError as error:
+            told = _in_our_words(str(error.orig), writes=writes)
+            if told is None:
+                raise
+            if not isinstance(told, DatabaseBusyError):
+                self.trouble = told
+            raise told from error
 
 
 async def patiently(work: Callable[[], Awaitable[T]], patience_s: float) -> T:
@@ -149,17 +242,24 @@ async def patiently(work: Callable[[], Awaitable[T]], patience_s: float) -> T:
         except DatabaseBusyError as error:
             if time.monotonic() > deadline:
                 raise
-            _log.warning("trying again: %s", error.detail)
+            _log.warning("trying again: %s", error)
             await asyncio.sleep(_RETRY_AFTER_S)
 
 
 def _create_engine(url: str, pool_size: int, timeout_s: float, *, writes: bool) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=timeout_s)
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=timeout_s,
+        hide_parameters=True,  # they are ids, names and embeddings; errors and logs would hold them
+    )
     pragmas = [
         "journal_mode=WAL",
         "synchronous=FULL",  # what was answered with 201 survives a power cut
         "foreign_keys=ON",
         "secure_delete=ON",  # deleted crops and embeddings are overwritten with zeros
+        "temp_store=MEMORY",  # nor does a large statement leave them in a temporary file
         f"busy_timeout={int(timeout_s * 1000)}",
     ]
     if not writes:
@@ -182,21 +282,22 @@ def _create_engine(url: str, pool_size: int, timeout_s: float, *, writes: bool) 
     return engine
 
 
-@contextmanager
-def _busy_errors() -> Iterator[None]:
-    try:
-        yield
-    except (TimeoutError, PoolTimeoutError) as error:
-        raise DatabaseBusyError(
-            "No database connection became free in time.", retry_after_s=_RETRY_AFTER_S
-        ) from error
-    except OperationalError as error:
-        if any(words in str(error.orig) for words in _STORAGE_FAILURES):
-            raise StorageError(
-                "The disk is full or failing; nothing was written. Make room."
-            ) from error
-        if "locked" not in str(error.orig):
-            raise
-        raise DatabaseBusyError(
+def _busy() -> DatabaseBusyError:
+    return DatabaseBusyError(
+        "No database connection became free in time.", retry_after_s=_RETRY_AFTER_S
+    )
+
+
+def _in_our_words(said: str, *, writes: bool) -> FarsightError | None:
+    """The error that a message of SQLite stands for; None where the mistake is ours."""
+    if "locked" in said:
+        return DatabaseBusyError(
             "The database is locked by another process.", retry_after_s=_RETRY_AFTER_S
-        ) from error
+        )
+    if any(words in said for words in _DAMAGE):
+        return DatabaseDamagedError(f"The database is damaged. {HOW_TO_RESTORE}")
+    for words, detail in _STORAGE_FAILURES.items():
+        # A reader that may not write has been told to write: no trouble of the disk.
+        if words in said and (writes or words != "readonly database"):
+            return StorageError(detail)
+    return None

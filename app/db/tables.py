@@ -94,9 +94,11 @@ class Template(Table):
     """
 
     __tablename__ = "templates"
+    # Galleries ask for the templates of a space that are younger than themselves.
+    __table_args__ = (Index(None, "space_id", "revision"),)
 
     user: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    space_id: Mapped[str] = mapped_column(String(16), primary_key=True, index=True)
+    space_id: Mapped[str] = mapped_column(String(16), primary_key=True)
     vector: Mapped[NDArray[np.float32]] = mapped_column(Vector)
     photo_count: Mapped[int]
     # The gallery revision that wrote it: a gallery in memory reads what is younger than itself.
@@ -171,6 +173,14 @@ class ApiKey(Table):
     label: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # To within some minutes: a write per request would be too many.
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    def has_ended(self) -> bool:
+        """Whether it is revoked or has expired."""
+        expired = self.expires_at is not None and self.expires_at <= utc_now()
+        return expired or self.revoked_at is not None
 
 
 class AuditEvent(Table):
@@ -187,13 +197,26 @@ class AuditEvent(Table):
 
 
 class StoredAnswer(Table):
-    """The answer to a request with an Idempotency-Key; erased with the user whom it tells of."""
+    """The answer to a request with an Idempotency-Key.
+
+    When the user of whom it tells is erased, only the fact stays that there was an answer.
+    """
 
     __tablename__ = "stored_answers"
 
     api_key: Mapped[str] = mapped_column(ForeignKey("api_keys.id"), primary_key=True)
     idempotency_key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    user: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    user: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     request_sha256: Mapped[str] = mapped_column(String(64))
-    answer: Mapped[JsonObject] = mapped_column(JSON)
+    answer: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Erasure(Table):
+    """Something was deleted whose bytes may still be in the write-ahead log."""
+
+    __tablename__ = "erasures"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import NotReadyError, OverloadedError
+from app.runtime.lane import Call, Lane, Rows, batch_sizes
+from app.turns import leaves_enough, requester
 from app.vision.alignment import Crop
 from app.vision.dimensions import CROP_SIZE_PX, EMBEDDING_SIZE
 from app.vision.embedder import Embedder, Route
@@ -27,31 +29,11 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
-class _Call:
-    """What one caller wants embedded, and what is there of it."""
-
-    crops: Sequence[Crop]
-    embedder: Embedder
-    embeddings: NDArray[np.float32]
-    missing: int
-    answer: Future[NDArray[np.float32]]
-
-
-@dataclass(slots=True, eq=False)
-class _Share:
-    """Of one call and one route, the rows that no worker has begun."""
-
-    call: _Call
-    route: Route
-    rows: deque[int]
-
-
-@dataclass(slots=True, eq=False)
 class _Batch:
     """What a worker embeds at once: one embedder's, of one route."""
 
     embedder: Embedder
-    rows: list[tuple[_Call, int]]
+    rows: Rows
     background: bool
     began_s: float
 
@@ -60,13 +42,14 @@ class Batcher:
     """Embeds crops in threads of its own.
 
     A free worker takes what waits at once, a lone crop too; crops of one caller are spread over
-    the free workers, crops of several callers share batches. What nobody waits for goes through
-    the background: it has all workers when there are no requests, and one, in small batches, while
-    there are some.
+    the free workers, crops of several callers share batches and take turns. What nobody waits for
+    goes through the background: it has all workers when there are no requests, and one, in small
+    batches, while there are some.
 
     Args:
         workers: Batches at once: one per core on a CPU, one on a GPU.
-        max_waiting: Crops of requests that may wait.
+        max_waiting: Crops of one caller that may wait; of all callers together twice as many, as
+            far as each leaves enough to others.
         has_requests: Whether there are requests, be they still without crops.
     """
 
@@ -74,8 +57,7 @@ class Batcher:
         self._max_waiting = max_waiting
         self._has_requests = has_requests
         self._changed = threading.Condition()
-        self._waiting: deque[_Share] = deque()
-        self._waiting_in_background: deque[_Share] = deque()
+        self._waiting, self._waiting_in_background = Lane(), Lane()
         self._batches_since_background = 0
         self._running: dict[int, _Batch] = {}
         self._refusal: str | None = None
@@ -131,29 +113,33 @@ class Batcher:
         for thread in self._threads:
             thread.join()
 
-    def _accept(self, crops: Sequence[Crop], embedder: Embedder, *, background: bool) -> _Call:
+    def _accept(self, crops: Sequence[Crop], embedder: Embedder, *, background: bool) -> Call:
         embeddings = np.empty((len(crops), EMBEDDING_SIZE), np.float32)
-        call = _Call(crops, embedder, embeddings, len(crops), Future())
+        party = requester.get().party
+        call = Call(crops, embedder, party, embeddings, len(crops), Future())
         # So that only the batcher settles it; a caller who goes is forgotten in `embed`.
         call.answer.set_running_or_notify_cancel()
         by_route: dict[Route, deque[int]] = {}
         for row, crop in enumerate(crops):
             by_route.setdefault(embedder.route(crop.face_px), deque()).append(row)
-        shares = [_Share(call, route, rows) for route, rows in by_route.items()]
         with self._changed:
             if self._refusal is not None:
                 raise NotReadyError(self._refusal)
             if background:
-                self._waiting_in_background.extend(shares)
-            elif _count(self._waiting) + len(crops) > self._max_waiting:
-                raise OverloadedError(
-                    f"{self._max_waiting} faces are waiting for the networks already.",
-                    retry_after_s=_RETRY_AFTER_S,
-                )
+                self._waiting_in_background.add(call, by_route)
             else:
-                self._waiting.extend(shares)
+                self._require_room(party, len(crops))
+                self._waiting.add(call, by_route)
             self._changed.notify_all()
         return call
+
+    def _require_room(self, party: str, wanted: int) -> None:
+        own, total = self._waiting.count(party) + wanted, len(self._waiting) + wanted
+        if not leaves_enough(own, total, 2 * self._max_waiting):
+            raise OverloadedError(
+                "Too many faces are waiting for the networks already.",
+                retry_after_s=_RETRY_AFTER_S,
+            )
 
     def _work(self) -> None:
         """A worker's life."""
@@ -186,12 +172,12 @@ class Batcher:
         starved = self._batches_since_background >= _BATCHES_PER_BACKGROUND
         if self._waiting and not (starved and may_background):
             self._batches_since_background += 1 if self._waiting_in_background else 0
-            return _cut(self._waiting, idle, background=False)
+            return _batch(self._waiting.cut(idle), background=False)
         if may_background:
             self._batches_since_background = 0
-            if quiet:
-                return _cut(self._waiting_in_background, idle, background=True)
-            return _cut(self._waiting_in_background, 1, background=True, max_size=_SMALL_BATCH)
+            waiting = self._waiting_in_background
+            cut = waiting.cut(idle) if quiet else waiting.cut(1, _SMALL_BATCH)
+            return _batch(cut, background=True)
         return None
 
     def _embed(self, batch: _Batch) -> None:
@@ -216,18 +202,16 @@ class Batcher:
         del self._running[threading.get_ident()]
         self._changed.notify_all()  # another worker may join in on the background now
 
-    def _fail(self, calls: Sequence[_Call], error: Exception) -> None:
+    def _fail(self, calls: Sequence[Call], error: Exception) -> None:
         for call in calls:
             if not call.answer.done():
                 call.answer.set_exception(error)
         self._forget(calls)
 
-    def _forget(self, calls: Sequence[_Call]) -> None:
+    def _forget(self, calls: Sequence[Call]) -> None:
         """Takes out what has not begun of some calls."""
         for waiting in (self._waiting, self._waiting_in_background):
-            kept = [share for share in waiting if share.call not in calls]
-            waiting.clear()
-            waiting.extend(kept)
+            waiting.forget(calls)
 
     def _die(self) -> None:
         """This worker's end is everybody's: whoever watches readiness starts another process."""
@@ -236,52 +220,20 @@ class Batcher:
             self._died = True
             self._refusal = error.detail
             batch = self._running.pop(threading.get_ident(), None)
-            calls = [share.call for share in (*self._waiting, *self._waiting_in_background)]
+            calls = [*self._waiting.calls(), *self._waiting_in_background.calls()]
             self._fail([*calls, *(call for call, _ in (batch.rows if batch else []))], error)
             self._changed.notify_all()
 
 
 def warm_up(embedder: Embedder) -> None:
     """Runs networks once with every size of batch that they will meet, on both routes."""
-    for size in _batch_sizes(embedder):
+    for size in batch_sizes(embedder):
         for face_px in (0.0, float(CROP_SIZE_PX)):
             embedder.embed([known_crop(face_px)] * size)
 
 
-def _cut(
-    waiting: deque[_Share], idle: int, *, background: bool, max_size: int | None = None
-) -> _Batch:
-    """Takes the first crop that waits, and of those of its kind as many as one worker should.
-
-    Args:
-        waiting: Not empty; shares that are used up are taken out.
-        idle: Workers that could share the work, this one included.
-        background: Of which sort it is.
-        max_size: Crops at most.
-    """
-    first = waiting[0]
-    embedder = first.call.embedder
-    alike = [s for s in waiting if s.call.embedder is embedder and s.route == first.route]
-    wanted = -(-_count(alike) // idle)
-    if max_size is not None:
-        wanted = min(wanted, max_size)
-    size = max(size for size in _batch_sizes(embedder) if size <= wanted)
-    rows: list[tuple[_Call, int]] = []
-    for share in alike:
-        while share.rows and len(rows) < size:
-            rows.append((share.call, share.rows.popleft()))
-        if not share.rows:
-            waiting.remove(share)
-    return _Batch(embedder, rows, background, time.monotonic())
-
-
-def _batch_sizes(embedder: Embedder) -> list[int]:
-    """Powers of two: few shapes, so that libraries keep few plans and buffers."""
-    return [1 << power for power in range(embedder.max_batch.bit_length())]
-
-
-def _count(shares: Sequence[_Share] | deque[_Share]) -> int:
-    return sum(len(share.rows) for share in shares)
+def _batch(cut: tuple[Embedder, Rows], *, background: bool) -> _Batch:
+    return _Batch(*cut, background, time.monotonic())
 
 
 def _refuse_nonsense(embeddings: NDArray[np.float32], count: int) -> None:

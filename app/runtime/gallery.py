@@ -56,6 +56,7 @@ class Gallery:
         self._written: list[set[int]] = []
         """For each search that is under way, the rows that were written since it began to look."""
         self._revision = revision
+        self._changes = 0
         self._put(templates)
 
     @property
@@ -63,8 +64,17 @@ class Gallery:
         """The database's gallery revision that this gallery has followed to."""
         return self._revision
 
+    @property
+    def changes(self) -> int:
+        """How often this gallery has been changed, for `catch_up`."""
+        return self._changes
+
     def __len__(self) -> int:
         return len(self._user_ids)
+
+    def count_with(self, user_ids: Iterable[str]) -> int:
+        """How many users there would be with these."""
+        return len(self) + sum(user_id not in self._rows for user_id in user_ids)
 
     def follow(self, templates: Templates, revision: int) -> None:
         """Takes over one change of the rows.
@@ -73,33 +83,49 @@ class Gallery:
             templates: Of the users whom the change is about; None for one who has none any more.
             revision: The database's gallery revision that the change made. If others lie between
                 it and the gallery's own, somebody else made them: the gallery keeps its revision,
-                so that `catch_up` will read them.
+                so that `catch_up` will read them. One that was caught up with already is passed
+                over: the gallery may know of younger changes.
 
         Raises:
             ValueError: A template is not of unit length.
         """
+        if revision <= self._revision:
+            return
         self._put_or_drop(templates)
         with self._lock:
+            self._changes += 1
             if revision == self._revision + 1:
                 self._revision = revision
 
-    def catch_up(self, changed: Templates, everybody: Set[str] | None, revision: int) -> None:
+    def catch_up(
+        self, changed: Templates, everybody: Set[str] | None, revision: int, *, read_at: int
+    ) -> bool:
         """Takes over all changes up to a revision.
+
+        To be called where `follow` is, so that neither comes between the other's steps.
 
         Args:
             changed: Templates that are younger than the gallery.
             everybody: All who have a template; None if their number tells that nobody went.
-            revision: The database's gallery revision now.
+            revision: The database's gallery revision at which they were read.
+            read_at: The gallery's `changes` before they were read.
+
+        Returns:
+            Whether it did. False if the gallery was changed since: what was read may be older.
 
         Raises:
             ValueError: A template is not of unit length.
         """
+        if read_at != self._changes:
+            return False
         self._put_or_drop(changed)
         with self._lock:
+            self._changes += 1
             if everybody is not None:
                 for user_id in set(self._rows) - everybody:
                     self._drop(user_id)
             self._revision = revision
+        return True
 
     def template(self, user_id: str) -> NDArray[np.float32] | None:
         """A copy of a user's (512,) template, or None where there is none."""

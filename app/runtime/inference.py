@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,10 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import DeadlineExceededError, NotReadyError, OverloadedError
+from app.errors import CallerGoneError, DeadlineExceededError, NotReadyError, OverloadedError
 from app.runtime.batcher import Batcher
 from app.runtime.readers import Readers
 from app.runtime.recognizer import Finding, Recognizer
+from app.turns import requester
 from app.vision.alignment import Crop
 from app.vision.embedder import Embedder
 from app.vision.photo_file import has_known_cost
@@ -35,7 +37,7 @@ class Inference:
         readers: Photos read at once. Half as many read those whose cost nobody knows beforehand:
             the others do not wait for them.
         workers: Batches that the networks embed at once; see Batcher.
-        max_requests: Requests admitted at once.
+        max_requests: Of one caller, requests admitted at once.
         deadline_s: Seconds that a request may stay admitted.
     """
 
@@ -48,11 +50,11 @@ class Inference:
         max_requests: int,
         deadline_s: float,
     ) -> None:
-        self._admitted = 0
+        self._admitted: Counter[str] = Counter()
         self._recognizer = recognizer
         self._readers = Readers(readers)
         self._patient_readers = Readers(max(1, readers // 2))
-        self._batcher = Batcher(workers, _MAX_WAITING_FACES, lambda: self._admitted > 0)
+        self._batcher = Batcher(workers, _MAX_WAITING_FACES, lambda: self._admitted.total() > 0)
         self._max_requests = max_requests
         self._deadline_s = deadline_s
 
@@ -60,38 +62,45 @@ class Inference:
     async def admit(self) -> AsyncIterator[None]:
         """Around all photos of one request.
 
-        What has begun when its request is cancelled or out of time is done to the end and
-        forgotten; what has not begun never is.
+        What has begun when its request is cancelled or out of time, or its caller gone, is done to
+        the end and forgotten; what has not begun never is.
 
         Raises:
-            OverloadedError: As many requests as allowed are admitted.
+            OverloadedError: As many requests of this caller as allowed are admitted.
             DeadlineExceededError: The request's photos were not read in time.
+            CallerGoneError: The caller hung up.
         """
-        if self._admitted >= self._max_requests:
+        caller = requester.get()
+        if self._admitted[caller.party] >= self._max_requests:
             raise OverloadedError(
                 f"{self._max_requests} requests are waiting for the networks already.",
                 retry_after_s=_RETRY_AFTER_S,
             )
-        self._admitted += 1
+        self._admitted[caller.party] += 1
         deadline = asyncio.timeout(self._deadline_s)
         try:
             async with deadline:
-                yield
+                with caller.may_leave(deadline):
+                    yield
         except TimeoutError:
             if not deadline.expired():
                 raise
+            if caller.is_gone:
+                raise CallerGoneError("The caller hung up.") from None
             raise DeadlineExceededError(
                 f"The photos were not read within {self._deadline_s:g} s.",
                 retry_after_s=_RETRY_AFTER_S,
             ) from None
         finally:
-            self._admitted -= 1
+            self._admitted[caller.party] -= 1
+            self._admitted += Counter()  # forgets those who have none
 
     async def find(
         self,
         photo: bytes,
         *,
         max_faces: int,
+        skip_faces: int = 0,
         detect: bool = True,
         min_face_px: float | None = None,
     ) -> Finding:
@@ -100,6 +109,7 @@ class Inference:
             self._recognizer.find,
             photo,
             max_faces=max_faces,
+            skip_faces=skip_faces,
             detect=detect,
             min_face_px=min_face_px,
         )

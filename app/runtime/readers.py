@@ -4,29 +4,50 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
+from app.turns import Turns, requester
+
+_SPARE = 1
 T = TypeVar("T")
 
 
 class Readers:
-    """A pool of threads, each of which reads one photo at a time.
+    """A pool of threads, each of which reads one photo at a time; callers take turns.
 
     Args:
-        threads: Photos read at once.
+        threads: Photos read at once. One more is read when it is its caller's only one: large
+            photos of others take seconds.
     """
 
     def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="reader")
+        self._pool = ThreadPoolExecutor(threads + _SPARE, thread_name_prefix="reader")
+        self._turns = Turns(threads, _SPARE)
         self._began_s: dict[int, float] = {}
 
     async def run(self, read: Callable[[], T]) -> T:
-        """Runs something in one of the threads, after what waits for them already.
+        """Runs something in one of the threads, when it is the caller's turn.
 
         What has not begun when its caller is cancelled never does.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._timed, read)
+        party = requester.get().party
+        await self._turns.take(party)
+        loop = asyncio.get_running_loop()
+        give_back = partial(self._turns.give_back, party)
+        try:
+            work = self._pool.submit(self._timed, read)
+        except RuntimeError:  # the service ends
+            give_back()
+            raise
+
+        def end(_work: Future[T]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(give_back)
+
+        work.add_done_callback(end)  # and not when the caller leaves: the thread goes on
+        return await asyncio.wrap_future(work)
 
     def trouble(self, limit_s: float) -> str | None:
         """Why no photo can be trusted to be read; None when all is well. Waits for no lock."""
@@ -37,6 +58,7 @@ class Readers:
 
     def close(self) -> None:
         """Ends the threads after the photos that they are reading."""
+        self._turns.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _timed(self, read: Callable[[], T]) -> T:

@@ -102,6 +102,7 @@ class Recognizer:
         photo: bytes | Image,
         *,
         max_faces: int,
+        skip_faces: int = 0,
         detect: bool = True,
         min_face_px: float | None = None,
     ) -> Finding:
@@ -110,7 +111,8 @@ class Recognizer:
         Args:
             photo: A file of one of `photo_file.FORMATS`; or decoded, (height, width, 3) uint8,
                 RGB, upright.
-            max_faces: The largest so many faces are aligned.
+            max_faces: So many faces are aligned, the largest first.
+            skip_faces: So many larger ones are passed over before.
             detect: False where the photo is already a face crop as `align` makes them, of any
                 size: it is taken whole, and its side length is its `face_px`.
             min_face_px: The smallest face that is looked for; by default the policy's, larger
@@ -131,7 +133,8 @@ class Recognizer:
         else:
             rotation_deg, from_px = 0, None
             shrink, aligned = 1, [_whole_photo(reading)]
-        largest = sorted(aligned, key=lambda pair: -pair[1].face_px)[:max_faces]
+        largest = sorted(aligned, key=lambda pair: -pair[1].face_px)
+        largest = largest[skip_faces : skip_faces + max_faces]
         largest = _with_all_pixels(reading, largest, shrink, stopwatch)
         return Finding(
             faces=[FoundFace(face, crop, assess(crop, face)) for face, crop in largest],

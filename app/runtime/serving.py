@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.runtime.gallery import Gallery, Templates
 from app.vision.embedder import Embedder
 from app.vision.manifest import Manifest
@@ -74,9 +77,23 @@ class Current:
         """Takes one change of the rows over into the galleries.
 
         Args:
-            templates: By space, of the users whom the change is about. Of a space that is not
-                among them nobody's template has changed.
+            templates: By space, of the users whom the change is about. The gallery of a space that
+                is not among them is left to look into the rows.
             revision: The database's gallery revision that the change made.
         """
         for space_id, gallery in self.galleries():
-            gallery.follow(templates.get(space_id, {}), revision)
+            if space_id in templates:
+                gallery.follow(templates[space_id], revision)
+
+    def follow_user(
+        self, user_id: str, templates: Mapping[str, NDArray[np.float32]], revision: int
+    ) -> None:
+        """Takes over what has become of one user: a template in some spaces, none in all others.
+
+        Args:
+            user_id: Whose.
+            templates: (512,) float32 of unit length by space.
+            revision: The database's gallery revision that the change made.
+        """
+        for space_id, gallery in self.galleries():
+            gallery.follow({user_id: templates.get(space_id)}, revision)

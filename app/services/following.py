@@ -2,6 +2,7 @@
 
 Whoever reloads moves the pointer in the database. This process sees that at its next look, loads
 the bundle beside the old one and switches; until then it answers consistently in the old space.
+None of it writes: whoever is kept from writing still learns who was erased.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from app.db.repositories import pointer, users
-from app.db.session import Sessions, WriteSession
+from app.db.session import Sessions
 from app.db.tables import BundleRow
 from app.errors import FarsightError
 from app.runtime.memory import give_back_freed_memory
@@ -19,7 +20,7 @@ from app.runtime.serving import Current, Serving
 from app.services.activation import Activation
 from app.services.reembedding import Reembedding
 from app.services.reload import Reload
-from app.services.switching import catch_up, read_gallery
+from app.services.switching import read_gallery, try_to_catch_up
 from app.vision.embedder import Embedder
 from app.vision.self_test import check_self_test
 
@@ -81,9 +82,17 @@ class Following:
         rows = await self._read()
         if self._serves_another(rows.active):
             await self._switch(rows.active)
-        elif rows.revision != self._current.serving.gallery.revision:
-            await self._sessions.write(self._catch_up)
+        else:
+            await self.catch_up()
         await self._reload.take_over()
+
+    async def catch_up(self) -> None:
+        """Takes over who came, changed and went, wherever that was decided."""
+        for space_id, gallery in self._current.galleries():
+            caught_up = False
+            while not caught_up:
+                async with self._sessions.read() as session:
+                    caught_up = await try_to_catch_up(session, space_id, gallery)
 
     async def complete(self) -> None:
         """Embeds who is missing in the serving or the former space."""
@@ -96,7 +105,7 @@ class Following:
             async with self._sessions.read() as session:
                 missing = await users.count_outside_space(session, row.space_id)
             if missing:
-                await self._reembedding.complete(await self._embedder(row))
+                await self._reembedding.complete(await self._embedder(row, rows.active))
         self._complete_at = rows.revision
 
     async def _read(self) -> _Look:
@@ -113,17 +122,34 @@ class Following:
     async def _switch(self, active: BundleRow) -> None:
         """Loads what another process has switched to, and serves it."""
         serving = await self._load(active)
-
-        async def store(session: WriteSession) -> None:
-            now = await pointer.active_bundle(session)
-            if now is None or now.name != active.name or not self._serves_another(now):
-                return  # it has moved on meanwhile
-            await catch_up(session, serving.space_id, serving.gallery)
-            session.after_commit.append(partial(self._current.switch, serving))
-
-        await self._sessions.write(store)
-        _log.info("serving bundle=%s space=%s", active.name, active.space_id)
+        if await self._join(serving, partial(self._current.switch, serving), active):
+            _log.info("serving bundle=%s space=%s", active.name, active.space_id)
         await asyncio.to_thread(give_back_freed_memory)
+
+    async def _join(self, joining: Serving, join: Callable[[], None], active: BundleRow) -> bool:
+        """Puts a serving beside those whose galleries follow, without missing a change.
+
+        Args:
+            joining: Its gallery is brought up to date.
+            join: Puts it there.
+            active: The bundle that serves, as far as it is known.
+
+        Returns:
+            Whether it did. Otherwise another bundle has begun to serve.
+        """
+        while True:
+            serving = self._current.serving
+            read_at = serving.gallery.changes
+            async with self._sessions.read() as session:
+                now = await pointer.active_bundle(session)
+                if now is None or (now.name, now.space_id) != (active.name, active.space_id):
+                    return False
+                caught_up = await try_to_catch_up(session, joining.space_id, joining.gallery)
+                unchanged = serving is self._current.serving
+                # What this process does to the rows, the galleries that follow are told.
+                if caught_up and unchanged and read_at == serving.gallery.changes:
+                    join()
+                    return True
 
     async def _load(self, row: BundleRow) -> Serving:
         embedder = await asyncio.to_thread(self._activation.load, row.name, row.space_id)
@@ -132,21 +158,12 @@ class Following:
             gallery = await read_gallery(session, row.space_id)
         return self._activation.serving(embedder, gallery)
 
-    async def _catch_up(self, session: WriteSession) -> None:
-        for space_id, gallery in self._current.galleries():
-            await catch_up(session, space_id, gallery)
-
-    async def _embedder(self, row: BundleRow) -> Embedder:
+    async def _embedder(self, row: BundleRow, active: BundleRow) -> Embedder:
         for serving in (self._current.serving, self._current.former):
             if serving is not None and serving.space_id == row.space_id:
                 return serving.embedder
         former = await self._load(row)
-
-        async def store(session: WriteSession) -> None:
-            await catch_up(session, former.space_id, former.gallery)
-            session.after_commit.append(partial(setattr, self._current, "former", former))
-
-        await self._sessions.write(store)
+        await self._join(former, partial(setattr, self._current, "former", former), active)
         return former.embedder
 
 
@@ -157,6 +174,6 @@ async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
             await work()
         except FarsightError as error:
             # What serves goes on serving; the next look may find the database or the bundle.
-            _log.warning("following the rows failed: %s", error.detail)
+            _log.warning("following the rows failed: %s", error)
         except Exception:  # noqa: BLE001 - logged; the next look may go better
             _log.exception("following the rows failed")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from app.errors import (
     InvalidRequestError,
     NoFaceError,
     TooManyPhotosError,
+    UnusablePhotoError,
     UserNotFoundError,
 )
 from app.observability import Stopwatch
@@ -27,7 +28,8 @@ class Wishes:
     Attributes:
         threshold: Instead of the bundle's.
         top_k: How many candidates to tell, whatever their similarity.
-        max_faces: The largest so many faces of a photo are identified.
+        max_faces: So many faces of a photo are identified, the largest first.
+        skip_faces: So many larger ones are passed over before: those of the pages before.
         detect: False where each photo is already a face crop.
         same_person: The photos are frames of one person, to be answered together as well.
         min_face_px: The smallest face that is looked for; None: see Recognizer.find.
@@ -36,6 +38,7 @@ class Wishes:
     threshold: float | None = None
     top_k: int = 0
     max_faces: int = 10
+    skip_faces: int = 0
     detect: bool = True
     same_person: bool = False
     min_face_px: float | None = None
@@ -57,14 +60,14 @@ class Identification:
     Attributes:
         faces: By photo, largest first.
         faces_found: In all photos, also those beyond `max_faces`.
-        findings: Of each photo, in the request's order.
+        photos: In the request's order: what was found, or why the photo was not searched.
         pooled: Whose faces they are together; None unless asked for, or when there is no face.
         timings_ms: Per stage, summed over the photos.
     """
 
     faces: list[IdentifiedFace]
     faces_found: int
-    findings: list[Finding]
+    photos: list[Finding | UnusablePhotoError]
     pooled: Decision | None
     timings_ms: dict[str, float]
 
@@ -103,13 +106,15 @@ class Identifier:
 
         With `same_person` the largest face of every photo is taken, and their mean embedding,
         brought to unit length, is answered in `pooled`, at the strictest of their thresholds.
+        Photos that cannot be searched are told, and the others are enough.
 
         Raises:
             InvalidRequestError: Several photos that are not said to show the same person; or see
                 Recognizer.find.
             TooManyPhotosError: More photos than the limit.
-            UnreadableImageError: See Recognizer.find.
-            ImageTooLargeError: See Recognizer.find.
+            UnreadableImageError: None of the photos can be searched, the first one because of this;
+                `facts["photo"]` is its place in the request.
+            ImageTooLargeError: Likewise.
             OverloadedError: See Inference.admit.
             DeadlineExceededError: See Inference.admit.
         """
@@ -120,20 +125,24 @@ class Identifier:
             )
         if len(photos) > 1 and not wishes.same_person:
             raise InvalidRequestError("Several photos need same_person=true.")
-        max_faces = 1 if wishes.same_person else wishes.max_faces
+        if wishes.same_person:
+            wishes = replace(wishes, max_faces=1, skip_faces=0)
         stopwatch = Stopwatch()
-        findings = []
+        searched: list[Finding | UnusablePhotoError] = []
+        found: list[tuple[int, FoundFace]] = []
         async with self._inference.admit():
-            for photo in photos:
-                finding = await self._inference.find(
-                    photo,
-                    max_faces=max_faces,
-                    detect=wishes.detect,
-                    min_face_px=wishes.min_face_px,
-                )
-                findings.append(finding)
+            for index, photo in enumerate(photos):
+                try:
+                    finding = await self._find(index, photo, wishes)
+                except UnusablePhotoError as error:
+                    searched.append(error)
+                    continue
+                searched.append(finding)
+                found += [(index, face) for face in finding.faces]
                 stopwatch.add(finding.timings_ms)
-            found = [(index, face) for index, of in enumerate(findings) for face in of.faces]
+            findings = [of for of in searched if isinstance(of, Finding)]
+            if not findings and isinstance(searched[0], UnusablePhotoError):
+                raise searched[0]
             with stopwatch.stage("embed"):
                 crops = [face.crop for _, face in found]
                 embeddings = await self._inference.embed(crops, serving.embedder)
@@ -143,7 +152,7 @@ class Identifier:
         return Identification(
             faces,
             sum(finding.faces_found for finding in findings),
-            findings,
+            searched,
             pooled,
             stopwatch.timings_ms,
         )
@@ -156,7 +165,8 @@ class Identifier:
         Raises:
             UserNotFoundError: There is no such user.
             NoFaceError: The photo shows no face.
-            UnreadableImageError: See `identify`, as for the other errors about photos.
+            UnreadableImageError: `facts["photo"]` is 0 for `photo`, 1 for `other_photo`; as for the
+                other errors about photos.
         """
         template = serving.gallery.template(user_id)
         if template is None:
@@ -171,11 +181,25 @@ class Identifier:
 
         Raises:
             NoFaceError: A photo shows no face.
-            UnreadableImageError: See `identify`, as for the other errors about photos.
+            UnreadableImageError: `facts["photo"]` is 0 for `photo`, 1 for `other_photo`; as for the
+                other errors about photos.
         """
         findings, embeddings, timings_ms = await self._largest_faces(serving, [photo, other_photo])
         first, second = embeddings
         return _compare(serving, findings, first, second, threshold, timings_ms)
+
+    async def _find(self, index: int, photo: bytes, wishes: Wishes) -> Finding:
+        try:
+            return await self._inference.find(
+                photo,
+                max_faces=wishes.max_faces,
+                skip_faces=wishes.skip_faces,
+                detect=wishes.detect,
+                min_face_px=wishes.min_face_px,
+            )
+        except UnusablePhotoError as error:
+            error.facts["photo"] = index
+            raise
 
     async def _largest_faces(
         self, serving: Serving, photos: Sequence[bytes]
@@ -185,9 +209,13 @@ class Identifier:
         findings = []
         async with self._inference.admit():
             for index, photo in enumerate(photos):
-                finding = await self._inference.find(photo, max_faces=1)
+                finding = await self._find(index, photo, Wishes(max_faces=1))
                 if not finding.faces:
-                    raise NoFaceError("The photo shows no face.", photo=index)
+                    raise NoFaceError(
+                        f"Photo {index} shows no face: send one that shows the whole face from the "
+                        "front.",
+                        photo=index,
+                    )
                 findings.append(finding)
                 stopwatch.add(finding.timings_ms)
             with stopwatch.stage("embed"):

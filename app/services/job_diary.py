@@ -17,8 +17,7 @@ from app.errors import DatabaseBusyError, JobLostError, StorageError
 from app.services.reembedding import PATIENCE_S
 
 _PULSE_S = 2.0
-ABANDONED_AFTER = timedelta(seconds=10)
-"""Whoever has not written for so long does not work on the job any more."""
+_ABANDONED_AFTER = timedelta(seconds=10)
 
 
 class Step(StrEnum):
@@ -80,6 +79,15 @@ class JobView:
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+
+
+def is_abandoned(row: Job) -> bool:
+    """Whether nobody has written for so long that nobody works on the job any more.
+
+    A last sign of life that lies in the future is none: the clock was moved back since, and would
+    take who knows how long to come by there again.
+    """
+    return abs(utc_now() - row.updated_at) >= _ABANDONED_AFTER
 
 
 def view_job(row: Job) -> JobView:

@@ -4,16 +4,27 @@ A key is `fs_<id>_<secret>`. The database has the id and the SHA-256 of the secr
 would add nothing: the secret is 256 random bits, which nobody guesses.
 """
 
+import asyncio
 import hashlib
+import logging
+import math
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from app.db.repositories import events, keys
 from app.db.session import Sessions, WriteSession
 from app.db.tables import ApiKey, utc_now
-from app.errors import KeyNotFoundError, MissingScopeError, UnauthenticatedError
+from app.errors import (
+    KeyNotFoundError,
+    LastAdminKeyError,
+    MissingScopeError,
+    UnauthenticatedError,
+)
+from app.services.rate import Rate
 
 COMMAND_LINE = "command-line"
 """Who acts when somebody works in the shell."""
@@ -21,6 +32,8 @@ COMMAND_LINE = "command-line"
 _PREFIX = "fs"
 _ID_BYTES = 6
 _SECRET_BYTES = 32
+_LEARN_EVERY_S = 1.0
+_log = logging.getLogger(__name__)
 
 
 class Scope(StrEnum):
@@ -50,35 +63,87 @@ class Caller:
 
 
 class Keys:
-    """Makes, checks and revokes keys."""
+    """Makes, checks and revokes keys.
 
-    def __init__(self, sessions: Sessions) -> None:
+    Ids and hashes are kept in memory, so that a key that is none costs no read of the database.
+    Whether a key is revoked is read anew for each request: it ends at once in every process.
+
+    Args:
+        sessions: Where keys are kept.
+        failed_per_minute: Keys that are none, from one address.
+    """
+
+    def __init__(self, sessions: Sessions, failed_per_minute: int = 20) -> None:
         self._sessions = sessions
+        self._failed = Rate(failed_per_minute, "wrong API keys")
+        self._secrets_sha256: dict[str, str] = {}
+        self._learning = asyncio.Lock()
+        self._learnt_s = -math.inf
 
-    async def authenticate(self, key: str) -> Caller:
-        """Who holds this key.
+    async def recognise(self, key: str, address: str) -> str:
+        """The id of a key that was made here; it may be revoked.
+
+        Args:
+            key: As it was sent.
+            address: From where.
 
         Raises:
-            UnauthenticatedError: Not a key of this service, or revoked.
+            UnauthenticatedError: Not a key of this service.
+            RateLimitedError: Nor were many others from this address.
         """
         match key.split("_", maxsplit=2):
             case [prefix, key_id, secret] if prefix == _PREFIX:
-                async with self._sessions.read() as session:
-                    row = await keys.find(session, key_id)
-                # The digests are compared in constant time, unlike the ids, which are no secret.
-                if (
-                    row is not None
-                    and row.revoked_at is None
-                    and secrets.compare_digest(row.secret_sha256, _digest(secret))
-                ):
-                    return Caller(row.id, frozenset(row.scopes))
-        raise UnauthenticatedError("The API key is unknown or revoked.")
+                if key_id not in self._secrets_sha256:
+                    await self._learn(key_id, address)
+                expected = self._secrets_sha256.get(key_id)
+                if expected is not None:
+                    # In constant time, unlike the comparison of ids, which are no secret.
+                    if secrets.compare_digest(expected, _digest(secret)):
+                        return key_id
+                    _log.warning("wrong secrets were sent for the id of a key")
+        self._failed.spend(address)
+        raise UnauthenticatedError("The API key is unknown.")
 
-    async def create(self, scopes: Sequence[Scope], label: str, actor: str = COMMAND_LINE) -> str:
+    async def caller(self, key_id: str) -> Caller:
+        """Who holds a key that `recognise` knows.
+
+        Raises:
+            UnauthenticatedError: It is revoked or has expired.
+        """
+        async with self._sessions.read() as session:
+            row = await keys.find(session, key_id)
+        if row is None or row.has_ended():
+            raise UnauthenticatedError("The API key is revoked or has expired.")
+        return Caller(row.id, frozenset(row.scopes))
+
+    async def _learn(self, key_id: str, address: str) -> None:
+        """Takes over the keys that others have made meanwhile.
+
+        Reads once a second for anybody, and else only for addresses that have not failed often.
+        """
+        is_early = time.monotonic() - self._learnt_s < _LEARN_EVERY_S
+        if is_early and not self._failed.left(address).remaining:
+            return
+        async with self._learning:
+            if key_id in self._secrets_sha256:
+                return
+            self._learnt_s = time.monotonic()
+            async with self._sessions.read() as session:
+                if await keys.count(session) != len(self._secrets_sha256):
+                    rows = await keys.every(session)
+                    self._secrets_sha256 = {row.id: row.secret_sha256 for row in rows}
+
+    async def create(
+        self,
+        scopes: Sequence[Scope],
+        label: str,
+        actor: str = COMMAND_LINE,
+        expires_at: datetime | None = None,
+    ) -> str:
         """Makes a key and returns it; it can not be read again later."""
 
         async def store(session: WriteSession) -> str:
-            return await _add(session, scopes, label, actor)
+            return await _add(session, scopes, label, actor, expires_at)
 
         return await self._sessions.write(store)
 
@@ -97,28 +162,57 @@ class Keys:
         async with self._sessions.read() as session:
             return await keys.every(session)
 
-    async def revoke(self, key_id: str) -> None:
+    async def revoke(self, key_id: str, *, even_last: bool = False) -> None:
         """Ends a key, from the next request on.
+
+        Args:
+            key_id: Its public half.
+            even_last: Also if no other key has the scope admin.
 
         Raises:
             KeyNotFoundError: There is no such key.
+            LastAdminKeyError: No other key has the scope admin.
         """
 
         async def store(session: WriteSession) -> None:
             row = await keys.find(session, key_id)
             if row is None:
                 raise KeyNotFoundError(f"There is no key {key_id!r}.")
+            if not even_last:
+                _refuse_last_admin(row, await keys.every(session))
             row.revoked_at = row.revoked_at or utc_now()
             await events.record(session, COMMAND_LINE, "key.revoked", key_id, {})
 
         await self._sessions.write(store)
 
 
-async def _add(session: WriteSession, scopes: Sequence[Scope], label: str, actor: str) -> str:
+def _refuse_last_admin(revoked: ApiKey, every: Sequence[ApiKey]) -> None:
+    admins = {key.id for key in every if Scope.ADMIN in key.scopes and not key.has_ended()}
+    if admins == {revoked.id}:
+        raise LastAdminKeyError(
+            f"Without {revoked.id!r} nobody could reload weights, export or import. Another one "
+            "can be made in the shell only."
+        )
+
+
+async def _add(
+    session: WriteSession,
+    scopes: Sequence[Scope],
+    label: str,
+    actor: str,
+    expires_at: datetime | None = None,
+) -> str:
     key_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_hex(_SECRET_BYTES)
     names = sorted({scope.value for scope in scopes})
     await keys.add(
-        session, ApiKey(id=key_id, secret_sha256=_digest(secret), scopes=names, label=label)
+        session,
+        ApiKey(
+            id=key_id,
+            secret_sha256=_digest(secret),
+            scopes=names,
+            label=label,
+            expires_at=expires_at,
+        ),
     )
     await events.record(session, actor, "key.created", key_id, {"scopes": names})
     return f"{_PREFIX}_{key_id}_{secret}"

@@ -17,6 +17,9 @@ from app.runtime.serving import Current
 from app.vision.self_test import known_crop
 
 _TRY_EVERY_S = 2.0
+# Reading every page of the database takes a hundredth of the time at most.
+_LOOK_THROUGH_EVERY_S = 60.0
+_LOOK_THROUGH_SHARE = 0.01
 _log = logging.getLogger(__name__)
 
 
@@ -39,6 +42,7 @@ class Readiness:
         self._patience_s = patience_s + _TRY_EVERY_S
         self._succeeded_s = time.monotonic()
         self._trouble: str | None = None
+        self._look_through_at_s = self._succeeded_s + _LOOK_THROUGH_EVERY_S
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -66,21 +70,36 @@ class Readiness:
             )
 
     async def check(self) -> None:
-        """One trial: a known crop becomes an embedding, the database answers a query."""
+        """One trial: a known crop becomes an embedding, the database answers and can be written."""
         try:
             # Not in the background: an import of a large gallery would keep it waiting.
             await self._inference.embed([known_crop()], self._current.serving.embedder)
             async with self._sessions.read() as session:
                 await pointer.gallery_revision(session)
+            await self._look_at_file()
+            if self._sessions.trouble is not None:
+                await self._sessions.try_again(pointer.rewrite)
         except (OverloadedError, DatabaseBusyError):
             return  # busy is not broken; the next trial comes soon
         except FarsightError as error:
+            if self._trouble != error.detail:
+                _log.error("the service is not ready: %s", error.detail)
             self._trouble = error.detail
         except Exception:  # noqa: BLE001 - logged; whatever it is, requests will meet it too
             _log.exception("the service is not ready")
             self._trouble = "Networks or database have failed."
         else:
             self._trouble, self._succeeded_s = None, time.monotonic()
+
+    async def _look_at_file(self) -> None:
+        """The file as it is on the disk: connections have pages of their own in memory."""
+        began_s = time.monotonic()
+        thorough = began_s > self._look_through_at_s
+        await self._sessions.look_at_file(thorough=thorough)
+        if thorough:
+            now_s = time.monotonic()
+            pause_s = max(_LOOK_THROUGH_EVERY_S, (now_s - began_s) / _LOOK_THROUGH_SHARE)
+            self._look_through_at_s = now_s + pause_s
 
     async def _again_and_again(self) -> None:
         while True:

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from uuid import UUID
 
@@ -24,22 +24,25 @@ from app.errors import (
     IdempotencyConflictError,
     LastPhotosError,
     NotReadyError,
+    PersonErasedError,
     TooFewPhotosError,
     UserExistsError,
 )
 from app.runtime.decision import mean_embedding
+from app.runtime.gallery import Match
 from app.runtime.serving import Current, Serving
-from app.services.photo_review import (
-    PhotoReport,
-    PhotoReview,
-    ReviewedPhoto,
-    Upload,
-    reject_outliers,
-    usable_photos,
-)
+from app.services.erasures import Erasures
+from app.services.face_choice import ANY_FACE, FaceChoice
+from app.services.photo_comparison import reject_copies, reject_outliers
+from app.services.photo_review import PhotoReview
+from app.services.reviewed_photo import PhotoReport, ReviewedPhoto, Upload, usable_photos
+from app.services.switching import catch_up
 from app.services.template import add_photos, refresh_templates
 from app.services.users import UserView, view_user
+from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.quality import Rejection
+
+_MOST_NEAR_USERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,18 @@ class NewUser:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationAnswer:
-    """A user after a change of photos, and what became of each uploaded one."""
+    """A user after a change of photos, and what became of each uploaded one.
+
+    Attributes:
+        user: As they are now.
+        photos: Reports in the request's order.
+        near_users: Others whose templates are so similar that they may be taken for each other,
+            whatever the reason; the most similar first.
+    """
 
     user: UserView
     photos: list[PhotoReport]
+    near_users: list[Match] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +115,9 @@ class Registration:
         sessions: Where users are kept.
         current: Its galleries follow.
         review: Judges photos one by one.
+        erasures: Erases photos.
         min_photos: Usable photos that a user needs.
-        outlier_similarity: See `photo_review.outliers`.
+        outlier_similarity: See `photo_comparison.outliers`.
         duplicate_similarity: From here on a new template is an old user's.
         retain_crops: Keep the crops, for embedding them again with other weights.
     """
@@ -115,6 +127,7 @@ class Registration:
         sessions: Sessions,
         current: Current,
         review: PhotoReview,
+        erasures: Erasures,
         *,
         min_photos: int,
         outlier_similarity: float,
@@ -124,6 +137,7 @@ class Registration:
         self._sessions = sessions
         self._current = current
         self._review = review
+        self._erasures = erasures
         self._min_photos = min_photos
         self._outlier_similarity = outlier_similarity
         self._duplicate_similarity = duplicate_similarity
@@ -138,6 +152,7 @@ class Registration:
         idempotency_key: str | None = None,
         *,
         detect: bool = True,
+        choice: FaceChoice = ANY_FACE,
     ) -> Prepared:
         """Reads the photos of a person who is to be registered; `store` is the other half.
 
@@ -145,28 +160,31 @@ class Registration:
             serving: The one that the request has taken.
             actor: The caller's key id.
             new: Who.
-            uploads: Photos that show this person and nobody else.
+            uploads: Photos that show this person.
             idempotency_key: A request that comes again with the same key gets the first one's
                 answer, and nothing is stored a second time.
             detect: False where the photos are already face crops; see Recognizer.find.
+            choice: Which face is meant in photos that show several.
 
         Raises:
             UserExistsError: The `user_id` is taken.
             TooFewPhotosError: Too few of the photos are usable.
             IdempotencyConflictError: The key came before with another request.
+            PersonErasedError: The key came before, and whom it registered was erased since.
             TooManyPhotosError: See PhotoReview.review, as for the other errors about photos.
         """
         retry = None
         if idempotency_key is not None:
-            retry = Retry(actor, idempotency_key, _fingerprint(new, uploads, detect))
+            retry = Retry(actor, idempotency_key, _fingerprint(new, uploads, detect, choice))
         # Asked again in the transaction. Here it saves the work on most requests that must fail.
         async with self._sessions.read() as session:
             if (answer := await _earlier_answer(session, retry)) is not None:
                 return Prepared(serving, actor, new, [], retry, answer)
             if await users.exists(session, new.user_id):
                 raise UserExistsError(f"There is already a user {new.user_id!r}.")
-        reviewed = await self._review.review(serving, uploads, detect=detect)
+        reviewed = await self._review.review(serving, uploads, detect=detect, choice=choice)
         reject_outliers(reviewed, self._outlier_similarity)
+        await asyncio.to_thread(reject_copies, reviewed)
         self._require(reviewed, self._min_photos)
         return Prepared(serving, actor, new, reviewed, retry)
 
@@ -190,6 +208,7 @@ class Registration:
         uploads: Sequence[Upload],
         *,
         detect: bool = True,
+        choice: FaceChoice = ANY_FACE,
     ) -> RegistrationAnswer:
         """Adds photos to a user; those that do not look like the user are outliers.
 
@@ -197,8 +216,9 @@ class Registration:
             serving: The one that the request has taken.
             actor: The caller's key id.
             user_id: Whose photos they are.
-            uploads: Photos that show this person and nobody else.
+            uploads: Photos that show this person.
             detect: As in `prepare`.
+            choice: As in `prepare`; where it does not tell, the user's template does.
 
         Raises:
             UserNotFoundError: There is no such user.
@@ -206,8 +226,13 @@ class Registration:
             TooManyPhotosError: See PhotoReview.review, as for the other errors about photos.
         """
         async with self._sessions.read() as session:
-            await users.find(session, user_id)
-        reviewed = await self._review.review(serving, uploads, detect=detect)
+            user = await users.find(session, user_id)
+            template = await _template(session, user, serving.space_id)
+            stored_crops = await photos.crops(session, user)
+        reviewed = await self._review.review(
+            serving, uploads, detect=detect, choice=choice, template=template
+        )
+        await asyncio.to_thread(reject_copies, reviewed, stored_crops)
 
         async def store(session: WriteSession) -> RegistrationAnswer:
             user = await users.find(session, user_id)
@@ -223,8 +248,11 @@ class Registration:
 
         return await self._sessions.write(store)
 
-    async def delete_photo(self, actor: str, user_id: str, photo_id: UUID) -> None:
+    async def delete_photo(self, actor: str, user_id: str, photo_id: UUID) -> bool:
         """Takes a photo away from a user.
+
+        Returns:
+            See Erasures.run.
 
         Raises:
             UserNotFoundError: There is no such user.
@@ -235,6 +263,8 @@ class Registration:
         async def store(session: WriteSession) -> None:
             user = await users.find(session, user_id)
             await photos.erase(session, user, photo_id)
+            for stored in await events.answers_about(session, user):
+                stored.answer = _without_photo(stored.answer or {}, photo_id)
             await events.record(session, actor, "photo.erased", user_id, {})
             left = await refresh_templates(session, self._current, user)
             if left < self._min_photos:
@@ -242,7 +272,7 @@ class Registration:
                     f"A user needs {self._min_photos} photos: add others first, or delete the user."
                 )
 
-        await self._sessions.write(store)
+        return await self._erasures.run(store)
 
     async def _store_user(self, prepared: Prepared, session: WriteSession) -> RegistrationAnswer:
         new, reviewed, retry = prepared.new, prepared.reviewed, prepared.retry
@@ -251,6 +281,8 @@ class Registration:
         user = await users.add(session, new.user_id, new.display_name, new.metadata)
         if not new.allow_duplicate:
             embeddings = [each.embedding for each in usable_photos(reviewed)]
+            # Another process may have registered the same person a moment ago.
+            await catch_up(session, prepared.serving.space_id, prepared.serving.gallery)
             await self._refuse_known_person(prepared.serving, mean_embedding(embeddings))
         answer = await self._store_photos(session, prepared.serving, prepared.actor, user, reviewed)
         if retry is not None:
@@ -270,7 +302,8 @@ class Registration:
         for match in await asyncio.to_thread(serving.gallery.search, template, 1):
             if match.similarity >= self._duplicate_similarity:
                 raise DuplicatePersonError(
-                    f"This person is already registered as {match.user_id!r}.",
+                    f"This person is already registered as {match.user_id!r}: add the photos to "
+                    "that user, or ask for allow_duplicate if it is somebody else.",
                     user_id=match.user_id,
                     similarity=match.similarity,
                 )
@@ -289,7 +322,9 @@ class Registration:
         detail: JsonObject = {"accepted": len(usable)}
         await events.record(session, actor, "photos.added", user.user_id, detail)
         return RegistrationAnswer(
-            view_user(user, photo_count), [photo.report() for photo in reviewed]
+            view_user(user, photo_count),
+            [photo.report() for photo in reviewed],
+            await _near_users(session, serving, user),
         )
 
     def _require(self, reviewed: Sequence[ReviewedPhoto], minimum: int) -> None:
@@ -313,18 +348,47 @@ async def _template(session: ReadSession, user: User, space_id: str) -> NDArray[
     return mean_embedding(embeddings)
 
 
+async def _near_users(session: ReadSession, serving: Serving, user: User) -> list[Match]:
+    """Users who would be identified by this one's template."""
+    template = await _template(session, user, serving.space_id)
+    matches = await asyncio.to_thread(serving.gallery.search, template, _MOST_NEAR_USERS + 1)
+    threshold = serving.threshold(CROP_SIZE_PX)
+    others = [of for of in matches if of.user_id != user.user_id and of.similarity >= threshold]
+    return others[:_MOST_NEAR_USERS]
+
+
 async def _earlier_answer(session: ReadSession, retry: Retry | None) -> RegistrationAnswer | None:
-    """The answer to an earlier request with the same Idempotency-Key."""
+    """The answer to an earlier request with the same Idempotency-Key.
+
+    Raises:
+        IdempotencyConflictError: That request was another one.
+        PersonErasedError: The user whom it registered was erased since.
+    """
     if retry is None:
         return None
     stored = await events.find_answer(session, retry.api_key, retry.idempotency_key)
     if stored is None:
         return None
+    if stored.answer is None:
+        raise PersonErasedError(
+            "The user whom this request registered was erased since. To register the same person "
+            "again, send a new Idempotency-Key."
+        )
     if stored.request_sha256 != retry.request_sha256:
         raise IdempotencyConflictError("Take a new Idempotency-Key for another request.")
     return msgspec.convert(stored.answer, RegistrationAnswer)
 
 
-def _fingerprint(new: NewUser, uploads: Sequence[Upload], detect: bool) -> str:
-    said = [asdict(new), detect, [upload.sha256 for upload in uploads]]
+def _without_photo(answer: JsonObject, photo_id: UUID) -> JsonObject:
+    """A kept answer that tells nothing any more of a photo but that there was one."""
+    nothing = dict.fromkeys(("filename", "face_px", "quality")) | {"boxes": []}
+    told = [
+        photo | nothing if photo["photo_id"] == str(photo_id) else photo
+        for photo in answer["photos"]
+    ]
+    return {**answer, "photos": told}
+
+
+def _fingerprint(new: NewUser, uploads: Sequence[Upload], detect: bool, choice: FaceChoice) -> str:
+    said = [asdict(new), detect, asdict(choice), [upload.sha256 for upload in uploads]]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

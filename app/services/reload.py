@@ -28,7 +28,7 @@ from app.runtime.memory import give_back_freed_memory
 from app.runtime.serving import Current, Serving
 from app.services.activation import Activation
 from app.services.enrolled_sample import EnrolledSample
-from app.services.job_diary import ABANDONED_AFTER, JobDiary, JobView, State, Step, view_job
+from app.services.job_diary import JobDiary, JobView, State, Step, is_abandoned, view_job
 from app.services.reembedding import PATIENCE_S, Reembedding
 from app.services.switching import erase_other_spaces, read_gallery, refuse_lost_users, switch
 from app.vision.bundle import verify_bundle
@@ -125,7 +125,7 @@ class Reload:
 
         async def store(session: WriteSession) -> None:
             job = await jobs.running(session)
-            if job is None or utc_now() - job.updated_at < ABANDONED_AFTER:
+            if job is None or not is_abandoned(job):
                 return
             job.owner, job.updated_at = self._owner, utc_now()
             if job.attempts >= _MAX_ATTEMPTS:
@@ -138,7 +138,7 @@ class Reload:
             return  # this process works on it, however long it has to wait for the database
         async with self._sessions.read() as session:
             job = await jobs.running(session)
-        if job is not None and utc_now() - job.updated_at >= ABANDONED_AFTER:
+        if job is not None and is_abandoned(job):
             await self._sessions.write(store)
 
     async def close(self) -> None:

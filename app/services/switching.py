@@ -1,28 +1,53 @@
 """The moment in which another bundle begins to serve, and the galleries that follow the rows."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from app.db.repositories import pointer, spaces, users
 from app.db.session import ReadSession, Sessions, WriteSession
-from app.errors import CropsNotRetainedError
+from app.errors import CropsNotRetainedError, DatabaseDamagedError
 from app.runtime.gallery import Gallery
 from app.runtime.serving import Current, Serving
 
 
 async def read_gallery(session: ReadSession, space_id: str) -> Gallery:
-    """All templates of a space."""
-    templates = await users.templates(session, space_id)
-    return Gallery(templates, await pointer.gallery_revision(session))
+    """All templates of a space.
+
+    Raises:
+        DatabaseDamagedError: One is not of unit length.
+    """
+    with _damage_told():
+        templates = await users.templates(session, space_id)
+        return Gallery(templates, await pointer.gallery_revision(session))
+
+
+async def try_to_catch_up(session: ReadSession, space_id: str, gallery: Gallery) -> bool:
+    """Takes over what has changed in the rows since a gallery was read.
+
+    Returns:
+        Whether the gallery is as young as the session's view of the rows, or younger. Otherwise
+        this process has changed it meanwhile, and a new session has to look.
+
+    Raises:
+        DatabaseDamagedError: A template is not of unit length.
+    """
+    read_at = gallery.changes
+    revision = await pointer.gallery_revision(session)
+    if revision <= gallery.revision:
+        return True
+    with _damage_told():
+        changed = dict(await users.templates(session, space_id, since=gallery.revision))
+    everybody = None
+    if gallery.count_with(changed) != await users.count_in_space(session, space_id):
+        everybody = await users.ids_in_space(session, space_id)
+    with _damage_told():
+        return gallery.catch_up(changed, everybody, revision, read_at=read_at)
 
 
 async def catch_up(session: WriteSession, space_id: str, gallery: Gallery) -> None:
-    """Takes over what has changed in the rows since a gallery was read.
-
-    In a transaction that writes, because nobody else changes the gallery as long as it lasts.
-    """
-    changed = dict(await users.templates(session, space_id, since=gallery.revision))
-    revision = await pointer.gallery_revision(session)
-    gallery.catch_up(changed, None, revision)
-    if len(gallery) != await users.count_in_space(session, space_id):
-        gallery.catch_up({}, await users.ids_in_space(session, space_id), revision)
+    """Takes over everything that has changed in the rows; nobody else changes them meanwhile."""
+    while not await try_to_catch_up(session, space_id, gallery):
+        pass  # the follower was faster, with rows that are older
 
 
 async def switch(session: WriteSession, current: Current, serving: Serving) -> bool:
@@ -74,3 +99,14 @@ async def erase_other_spaces(sessions: Sessions) -> int:
     while count := await sessions.write(some):
         erased += count
     return erased
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise DatabaseDamagedError(
+            "Templates in the database are damaged. `python -m app check` tells whose, and with "
+            "--repair makes them anew from the photos' embeddings or crops."
+        ) from error

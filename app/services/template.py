@@ -12,7 +12,7 @@ from app.db.session import WriteSession
 from app.db.tables import Photo, User, utc_now
 from app.runtime.decision import mean_embedding
 from app.runtime.serving import Current, Serving
-from app.services.photo_review import UsablePhoto
+from app.services.reviewed_photo import UsablePhoto
 from app.vision.alignment import Crop
 
 
@@ -61,10 +61,8 @@ async def refresh_templates(session: WriteSession, current: Current, user: User)
     for space_id, template in templates.items():
         await users.put_template(session, user, space_id, template, photo_count, revision)
     user.updated_at = utc_now()
-    changes = {
-        space_id: {user.user_id: templates.get(space_id)} for space_id, _ in current.galleries()
-    }
-    session.after_commit.append(partial(current.follow, changes, revision))
+    follow = partial(current.follow_user, user.user_id, templates, revision)
+    session.after_commit.append(follow)
     return photo_count
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import msgspec
 
-from app.db.repositories import events, pointer, transfers, users
+from app.db.repositories import enrolled, events, pointer, transfers, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.db.tables import BundleRow, Embedding, JsonObject, Photo, Template, User, utc_now
 from app.errors import GalleryFileError, NotReadyError
@@ -27,6 +27,7 @@ from app.runtime.serving import Current, Serving
 from app.vision.quality import Quality
 
 _SUBJECT = "gallery"
+_USERS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +71,16 @@ async def export_gallery(sessions: Sessions, actor: str, *, with_crops: bool) ->
 async def read_everybody(sessions: Sessions, *, with_crops: bool) -> PortableGallery:
     """Everybody, in the space of the bundle that serves.
 
-    The rows are read in one go; no connection is held afterwards.
+    Page by page: one long look at the rows would keep what is erased meanwhile on the disk. Whoever
+    was erased since their page was read is left out.
 
     Args:
         sessions: Where the rows are.
         with_crops: The crops as well, so that people can be moved to another space.
 
     Raises:
-        NotReadyError: Nothing has served yet, or people are just being moved to other weights.
+        NotReadyError: Nothing has served yet, people are just being moved to other weights, or
+            those have changed meanwhile.
     """
     async with sessions.read() as session:
         active = await _active(session)
@@ -85,8 +88,23 @@ async def read_everybody(sessions: Sessions, *, with_crops: bool) -> PortableGal
             raise NotReadyError(
                 f"{missing} users are just being moved to other weights. Try again later."
             )
-        rows = await transfers.everybody(session, active.space_id)
-        stored = await transfers.embedded_photos(session, active.space_id, with_crops=with_crops)
+    rows: list[tuple[User, Template]] = []
+    stored: list[transfers.StoredPhoto] = []
+    while True:
+        after = rows[-1][0].id if rows else 0
+        async with sessions.read() as session:
+            page = await transfers.page(session, active.space_id, after, _USERS_AT_ONCE)
+            stored += await transfers.embedded_photos(
+                session, active.space_id, [user.id for user, _ in page], with_crops=with_crops
+            )
+        if not page:
+            break
+        rows += page
+    async with sessions.read() as session:
+        if (await _active(session)).space_id != active.space_id:
+            raise NotReadyError("The weights have just changed. Try again.")
+        left = set(await enrolled.users_in_space(session, active.space_id))
+    rows = [row for row in rows if row[0].id in left]
     return await asyncio.to_thread(_assemble, active, rows, stored)
 
 
@@ -141,7 +159,7 @@ class GalleryImport:
                 if user.user_id not in taken or on_conflict == OnConflict.REPLACE
             ]
             replaced = [user.user_id for user in new if user.user_id in taken]
-            await transfers.erase(session, [taken[user_id] for user_id in replaced])
+            await users.erase(session, {user_id: taken[user_id] for user_id in replaced})
             for user_id in replaced:
                 await events.record(session, actor, "user.replaced", user_id, {})
             await self._add(session, gallery.space_id, new)
@@ -253,6 +271,8 @@ def _assemble(
 ) -> PortableGallery:
     photos: dict[int, list[PortablePhoto]] = {user.id: [] for user, _ in rows}
     for photo in stored:
+        if photo.user not in photos:
+            continue  # of somebody who was erased since
         photos[photo.user].append(
             PortablePhoto(
                 embedding=photo.embedding,

@@ -9,11 +9,14 @@ from functools import partial
 from typing import TypedDict
 from uuid import UUID
 
-from app.db.repositories import events, photos, pointer, users
+import msgspec
+
+from app.db.repositories import erasures, events, photos, pointer, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.db.tables import JsonObject, Photo, User
 from app.errors import InvalidRequestError
 from app.runtime.serving import Current
+from app.services.erasures import Erasures
 
 _ROW_ID = re.compile(rb"[0-9]{1,18}")  # what fits a 64-bit column
 
@@ -66,9 +69,10 @@ class UserChanges(TypedDict, total=False):
 class Users:
     """Everything about users that needs no photo."""
 
-    def __init__(self, sessions: Sessions, current: Current) -> None:
+    def __init__(self, sessions: Sessions, current: Current, erasures: Erasures) -> None:
         self._sessions = sessions
         self._current = current
+        self._erasures = erasures
 
     async def get(self, user_id: str) -> UserDetail:
         """One user.
@@ -95,7 +99,7 @@ class Users:
         return UserPage([view_user(user, count) for user, count in rows[:limit]], following)
 
     async def change(self, actor: str, user_id: str, changes: UserChanges) -> UserDetail:
-        """Changes display name or metadata, which is replaced as a whole.
+        """Changes display name or metadata, which is replaced as a whole; the old ones are erased.
 
         Raises:
             UserNotFoundError: There is no such user.
@@ -110,25 +114,35 @@ class Users:
             await events.record(
                 session, actor, "user.changed", user_id, {"fields": sorted(changes)}
             )
-            return await self._detail(session, user)
+            await session.flush()
+            detail = await self._detail(session, user)
+            for stored in await events.answers_about(session, user):
+                # It must not go on telling the old name.
+                stored.answer = {**(stored.answer or {}), "user": msgspec.to_builtins(detail.user)}
+            await erasures.add(session, user_id)
+            return detail
 
         return await self._sessions.write(store)
 
-    async def erase(self, actor: str, user_id: str) -> None:
+    async def erase(self, actor: str, user_id: str) -> bool:
         """Deletes a user with photos, embeddings, templates and stored answers.
+
+        Returns:
+            See Erasures.run.
 
         Raises:
             UserNotFoundError: There is no such user.
         """
 
         async def store(session: WriteSession) -> None:
-            await users.erase(session, await users.find(session, user_id))
+            user = await users.find(session, user_id)
+            await users.erase(session, {user_id: user.id})
             await events.record(session, actor, "user.erased", user_id, {})
             revision = await pointer.count_gallery_change(session)
-            gone = {space_id: {user_id: None} for space_id, _ in self._current.galleries()}
-            session.after_commit.append(partial(self._current.follow, gone, revision))
+            forget = partial(self._current.follow_user, user_id, {}, revision)
+            session.after_commit.append(forget)
 
-        await self._sessions.write(store)
+        return await self._erasures.run(store)
 
     async def _detail(self, session: ReadSession, user: User) -> UserDetail:
         stored = await photos.of_user(session, user)

@@ -19,6 +19,8 @@ from app.vision.looks import View, around_face, look, look_together, part_of, wh
 # What a caller may ask for. Below, nothing is recognised; above, a photo shrinks to a few px.
 SMALLEST_MIN_FACE_PX = 8.0
 LARGEST_MIN_FACE_PX = 1000.0
+MOST_FACES = 400
+"""Found in one photo."""
 # A face is looked for at this many px; at 15 the candidate look still sees nine in ten.
 _CANDIDATE_FACE_PX = 20.0
 # Of the smallest face that is looked for: what is smaller still is told by chance, if at all.
@@ -33,13 +35,12 @@ _TILE_OVERLAP_PX = 128
 _FIRST_SHEET_FACE_PX = 40
 _SECOND_SHEET_FACE_PX = 80
 _SURROUNDINGS = 2
-_MAX_CANDIDATES = 400
 _SMALLEST_BUDGET_PX = 10_000
 _LARGEST_BUDGET_PX = 1_000_000_000
 # Faces so many times smaller than the largest one are bystanders. In ../shared/photos the second
 # face of a photo has 0.42 of the first one's size and more, or 0.21 and less
 # (`python -m benchmarks.second_faces`).
-_MAIN_FACE_TIMES_LARGER = 3
+_BYSTANDER_TIMES_SMALLER = 3
 # The whole photo and its largest face are asked which way is up, at this size.
 _TURN_SIDE_PX = 96
 _WAYS_UP = 4
@@ -169,15 +170,13 @@ def largest_first(faces: Iterable[Face]) -> list[Face]:
     return sorted(faces, key=lambda face: -measure_face_px(face.landmarks))
 
 
-def is_about_one(sizes_px: Sequence[float]) -> bool:
-    """Whether the largest of a photo's faces is clearly the one that the photo is of.
+def count_main(sizes_px: Sequence[float]) -> int:
+    """How many of a photo's faces it may be meant to show: those that are no bystanders.
 
     Args:
         sizes_px: `face_px`, largest first.
     """
-    return len(sizes_px) == 1 or (
-        len(sizes_px) > 1 and _MAIN_FACE_TIMES_LARGER * sizes_px[1] <= sizes_px[0]
-    )
+    return sum(_BYSTANDER_TIMES_SMALLER * size_px > sizes_px[0] for size_px in sizes_px)
 
 
 def _sureness(faces: Sequence[Face]) -> float:
@@ -203,7 +202,7 @@ class _Search:
     def at(self, turn: int) -> list[Face]:
         """All faces that are upright when the photo is turned so often by 90 degrees."""
         seen = distinct(best_first([*self._coarse(turn), *self._candidates(turn)]))
-        return self._confirmed(seen[:_MAX_CANDIDATES], turn)
+        return self._confirmed(seen[:MOST_FACES], turn)
 
     def turns_worth_trying(self, upright: Sequence[Face]) -> list[int]:
         """Other ways up in which faces may be seen better than the ones that were found."""

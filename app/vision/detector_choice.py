@@ -39,7 +39,7 @@ def _have_yunet(folder: Path, *, offline: bool) -> bool:
     except ModelFileError as error:
         _log.warning(
             "CenterFace finds the faces, several times slower than YuNet would. %s",
-            error.detail,
+            error,
         )
         return False
     return True

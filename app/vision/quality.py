@@ -43,6 +43,7 @@ class Rejection(StrEnum):
     TOO_DARK = "too_dark"
     TOO_BRIGHT = "too_bright"
     EXTREME_POSE = "extreme_pose"
+    FACE_COVERED = "face_covered"
     NO_FACE = "no_face"
     MULTIPLE_FACES = "multiple_faces"
     OUTLIER = "outlier"
@@ -93,6 +94,9 @@ class QualityLimits:
         max_brightness: Above, most of the face is white.
         max_yaw_deg: Either way.
         max_pitch_deg: Either way.
+        max_similarity_without_eyes: From this cosine on between a face and the same face without
+            its eyes, they were hidden already: see `app.vision.covers`.
+        max_similarity_without_mouth: The same of nose and mouth.
     """
 
     min_face_px: float = 32.0
@@ -101,6 +105,8 @@ class QualityLimits:
     max_brightness: float = 0.85
     max_yaw_deg: float = 50.0
     max_pitch_deg: float = 35.0
+    max_similarity_without_eyes: float = 0.88
+    max_similarity_without_mouth: float = 0.8
 
 
 REGISTRATION_LIMITS = QualityLimits()

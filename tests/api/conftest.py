@@ -50,7 +50,11 @@ class Service:
         return graph
 
     def register(
-        self, user_id: str, photos: Sequence[Photo], key: str | None = None, **fields: str
+        self,
+        user_id: str,
+        photos: Sequence[Photo],
+        key: str | None = None,
+        **fields: str | list[str],
     ) -> httpx2.Response:
         headers = {} if key is None else {"Idempotency-Key": key}
         return self.client.post(
@@ -92,7 +96,7 @@ class Service:
             name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names
         }
         connection.close()
-        assert len(counts) == 10
+        assert len(counts) == 11
         return counts
 
 

@@ -144,9 +144,11 @@ def test_photo_is_refused_when_it_shows_six_faces_at_registration(
     photo = encode(_six_faces(people), "JPEG", quality=95)
     found = service.identify(photo).json()
     assert found["faces_found"] == len(found["faces"]) == 6
-    registered = service.register("anna", [photo, *people[ANNA][:2]])
+    nobody_of_them = people["07266"][:2]
+    registered = service.register("anna", [photo, *nobody_of_them])
     service.assert_problem(registered, 422, "too_few_photos")
     assert registered.json()["photos"][0]["reason"] == "multiple_faces"
+    assert len(registered.json()["photos"][0]["boxes"]) == 6
 
 
 def _rotated_by_exif(picture: PillowImage.Image, encode: Encode) -> bytes:

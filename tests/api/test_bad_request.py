@@ -209,9 +209,14 @@ SCOPES = {
         ("POST", "/v1/gallery/import"),
     ],
 }
-_VALID: dict[str, dict[str, Any]] = {
-    "POST": {"data": {"user_id": "anna"}, "files": {"photos": b"x", "photo": b"x"}},
-    "PATCH": {"json": {}},
+_VALID: dict[tuple[str, str], dict[str, Any]] = {
+    ("POST", "/v1/users"): {"data": {"user_id": "anna"}, "files": {"photos": b"x"}},
+    ("PATCH", "/v1/users/anna"): {"json": {}},
+    ("POST", "/v1/users/anna/photos"): {"files": {"photos": b"x"}},
+    ("POST", "/v1/identify"): {"files": {"photos": b"x"}},
+    ("POST", "/v1/verify"): {"files": {"photo": b"x"}},
+    ("POST", "/v1/admin/reload"): {"json": {"bundle": "stock"}},
+    ("POST", "/v1/gallery/import"): {"files": {"file": b"x"}},
 }
 
 
@@ -230,7 +235,7 @@ def test_caller_is_refused_when_the_scope_is_missing(
 ) -> None:
     for method, path in SCOPES[scope]:
         answer = service.client.request(
-            method, path, headers=narrow_keys[scope], **_VALID.get(method, {})
+            method, path, headers=narrow_keys[scope], **_VALID.get((method, path), {})
         )
         service.assert_problem(answer, 403, "missing_scope")
         assert answer.json()["scope"] == scope

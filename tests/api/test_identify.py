@@ -95,6 +95,10 @@ def test_every_face_is_answered_when_a_photo_shows_several(
     assert len(largest["faces"]) == 1
     assert largest["faces_found"] == 3
     assert largest["faces"][0]["face_px"] == sizes[0]
+    pages = [service.identify(encode(page, "PNG"), max_faces="2", skip_faces=skip) for skip in "02"]
+    boxes = [face["box"] for of in pages for face in of.json()["faces"]]
+    assert boxes == [face["box"] for face in answer["faces"]]
+    assert [of.json()["faces_found"] for of in pages] == [3, 3]
 
 
 def test_stranger_has_no_name_when_nothing_is_said_of_candidates(
@@ -128,6 +132,29 @@ def test_frames_together_say_more_when_they_are_pooled(
     assert answer["pooled"]["margin"] > 0
 
 
+def test_damaged_frame_is_named_when_the_others_are_enough(
+    service: "Service", people: People
+) -> None:
+    cut_off = people[ANNA][5][:200]
+    answer = service.identify(people[ANNA][4], cut_off, people[ANNA][6], same_person="true")
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["pooled"]["user_id"] == ANNA
+    assert [face["photo"] for face in found["faces"]] == [0, 2]
+    errors = [photo["error"] and photo["error"]["code"] for photo in found["photos"]]
+    assert errors == [None, "unreadable_image", None]
+    assert found["photos"][1]["width_px"] is None
+
+    none_left = service.identify(cut_off, cut_off, same_person="true")
+    service.assert_problem(none_left, 422, "unreadable_image")
+    assert none_left.json()["photo"] == 0
+    verified = service.client.post(
+        "/v1/verify", files={"photo": people[ANNA][4], "other_photo": cut_off}
+    )
+    service.assert_problem(verified, 422, "unreadable_image")
+    assert verified.json()["photo"] == 1
+
+
 def test_crop_is_identified_when_it_is_one_already(
     service: "Service", people: People, encode: Encode
 ) -> None:
@@ -146,6 +173,7 @@ def test_crop_is_identified_when_it_is_one_already(
             "rotation_deg": 0,
             "searched_from_px": None,
             "warnings": [],
+            "error": None,
         }
     ]
     best = service.identify(encode(crop, "PNG"), detect="false", top_k="1").json()
@@ -167,6 +195,7 @@ def test_person_is_known_when_the_photo_lies_turned(
             "rotation_deg": degrees,
             "searched_from_px": 16.0,
             "warnings": [],
+            "error": None,
         }
     ]
     (face,) = answer["faces"]

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from app.main import create_app
 from app.services.keys import Scope
-from app.settings import Settings
+from app.settings import LimitSettings, Settings
 
 if TYPE_CHECKING:
     from tests.api.conftest import CreateKey
@@ -39,7 +39,7 @@ def test_every_operation_tells_its_problems_in_their_media_type() -> None:
         for path, methods in create_app(Settings()).openapi()["paths"].items()
         for method, operation in methods.items()
     ]
-    assert len(operations) == 19
+    assert len(operations) == 20
     for method, path, operation in operations:
         for status, response in operation["responses"].items():
             media_types = set(response.get("content", {}))
@@ -65,7 +65,11 @@ def listening(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Address]:
     """A service that answers through a socket."""
-    settings = make_settings(tmp_path_factory.mktemp("service"))
+    # Wrong keys are tried at every operation, where 401 is expected and not 429.
+    limits = LimitSettings(failed_keys_per_minute=10_000)
+    settings = make_settings(tmp_path_factory.mktemp("service")).model_copy(
+        update={"limits": limits}
+    )
     key = create_key(settings, *Scope)
     config = uvicorn.Config(create_app(settings), port=0, log_config=None, access_log=False)
     server = uvicorn.Server(config)

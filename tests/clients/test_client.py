@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from app.settings import Settings
-from clients import ApiError, AsyncClient, Client
+from clients import ApiError, AsyncClient, Box, Client
 from demo.service import Address, run_command, running_service
 
 ANNA, BERT = "07263", "07359"
@@ -55,7 +55,11 @@ def test_every_method_answers_as_the_service_does(address: Address, people: Peop
         assert isinstance(reports, list)
         assert [report["reason"] for report in reports] == ["unreadable_image", None]
 
-        more = farsight.add_photos("anna", _photos(people[ANNA], 3))
+        everywhere = {0: Box(0, 0, 5000, 5000)}
+        more = farsight.add_photos(
+            "anna", _photos(people[ANNA], 3), face="largest", boxes=everywhere
+        )
+        assert len(more.photos[0].boxes) == 1
         assert more.user.photo_count == 4
         assert [user.user_id for user in farsight.users()] == ["anna"]
         assert len(farsight.get_user("anna").photos) == 4
@@ -65,6 +69,7 @@ def test_every_method_answers_as_the_service_does(address: Address, people: Peop
         assert face.box.width > 0
         (photo,) = farsight.identify([people[ANNA][5]], min_face_px=40).photos
         assert (photo.rotation_deg, photo.searched_from_px) == (0, 40)
+        assert photo.width_px is not None
         assert photo.width_px > face.box.width
         stranger = farsight.identify([people[BERT][5]], threshold=0.9).faces[0]
         assert (stranger.user_id, stranger.threshold) == (None, 0.9)
@@ -75,7 +80,8 @@ def test_every_method_answers_as_the_service_does(address: Address, people: Peop
         assert not farsight.verify_photos(people[ANNA][6], people[BERT][6]).match
         assert farsight.version().gallery_revision == 2
 
-        farsight.erase_user("anna")
+        assert farsight.erase_user("anna")
+        assert not farsight.erasure("anna").pending
         assert list(farsight.users()) == []
         with pytest.raises(ApiError) as gone:
             farsight.get_user("anna")
@@ -98,7 +104,8 @@ async def test_async_client_answers_alike(address: Address, people: People) -> N
         assert (await farsight.verify_user(people[ANNA][6], "anna")).match
         assert not (await farsight.verify_photos(people[ANNA][6], people[BERT][6])).match
         assert (await farsight.version()).bundle == "stock"
-        await farsight.erase_user("anna")
+        assert await farsight.erase_user("anna")
+        assert not (await farsight.erasure("anna")).pending
         with pytest.raises(ApiError) as gone:
             await farsight.get_user("anna")
         assert gone.value.code == "user_not_found"

@@ -19,7 +19,7 @@ USER: dict[str, object] = {
     "updated_at": "2026-01-01T00:00:00Z",
 }
 ANSWERS = {
-    "/v1/users": {"user": USER, "photos": []},
+    "/v1/users": {"user": USER, "photos": [], "near_users": []},
     "/version": {"version": "1", "bundle": "b", "space": "s", "gallery_revision": 0},
 }
 PROBLEM = {
@@ -38,6 +38,7 @@ class BusyService:
 
     url: str = ""
     busy_times: int = 0
+    status: int = 503
     retry_after: str | None = "0"
     seen: list[tuple[str, str | None]] = field(default_factory=list)
 
@@ -53,7 +54,7 @@ def busy() -> Iterator[BusyService]:
             if len(service.seen) > service.busy_times:
                 self._send(200, "application/json", ANSWERS.get(self.path, {}))
             else:
-                self._send(503, "application/problem+json", PROBLEM)
+                self._send(service.status, "application/problem+json", PROBLEM)
 
         do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - names given by http.server
 
@@ -97,6 +98,13 @@ async def test_async_client_asks_again_when_the_service_is_busy(busy: BusyServic
     busy.busy_times = 2
     async with AsyncClient(busy.url, "key") as farsight:
         assert (await farsight.version()).bundle == "b"
+    assert len(busy.seen) == 3
+
+
+def test_any_request_is_sent_again_when_the_key_wanted_too_much(busy: BusyService) -> None:
+    busy.busy_times, busy.status = 2, 429
+    with Client(busy.url, "key") as farsight:
+        farsight.rollback()
     assert len(busy.seen) == 3
 
 

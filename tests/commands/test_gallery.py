@@ -21,8 +21,8 @@ from app.pipeline import PipelineConfig, build_pipeline
 from app.runtime.gallery_file import read_gallery, write_gallery
 from app.runtime.portable_gallery import PortableGallery
 from app.services.keys import COMMAND_LINE
-from app.services.photo_review import Upload
 from app.services.registration import NewUser
+from app.services.reviewed_photo import Upload
 from app.settings import Settings
 from tests.rotated import rotate_bundle
 

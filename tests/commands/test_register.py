@@ -1,6 +1,7 @@
 """`register` as a process: photos, video, service; every refusal and every wrong usage."""
 
 import json
+import re
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -67,10 +68,33 @@ def test_every_photo_is_told_of_when_too_few_are_usable(
     ]
 
 
+def test_face_is_chosen_by_the_box_that_the_refusal_prints(
+    run_app: "RunApp", anna: Sequence[Path], bert: Sequence[Path], tmp_path: Path
+) -> None:
+    photos = []
+    for index in range(3):
+        page = PillowImage.new("RGB", (800, 500))
+        for place, path in enumerate((anna[index], bert[index])):
+            page.paste(PillowImage.open(path).resize((400, 500)), (400 * place, 0))
+        photos.append(tmp_path / f"{index}.png")
+        page.save(photos[-1])
+    refused = run_app("register", "--user-id", "anna", *photos, COLUMNS="200")
+    assert refused.returncode == 1
+    told = re.findall(r"--box (\d\.png:(\d+),\S+)", refused.stdout)
+    of_anna = [part for box, x in told if int(x) < 400 for part in ("--box", box)]
+    assert (len(told), len(of_anna)) == (6, 6)
+    done = run_app("register", "--user-id", "anna", *photos, *of_anna)
+    assert done.returncode == 0, done.stdout
+    known = run_app("identify", anna[5], bert[5], "--json")
+    faces = [face for line in known.stdout.splitlines() for face in json.loads(line)["faces"]]
+    assert [face["user_id"] for face in faces] == ["anna", None]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["--user-id", "anna"], "Give --photos"),
+        (["--user-id", "anna", "{photo}", "--box", "b.jpg:1,2,3,4"], "not one of the photos"),
         (["--photos", "{photo}"], "--user-id is missing"),
         (["--user-id", "anna", "--photos", "missing.jpg"], "does not exist"),
         (["--user-id", "anna", "--from-dir", "."], "--from-dir excludes"),
@@ -190,6 +214,7 @@ def test_gallery_file_knows_whom_it_was_given(
 def test_help_names_every_option(run_app: "RunApp") -> None:
     told = run_app("register", "--help").stdout
     options = ["--photos", "--user-id", "--webcam", "--num-captures", "--from-dir", "--aligned"]
+    options += ["--face", "--box"]
     for option in [*options, "--allow-duplicate", "--gallery-path", "--url", "--device", "--json"]:
         assert option in told
     assert "Exit codes" in told

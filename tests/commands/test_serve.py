@@ -1,6 +1,7 @@
 """The service as a process of its own, as people start it."""
 
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -64,6 +65,35 @@ def _send_200_mb(process: ServiceProcess, headers: dict[str, str]) -> None:
         ]
         connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_process_asks_nobody_and_leaves_nothing_at_home_when_it_serves(
+    settings: Settings, tmp_path: Path, people: dict[str, list[bytes]]
+) -> None:
+    """What libraries do in native code is seen by the system alone.
+
+    onnxruntime with telemetry writes at home at once, and looks its maker up after nine seconds.
+    """
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("no strace, which counts look-ups and connections")
+    home, calls = tmp_path / "home", tmp_path / "calls"
+    home.mkdir()
+    # -D: the service, not the tracer, is the process that gets the signals.
+    traced = "trace=connect,sendto,sendmsg,sendmmsg"
+    under = [strace, "-D", "-f", "-q", "--seccomp-bpf", "-e", traced, "-o", str(calls)]
+    with serving(settings, tmp_path, under, HOME=str(home)) as process:
+        answer = httpx.post(
+            f"{process.url}/v1/identify",
+            headers=_first_key(process),
+            files={"photos": people["07263"][0]},
+            timeout=PATIENCE_S,
+        )
+        assert answer.status_code == 200
+    lines = calls.read_text().splitlines()
+    assert any(f"{process.process.pid} " in line for line in lines), "nothing was traced"
+    assert [line for line in lines if re.search(r"AF_INET|sin6?_addr", line)] == []
+    assert list(home.rglob("*")) == []
 
 
 @pytest.mark.parametrize(

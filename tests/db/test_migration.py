@@ -4,14 +4,16 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from alembic import command
 from app.db.migration import alembic_config, open_sessions
-from app.db.repositories import pointer, users
+from app.db.repositories import keys, pointer, users
 from app.db.tables import Table
+from app.errors import SettingsError
 from app.settings import DatabaseSettings
 
 
@@ -37,7 +39,7 @@ async def test_migrated_database_has_the_tables_of_the_code_when_all_migrations_
     async with open_sessions(_settings(tmp_path)) as sessions:
         await sessions.migrate(compare)
     assert differences == []
-    assert len(Table.metadata.tables) == 10
+    assert len(Table.metadata.tables) == 11
     assert _tables(tmp_path) == {*Table.metadata.tables, "alembic_version"}
 
 
@@ -70,6 +72,20 @@ async def test_people_and_pointer_are_kept_when_a_database_of_before_reload_is_m
         assert await pointer.gallery_revision(session) == 7
 
 
+async def test_keys_are_kept_when_a_database_of_before_expiry_is_migrated(tmp_path: Path) -> None:
+    async with open_sessions(_settings(tmp_path)) as sessions:
+        await sessions.migrate(lambda found: command.downgrade(alembic_config(found), "0003"))
+    old = sqlite3.connect(tmp_path / "deep/folder/test.db")
+    row = ("id", "0" * 64, '["admin"]', "door", "2026-11-23 00:00:00", None)
+    old.execute("INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?)", row)
+    old.commit()
+    old.close()
+    async with open_sessions(_settings(tmp_path)) as sessions, sessions.read() as session:
+        (key,) = await keys.every(session)
+        assert (key.id, key.scopes, key.label) == ("id", ["admin"], "door")
+        assert (key.expires_at, key.last_used_at, key.has_ended()) == (None, None, False)
+
+
 async def test_every_opener_succeeds_when_several_open_a_new_database_at_once(
     tmp_path: Path,
 ) -> None:
@@ -78,3 +94,17 @@ async def test_every_opener_succeeds_when_several_open_a_new_database_at_once(
             return await users.count(session)
 
     assert await asyncio.gather(*(open_and_read() for _ in range(4))) == [0] * 4
+
+
+async def test_start_is_refused_when_a_newer_version_has_migrated_the_database(
+    tmp_path: Path,
+) -> None:
+    async with open_sessions(_settings(tmp_path)):
+        pass
+    newer = sqlite3.connect(tmp_path / "deep/folder/test.db")
+    newer.execute("UPDATE alembic_version SET version_num = '9999'")
+    newer.commit()
+    newer.close()
+    with pytest.raises(SettingsError, match="newer version"):
+        async with open_sessions(_settings(tmp_path)):
+            pass

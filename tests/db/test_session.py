@@ -14,6 +14,7 @@ from app.db.repositories import users
 from app.db.session import Sessions, WriteSession
 from app.errors import DatabaseBusyError, UserExistsError
 from app.settings import DatabaseSettings
+from app.turns import Requester, requester
 
 
 @pytest.fixture
@@ -173,24 +174,27 @@ async def test_the_database_refuses_when_a_read_session_writes(sessions: Session
             await session.execute(text("DELETE FROM users"))
 
 
-async def test_deleted_bytes_are_in_no_file_when_a_write_erases(
-    sessions: Sessions, database: Path
-) -> None:
-    secret = "a-name-that-stands-nowhere-else"
+async def test_callers_write_in_turn_when_one_wants_much(database: Path) -> None:
+    followed: list[str] = []
+    begun, gate = asyncio.Event(), asyncio.Event()
 
-    def places() -> list[str]:
-        files = database.parent.glob(f"{database.name}*")
-        return [file.name for file in files if secret.encode() in file.read_bytes()]
+    async def wait(_session: WriteSession) -> None:
+        begun.set()
+        await gate.wait()
 
-    await sessions.write(_adds("anna", []))
+    async def queue(opened: Sessions, party: str, user_id: str) -> "asyncio.Task[str]":
+        requester.set(Requester(party))
+        task = asyncio.create_task(opened.write(_adds(user_id, followed)))
+        await asyncio.sleep(0)
+        return task
 
-    async def name(session: WriteSession) -> None:
-        (await users.find(session, "anna")).display_name = secret
-
-    async def erase(session: WriteSession) -> None:
-        await users.erase(session, await users.find(session, "anna"))
-
-    await sessions.write(name)
-    assert places()
-    await sessions.write(erase)
-    assert places() == []
+    url = f"sqlite+aiosqlite:///{database}"
+    async with open_sessions(DatabaseSettings(url=url, timeout_s=60)) as opened:
+        first = asyncio.create_task(opened.write(wait))
+        await begun.wait()
+        writes = [await queue(opened, "busy", f"busy-{number}") for number in range(3)]
+        writes.append(await queue(opened, "calm", "calm"))
+        await asyncio.sleep(0)  # until the last one stands in line
+        gate.set()
+        await asyncio.gather(first, *writes)
+    assert followed == ["busy-0", "calm", "busy-1", "busy-2"]

@@ -122,7 +122,8 @@ def test_changes_of_people_take_effect_in_both_spaces_when_made_during_a_reload(
     rows.wait_for_step("re_embed")
     with _stopped(working, rows):
         assert caller.job(job_id)["state"] == "running"
-        assert caller.http.delete(f"/v1/users/{erased}").status_code == 204
+        # 202 where the process was stopped while it read.
+        assert caller.http.delete(f"/v1/users/{erased}").status_code in {202, 204}
         assert caller.register(newcomer, photos[:3]).status_code == 201
         assert caller.add_photo(changed, probes[changed]).status_code == 201
         first = rows.one(
@@ -131,7 +132,7 @@ def test_changes_of_people_take_effect_in_both_spaces_when_made_during_a_reload(
             changed,
         )
         gone = caller.http.delete(f"/v1/users/{changed}/photos/{first}")
-        assert gone.status_code == 204
+        assert gone.status_code in {202, 204}
     job = caller.finished(job_id)
     assert job["state"] == "succeeded", job
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.errors import NotReadyError, OverloadedError
 from app.runtime.batcher import Batcher
+from app.turns import Requester, requester
 from app.vision.alignment import Crop
 from app.vision.embedder import Embedder, Route
 
@@ -326,3 +327,29 @@ async def test_background_is_served_when_requests_never_stop_waiting(service: Se
     await _answers(busy, behind, *callers)
     place = service.networks.batches.index([100])
     assert 1 < place < len(service.networks.batches) - 1
+
+
+async def test_callers_take_turns_when_one_wants_much(service: Service) -> None:
+    busy = await service.occupy()
+    requester.set(Requester("greedy"))
+    greedy = await service.begin(range(1, 65))
+    requester.set(Requester("modest"))
+    modest = await service.begin([100, 101])
+    service.networks.gate.set()
+    await _answers(busy, greedy, modest)
+    assert {100, 101} <= set(service.networks.batches[1])
+    assert np.array_equal(await modest, _unit_vectors([100, 101]))
+
+
+async def test_others_have_room_when_one_caller_fills_the_queue() -> None:
+    service = Service(workers=1, max_waiting=10)
+    busy = await service.occupy()
+    requester.set(Requester("greedy"))
+    greedy = await service.begin(range(1, 11))
+    with pytest.raises(OverloadedError):
+        await service.embed([20])
+    requester.set(Requester("modest"))
+    modest = await service.begin([30])
+    service.networks.gate.set()
+    assert not any(isinstance(each, Exception) for each in await _answers(busy, greedy, modest))
+    service.close()

@@ -55,7 +55,9 @@ class GalleryAgainstDictionary(RuleBasedStateMachine):
             self.templates.pop(user_id, None)
         # A user who went is in the list of changes no more.
         left = {user_id: vector for user_id, vector in young.items() if user_id not in gone}
-        self.gallery.catch_up(left, set(self.templates), self.revision)
+        self.gallery.catch_up(
+            left, set(self.templates), self.revision, read_at=self.gallery.changes
+        )
 
     @rule(seed=_SEEDS, top_k=st.integers(0, 60))
     def search(self, seed: int, top_k: int) -> None:
@@ -142,5 +144,5 @@ def test_revision_stays_when_somebody_else_has_changed_the_rows_in_between() -> 
     gallery.follow({"bert": _embedding(2)}, revision=6)
     assert len(gallery) == 2
     assert gallery.revision == 4, "revision 5 is still to be read"
-    gallery.catch_up({"carl": _embedding(3)}, None, revision=6)
+    gallery.catch_up({"carl": _embedding(3)}, None, 6, read_at=gallery.changes)
     assert (len(gallery), gallery.revision) == (3, 6)

@@ -7,9 +7,10 @@ from typing import cast
 
 import pytest
 
-from app.errors import DeadlineExceededError, NotReadyError, OverloadedError
+from app.errors import CallerGoneError, DeadlineExceededError, NotReadyError, OverloadedError
 from app.runtime.inference import Inference
 from app.runtime.recognizer import Finding, Recognizer
+from app.turns import Requester, requester
 
 _NOBODY = Finding(
     faces=[],
@@ -145,7 +146,9 @@ async def test_request_ends_when_its_time_is_up(gated: GatedRecognizer) -> None:
     inference = _inference(gated, max_requests=1, deadline_s=0.05)
     with pytest.raises(DeadlineExceededError):
         await _request(inference, b"slow")
-    assert inference._admitted == 0  # its place is free again, before the photo has been read
+    assert (
+        inference._admitted.total() == 0
+    )  # its place is free again, before the photo has been read
     gated.gate.set()
     inference.close()
     assert gated.read == [b"slow"]
@@ -177,3 +180,37 @@ async def test_slow_photo_shows_when_it_is_read_for_longer_than_a_request_may_ta
     gated.gate.set()
     inference.close()
     inference.require_life()
+
+
+async def test_place_is_free_again_when_its_caller_has_gone(gated: GatedRecognizer) -> None:
+    inference = _inference(gated, max_requests=2)
+    callers = [Requester("key"), Requester("key")]
+    requests = []
+    for caller, photo in zip(callers, (b"first", b"second"), strict=True):
+        requester.set(caller)
+        requests.append(asyncio.create_task(_request(inference, photo)))
+    await _begun(gated)
+    for caller in callers:
+        caller.leave()
+    gone = await asyncio.gather(*requests, return_exceptions=True)
+    assert [type(error) for error in gone] == [CallerGoneError] * 2
+    assert inference._admitted.total() == 0
+    gated.gate.set()
+    requester.set(Requester("key"))
+    assert await _request(inference, b"third") == _NOBODY
+    assert gated.read == [b"first", b"third"]
+    inference.close()
+
+
+async def test_others_are_admitted_when_one_caller_has_as_many_as_allowed(
+    inference: Inference, gated: GatedRecognizer
+) -> None:
+    requester.set(Requester("busy"))
+    busy = [asyncio.create_task(_request(inference, b"good")) for _ in range(2)]
+    await _begun(gated)
+    with pytest.raises(OverloadedError):
+        await _request(inference, b"third")
+    requester.set(Requester("calm"))
+    calm = asyncio.create_task(_request(inference, b"calm"))
+    gated.gate.set()
+    assert await asyncio.gather(calm, *busy) == [_NOBODY] * 3

@@ -14,8 +14,9 @@ from app.db.session import Sessions, WriteSession
 from app.errors import SpaceMismatchError
 from app.services.activation import Activation
 from app.settings import Settings
-from app.vision.bundle import load_bundle, weight_file, write_bundle
-from app.vision.torch_networks import build_networks, pack_weights
+from app.vision.bundle import load_bundle, write_bundle
+from app.vision.published import published_bundle
+from app.vision.torch_networks import build_networks
 
 
 @pytest.fixture
@@ -30,18 +31,11 @@ def store(settings: Settings, tmp_path: Path) -> Settings:
     folder = tmp_path / "bundles"
     shutil.copytree(settings.bundles / "stock", folder / "stock")
     bundle = load_bundle(folder / "stock")
-    weights = (folder / "stock" / "edgeface.safetensors").read_bytes()
-    same = msgspec.structs.replace(bundle.manifest, name="same")
-    write_bundle(folder, same, {"edgeface.safetensors": weights})
+    write_bundle(folder, msgspec.structs.replace(bundle.manifest, name="same"), bundle.files)
     edgeface = build_networks(bundle).edgeface
     next(edgeface.parameters()).mul_(1.01)
-    moved = pack_weights(edgeface)
-    entry = msgspec.structs.replace(
-        bundle.manifest.networks.edgeface, weights=weight_file("edgeface.safetensors", moved)
-    )
-    networks = msgspec.structs.replace(bundle.manifest.networks, edgeface=entry)
-    other = msgspec.structs.replace(bundle.manifest, name="other", networks=networks)
-    write_bundle(folder, other, {"edgeface.safetensors": moved})
+    other = published_bundle(edgeface, "other")
+    write_bundle(folder, other.manifest, other.files)
     return settings.model_copy(update={"bundles": folder})
 
 
@@ -84,8 +78,6 @@ async def test_start_is_refused_when_the_weights_have_another_space_than_the_peo
     await _enrol(sessions, stock.space_id)
     shutil.rmtree(store.bundles / "stock")
     other = load_bundle(store.bundles / "other")
-    weights = (store.bundles / "other" / "edgeface.safetensors").read_bytes()
-    renamed = msgspec.structs.replace(other.manifest, name="stock")
-    write_bundle(store.bundles, renamed, {"edgeface.safetensors": weights})
+    write_bundle(store.bundles, msgspec.structs.replace(other.manifest, name="stock"), other.files)
     with pytest.raises(SpaceMismatchError, match="1 users have no template"):
         await Activation(store).start(sessions)

@@ -70,6 +70,7 @@ def test_service_runs_what_was_trained_on_photos(
         bundle="tuned",
         detector="yunet",
         detectors=weights,
+        public_version=True,
         database=DatabaseSettings(url=f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"),
     )
     with TestClient(create_app(settings)) as client:

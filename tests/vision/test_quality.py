@@ -180,6 +180,7 @@ def test_limits_decide_when_they_are_set_otherwise() -> None:
 def test_reasons_are_those_of_the_design() -> None:
     assert {str(reason) for reason in Rejection} == {
         "no_face", "multiple_faces", "face_too_small", "too_blurry", "too_dark", "too_bright",
-        "extreme_pose", "outlier", "duplicate_photo", "unreadable_image", "image_too_large",
+        "extreme_pose", "face_covered", "outlier", "duplicate_photo", "unreadable_image",
+        "image_too_large",
     }  # fmt: skip
-    assert len(Rejection) == 11
+    assert len(Rejection) == 12

@@ -1,7 +1,11 @@
 """Rows of audit events and of answers kept for retries."""
 
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
 from app.db.session import ReadSession, WriteSession
-from app.db.tables import AuditEvent, JsonObject, StoredAnswer
+from app.db.tables import AuditEvent, JsonObject, StoredAnswer, User
 
 
 async def record(
@@ -25,6 +29,11 @@ async def find_answer(
 ) -> StoredAnswer | None:
     """The answer that a request with this Idempotency-Key was given."""
     return await session.get(StoredAnswer, (api_key, idempotency_key))
+
+
+async def answers_about(session: WriteSession, user: User) -> Sequence[StoredAnswer]:
+    """All answers that tell of a user."""
+    return (await session.scalars(select(StoredAnswer).where(StoredAnswer.user == user.id))).all()
 
 
 async def add_answer(session: WriteSession, answer: StoredAnswer) -> None:

@@ -1,8 +1,9 @@
 """Rows of API keys."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import ApiKey
@@ -21,6 +22,12 @@ async def every(session: ReadSession) -> Sequence[ApiKey]:
 async def count(session: ReadSession) -> int:
     """How many keys there are or were."""
     return await session.scalar(select(func.count(ApiKey.id))) or 0
+
+
+async def note_use(session: WriteSession, used: Mapping[str, datetime]) -> None:
+    """Notes when keys were used last, by their ids."""
+    for key_id, at in used.items():
+        await session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=at))
 
 
 async def add(session: WriteSession, key: ApiKey) -> None:

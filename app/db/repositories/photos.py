@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import delete, func, select
 
+from app.db.repositories import erasures
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, Photo, User
 from app.errors import PhotoNotFoundError
@@ -23,6 +24,12 @@ async def of_user(session: ReadSession, user: User) -> Sequence[Photo]:
 async def hashes(session: ReadSession, user: User) -> set[str]:
     """SHA-256 of every upload that is stored for a user."""
     return set(await session.scalars(select(Photo.sha256).where(Photo.user == user.id)))
+
+
+async def crops(session: ReadSession, user: User) -> list[bytes]:
+    """A user's crops as PNG, of photos whose crops are retained."""
+    kept = select(Photo.crop_png).where(Photo.user == user.id, Photo.crop_png.is_not(None))
+    return [crop for crop in await session.scalars(kept) if crop is not None]
 
 
 async def embeddings(session: ReadSession, user: User) -> dict[str, list[NDArray[np.float32]]]:
@@ -71,4 +78,4 @@ async def erase(session: WriteSession, user: User, photo_id: UUID) -> None:
     )
     if deleted.one_or_none() is None:
         raise PhotoNotFoundError(f"User {user.user_id!r} has no photo {photo_id}.")
-    session.erases = True
+    await erasures.add(session, user.user_id)

@@ -48,6 +48,11 @@ async def gallery_revision(session: ReadSession) -> int:
     return await session.scalar(select(Pointer.gallery_revision)) or 0
 
 
+async def rewrite(session: WriteSession) -> None:
+    """Writes what is there already, to see whether it can be written."""
+    await session.execute(update(Pointer).values(gallery_revision=Pointer.gallery_revision))
+
+
 async def count_gallery_change(session: WriteSession) -> int:
     """Notes one more change of the gallery and returns its revision."""
     revision: int | None = await session.scalar(

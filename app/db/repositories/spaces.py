@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, delete, exists, func, insert, select
 
+from app.db.repositories import erasures
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, Photo, Template, User
 
@@ -187,7 +188,8 @@ async def erase_outside(session: WriteSession, spaces: Collection[str]) -> int:
     await session.execute(
         delete(Embedding).where(Embedding.photo.in_(photos), Embedding.space_id.not_in(spaces))
     )
-    session.erases = True
+    if users or photos:
+        await erasures.add(session, "")
     return len(users) + len(photos)
 
 

@@ -1,21 +1,16 @@
 """Rows of everybody at once, for gallery files."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, insert, null, select
+from sqlalchemy import insert, null, select
 
+from app.db.batches import VALUES_AT_ONCE, batched
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, JsonObject, Photo, Table, Template, User
 
-T = TypeVar("T")
-
-# SQLite takes 32,766 values in one statement.
-_VALUES_AT_ONCE = 10_000
 _ROWS_AT_ONCE = 1_000
 
 
@@ -31,32 +26,43 @@ class StoredPhoto:
     sha256: str
 
 
-async def everybody(session: ReadSession, space_id: str) -> Sequence[tuple[User, Template]]:
-    """All who have a template in a space, in the order of registration."""
+async def page(
+    session: ReadSession, space_id: str, after: int, limit: int
+) -> Sequence[tuple[User, Template]]:
+    """Some who have a template in a space, in the order of registration.
+
+    Args:
+        session: Reads.
+        space_id: The space.
+        after: The row id before the page; 0 for the first page.
+        limit: Largest number of users.
+    """
     found = await session.execute(
         select(User, Template)
         .join(Template, Template.user == User.id)
-        .where(Template.space_id == space_id)
+        .where(Template.space_id == space_id, User.id > after)
         .order_by(User.id)
+        .limit(limit)
     )
     return [(user, template) for user, template in found]
 
 
 async def embedded_photos(
-    session: ReadSession, space_id: str, *, with_crops: bool
+    session: ReadSession, space_id: str, users: Collection[int], *, with_crops: bool
 ) -> list[StoredPhoto]:
-    """All photos with their embeddings in a space: user by user, oldest first.
+    """All photos of some users with their embeddings in a space: user by user, oldest first.
 
     Args:
         session: Reads.
         space_id: The space.
+        users: Row ids.
         with_crops: Read the crops too, which are most of the bytes.
     """
     crop = Photo.crop_png if with_crops else null()
     found = await session.execute(
         select(Photo.user, Embedding.vector, crop, Photo.face_px, Photo.quality, Photo.sha256)
         .join(Embedding, Embedding.photo == Photo.id)
-        .where(Embedding.space_id == space_id)
+        .where(Embedding.space_id == space_id, Photo.user.in_(users))
         .order_by(Photo.user, Photo.created_at, Photo.id)
     )
     return [StoredPhoto(*row) for row in found]
@@ -65,28 +71,15 @@ async def embedded_photos(
 async def ids(session: ReadSession, user_ids: Iterable[str]) -> dict[str, int]:
     """Row ids of those of some users who are there, by `user_id`."""
     found: dict[str, int] = {}
-    for some in _parts(user_ids, _VALUES_AT_ONCE):
+    for some in batched(user_ids, VALUES_AT_ONCE):
         rows = await session.execute(select(User.user_id, User.id).where(User.user_id.in_(some)))
         found.update((user_id, row) for user_id, row in rows)
     return found
-
-
-async def erase(session: WriteSession, users: Iterable[int]) -> None:
-    """Deletes users by row id; all that is known of them goes with the rows."""
-    for some in _parts(users, _VALUES_AT_ONCE):
-        await session.execute(delete(User).where(User.id.in_(some)))
-        session.erases = True
 
 
 async def add_all(
     session: WriteSession, table: type[Table], rows: Iterable[Mapping[str, object]]
 ) -> None:
     """Adds many rows of one table, given by column; other tasks run in between."""
-    for some in _parts(rows, _ROWS_AT_ONCE):
+    for some in batched(rows, _ROWS_AT_ONCE):
         await session.execute(insert(table), some)
-
-
-def _parts(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    left = iter(values)
-    while some := list(islice(left, size)):
-        yield some

@@ -1,14 +1,16 @@
 """Rows of users and their templates."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from app.db.batches import VALUES_AT_ONCE, batched
+from app.db.repositories import erasures
 from app.db.session import ReadSession, WriteSession
-from app.db.tables import JsonObject, Photo, Template, User
+from app.db.tables import JsonObject, Photo, StoredAnswer, Template, User
 from app.errors import UserExistsError, UserNotFoundError
 
 
@@ -61,10 +63,23 @@ async def add(
     return user
 
 
-async def erase(session: WriteSession, user: User) -> None:
-    """Deletes a user; photos, embeddings, templates and stored answers go with the row."""
-    await session.execute(delete(User).where(User.id == user.id))
-    session.erases = True
+async def erase(session: WriteSession, users: Mapping[str, int]) -> None:
+    """Deletes users; photos, embeddings and templates go with the rows.
+
+    Args:
+        session: The transaction.
+        users: Row id by `user_id`.
+    """
+    for some in batched(users.values(), VALUES_AT_ONCE):
+        # A retry of the registration must not bring anybody back: that there was an answer stays.
+        await session.execute(
+            update(StoredAnswer)
+            .where(StoredAnswer.user.in_(some))
+            .values(user=None, answer=None, request_sha256="")
+        )
+        await session.execute(delete(User).where(User.id.in_(some)))
+    for user_id in users:
+        await erasures.add(session, user_id)
 
 
 async def put_template(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.services.photo_review import outliers
+from app.services.photo_comparison import outliers
 
 _LIMIT = 0.2
 _GENUINE = 0.6

@@ -1,0 +1,149 @@
+"""Bodies of the answers of `/v1/identify` and `/v1/verify`."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from app.api.schemas import Answer, BoxSchema, CandidateSchema, PhotoWarningSchema, QualitySchema
+from app.errors import UnusablePhotoError
+from app.runtime.recognizer import Finding, FoundFace
+from app.runtime.serving import Serving
+from app.services.identification import Identification, IdentifiedFace
+from app.vision.embedder import Route
+
+
+class FaceSchema(BaseModel):
+    """One face of a photo."""
+
+    box: BoxSchema
+    landmarks: list[tuple[float, float]] = Field(
+        description="Left eye, right eye, nose, left and right mouth corner; image left first",
+        min_length=5,
+        max_length=5,
+    )
+    face_px: float = Field(description="Source pixels under the side of the aligned crop")
+    route: Route
+    quality: QualitySchema
+
+    @classmethod
+    def of(cls, found: FoundFace, serving: Serving) -> "FaceSchema":
+        """From what the recogniser has found, and the serving that embedded it."""
+        x, y, width, height = found.face.box
+        return cls(
+            box=BoxSchema(x=x, y=y, width=width, height=height),
+            landmarks=[(float(x), float(y)) for x, y in found.face.landmarks],
+            face_px=found.crop.face_px,
+            route=serving.embedder.route(found.crop.face_px),
+            quality=QualitySchema.model_validate(found.quality),
+        )
+
+
+class DecisionSchema(Answer):
+    """Whose face it is."""
+
+    user_id: str | None = Field(description="null for a stranger")
+    similarity: float | None = Field(description="Cosine to the most similar user")
+    margin: float | None = Field(description="How much lower the runner-up's similarity is")
+    threshold: float = Field(description="From which similarity on user_id is set")
+    candidates: list[CandidateSchema] = Field(description="As many as top_k asks for")
+
+
+class IdentifiedFaceSchema(FaceSchema, DecisionSchema):
+    """A face and whose it is."""
+
+    photo: int = Field(description="The photo's place in the request, from 0")
+
+    @classmethod
+    def of_identified(cls, found: IdentifiedFace, serving: Serving) -> "IdentifiedFaceSchema":
+        """From the identifier's answer."""
+        face = FaceSchema.of(found.face, serving)
+        decision = DecisionSchema.model_validate(found.decision)
+        return cls(photo=found.photo, **dict(face), **dict(decision))
+
+
+class PhotoErrorSchema(Answer):
+    """Why a photo was not searched."""
+
+    code: str = Field(description="`unreadable_image` or `image_too_large`")
+    detail: str
+
+
+class SearchedPhotoSchema(Answer):
+    """A photo of the request, and how it was searched for faces; without figures where not."""
+
+    width_px: int | None = Field(description="Of the photo in which boxes and landmarks are told")
+    height_px: int | None
+    rotation_deg: Literal[0, 90, 180, 270] | None = Field(
+        description="By how much to turn the photo clockwise for its faces to be upright. Boxes "
+        "and landmarks are told in the photo as it is, not turned"
+    )
+    searched_from_px: float | None = Field(
+        description="The smallest face_px that was looked for; null with detect=false"
+    )
+    warnings: list[PhotoWarningSchema]
+    error: PhotoErrorSchema | None = Field(
+        description="Why it was not searched; the answer is that of the other photos"
+    )
+
+    @classmethod
+    def of(cls, found: Finding | UnusablePhotoError) -> "SearchedPhotoSchema":
+        """From the identifier's answer."""
+        if isinstance(found, Finding):
+            return cls(
+                width_px=found.width_px,
+                height_px=found.height_px,
+                rotation_deg=found.rotation_deg,
+                searched_from_px=found.searched_from_px,
+                warnings=[PhotoWarningSchema.model_validate(of) for of in found.warnings],
+                error=None,
+            )
+        return cls(
+            width_px=None,
+            height_px=None,
+            rotation_deg=None,
+            searched_from_px=None,
+            warnings=[],
+            error=PhotoErrorSchema.model_validate(found),
+        )
+
+
+class IdentificationSchema(BaseModel):
+    """Who is in the photos."""
+
+    faces: list[IdentifiedFaceSchema] = Field(description="By photo, largest first")
+    faces_found: int = Field(
+        description="Also those before skip_faces and beyond max_faces; 400 in one photo at most"
+    )
+    photos: list[SearchedPhotoSchema] = Field(description="In the request's order")
+    pooled: DecisionSchema | None = Field(
+        description="With same_person: whose faces they are together"
+    )
+    bundle: str
+    space: str
+    timings_ms: dict[str, float]
+
+    @classmethod
+    def of(cls, found: Identification, serving: Serving) -> "IdentificationSchema":
+        """From the identifier's answer and the serving that it was found with."""
+        return cls(
+            faces=[IdentifiedFaceSchema.of_identified(face, serving) for face in found.faces],
+            faces_found=found.faces_found,
+            photos=[SearchedPhotoSchema.of(photo) for photo in found.photos],
+            pooled=found.pooled and DecisionSchema.model_validate(found.pooled),
+            bundle=serving.manifest.name,
+            space=serving.space_id,
+            timings_ms=found.timings_ms,
+        )
+
+
+class VerificationSchema(BaseModel):
+    """Are two faces one person."""
+
+    match: bool
+    similarity: float
+    threshold: float
+    faces: list[FaceSchema] = Field(description="The largest of each photo")
+    photos: list[SearchedPhotoSchema] = Field(description="In the order in which they are named")
+    bundle: str
+    space: str
+    timings_ms: dict[str, float]

@@ -1,0 +1,124 @@
+"""`python -m app check`: whether everything that is stored can be used."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.db.file import DatabaseFile
+from app.db.migration import database_path, open_sessions
+from app.db.session import Sessions
+from app.errors import DatabaseDamagedError, ModelFileError
+from app.main import open_graph
+from app.services.bundles import BundleState, list_bundles
+from app.services.soundness import (
+    Damage,
+    Finding,
+    find_bad_keys,
+    find_damage,
+    forget_damage,
+    remake_templates,
+)
+from app.settings import Settings
+from app.vision.model_files import CENTERFACE, YUNET, checked
+
+
+def check(
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Make anew what can be made of stored crops and embeddings: indexes, embeddings, "
+            "templates. Stop the service before.",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check database, crops, embeddings, templates, keys, bundles and detectors.
+
+    Exit codes: 0 all is well, or is now; 1 something is wrong, and what is told.
+    """
+    settings = Settings.read()
+    found = asyncio.run(_check(settings))
+    left = found
+    if repair and any(finding.repairable for finding in found):
+        asyncio.run(_repair(settings))
+        left = asyncio.run(_check(settings))
+    if as_json:
+        told = {"found": [asdict(each) for each in found], "left": [asdict(each) for each in left]}
+        typer.echo(json.dumps(told))
+    else:
+        _print(found, left, repair=repair)
+    raise typer.Exit(1 if left else 0)
+
+
+async def _check(settings: Settings) -> list[Finding]:
+    found = list(_check_detectors(settings.detectors))
+    file = DatabaseFile(database_path(settings.database))
+    if not file.path.exists():
+        return [*found, Finding("database", "There is none yet; the first start makes it.", False)]
+    try:
+        file.prepare()
+    except DatabaseDamagedError as error:
+        return [*found, Finding("database", error.detail, False)]
+    finally:
+        file.close()
+    found += [Finding("database", trouble, True) for trouble in file.troubles()]
+    async with open_sessions(settings.database) as sessions:
+        found += await _check_bundles(sessions, settings.bundles)
+        found += await find_bad_keys(sessions)
+        for damage in await find_damage(sessions):
+            found += damage.findings()
+    return found
+
+
+async def _repair(settings: Settings) -> None:
+    DatabaseFile(database_path(settings.database)).repair()
+    damages: list[Damage]
+    async with open_sessions(settings.database) as sessions:
+        damages = await find_damage(sessions)
+        await forget_damage(sessions, damages)
+    async with open_graph(settings) as graph:
+        await remake_templates(graph.sessions, graph.current, damages)
+        await graph.following.complete()
+
+
+async def _check_bundles(sessions: Sessions, store: Path) -> list[Finding]:
+    views = await list_bundles(sessions, store)
+    found = [
+        Finding("bundles", f"{view.name}: {view.reason}", False)
+        for view in views
+        if view.state == BundleState.BROKEN
+    ]
+    if not any(view.state == BundleState.SERVING for view in views):
+        detail = "The store has no sound bundle that the database says is to serve."
+        found.append(Finding("bundles", detail, False))
+    return found
+
+
+def _check_detectors(folder: Path) -> Iterator[Finding]:
+    present = [model for model in (YUNET, CENTERFACE) if (folder / model.name).exists()]
+    if not present:
+        yield Finding("detectors", "There is none; `python -m app bundles pull yunet`.", False)
+    for model in present:
+        try:
+            checked(model, folder)
+        except ModelFileError as error:
+            yield Finding("detectors", error.detail, False)
+
+
+def _print(found: list[Finding], left: list[Finding], *, repair: bool) -> None:
+    if not found:
+        typer.echo("Everything is as it must be.")
+        return
+    table = Table("part", "what is wrong", "")
+    for finding in found:
+        hope = "repaired" if repair and finding not in left else "--repair" * finding.repairable
+        table.add_row(finding.part, finding.detail, hope)
+    Console().print(table)

@@ -1,0 +1,215 @@
+"""The database as a file: whether it is still the one that was opened, and what lies beside it.
+
+Everything here blocks, and opens connections of its own: those of the sessions keep pages in
+memory and would not notice what has become of the file.
+"""
+
+import os
+import sqlite3
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from app.errors import DatabaseDamagedError, StorageError
+
+_MAGIC = b"SQLite format 3\x00"
+_RESERVE_BYTES = 4_000_000
+_ROOM_BYTES = 1_000_000
+# Another process that makes the database has opened an empty file before it writes into it.
+_EMPTY_FOR_S = 1.0
+_LOOK_EVERY_S = 0.02
+HOW_TO_RESTORE = (
+    "Stop the service and put a backup in its place (docs/backup.md); `python -m app check` tells "
+    "what is left of this one."
+)
+
+
+class DatabaseFile:
+    """SQLite's file, its write-ahead log, and a reserve of disk space for erasing.
+
+    Args:
+        path: Where it is, or is to be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._log = path.with_name(f"{path.name}-wal")
+        self._reserve = path.with_name(f"{path.name}-reserve")
+        self._descriptor: int | None = None
+
+    def prepare(self) -> None:
+        """Makes the folder where it is missing; to be called before the first connection.
+
+        Raises:
+            StorageError: The folder cannot be made or written to.
+            DatabaseDamagedError: The file is damaged or empty, or only its log is left.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"The folder of the database cannot be made: {error.strerror}. "
+                "FARSIGHT_DATABASE__URL says where it is."
+            ) from error
+        self.require_writable()
+        self._refuse_emptied()
+        if self.path.exists():
+            self.require_whole()
+            self.look_through()
+
+    def require_writable(self) -> None:
+        """Asks the system for the right to write, and for nothing else.
+
+        Raises:
+            StorageError: The folder or the file is read-only.
+        """
+        for place in (self.path.parent, self.path):
+            if place.exists() and not os.access(place, os.W_OK, effective_ids=True):
+                raise StorageError(
+                    "The database or its folder is read-only; nothing can be registered or erased. "
+                    "Give this user the right to write there, or set FARSIGHT_DATABASE__URL."
+                )
+
+    def require_room(self) -> None:
+        """Looks whether the disk takes as much as a registration needs.
+
+        Raises:
+            StorageError: It does not.
+        """
+        room = self.path.with_name(f"{self.path.name}-room")
+        try:
+            with room.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, _ROOM_BYTES)
+        except OSError as error:
+            raise StorageError("The disk is full or failing. Make room.") from error
+        finally:
+            with suppress(OSError):
+                room.unlink()
+
+    def require_whole(self) -> None:
+        """Looks whether the file is still there and begins as a database does; microseconds.
+
+        Raises:
+            DatabaseDamagedError: It is gone, is another file, or does not begin as a database.
+        """
+        try:
+            # Open as long as the connections are: closing it would take SQLite's locks away, which
+            # belong to the process (fcntl(2)), and another process could delete the log.
+            if self._descriptor is None:
+                self._descriptor = os.open(self.path, os.O_RDONLY)
+            begin = os.pread(self._descriptor, len(_MAGIC), 0)
+            same = os.path.samestat(os.fstat(self._descriptor), self.path.stat())
+        except OSError:
+            same = False
+        if not same or begin != _MAGIC:
+            raise DatabaseDamagedError(
+                f"The database's file is gone, or was overwritten or replaced. {HOW_TO_RESTORE}"
+            )
+
+    def close(self) -> None:
+        """To be called when all connections are closed."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def look_through(self) -> None:
+        """Reads every page of the database.
+
+        Raises:
+            DatabaseDamagedError: It is damaged.
+        """
+        try:
+            with closing(self._connect()) as connection:
+                ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                return  # busy, or no memory: it says nothing about the file
+            found = str(error)
+        if found != "ok":
+            raise DatabaseDamagedError(f"The database is damaged. {HOW_TO_RESTORE}")
+
+    def troubles(self) -> list[str]:
+        """What SQLite finds wrong in rows and indexes of a file that can be read, in its words."""
+        with closing(self._connect()) as connection:
+            integrity = connection.execute("PRAGMA integrity_check(20)").fetchall()
+            orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
+        found = [f"{trouble}." for (trouble,) in integrity if trouble != "ok"]
+        if orphans:
+            found.append(f"{len(orphans)} rows belong to rows that are not there.")
+        return found
+
+    def repair(self) -> None:
+        """Makes indexes anew, and deletes rows that belong to nothing."""
+        with closing(self._connect()) as connection:
+            connection.execute("PRAGMA secure_delete=ON")
+            connection.execute("REINDEX")
+            orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
+            connection.execute("BEGIN IMMEDIATE")
+            for table, row, *_ in orphans:
+                # S608: the name is one of SQLite's own list of tables.
+                connection.execute(f'DELETE FROM "{table}" WHERE rowid = ?', [row])  # noqa: S608
+            connection.execute("COMMIT")
+
+    def checkpoint(self, mode: str) -> bool:
+        """Moves the write-ahead log into the database; waits for nobody.
+
+        Args:
+            mode: SQLite's: PASSIVE as far as readers and writers allow, TRUNCATE all of it or
+                nothing, and the log is empty then.
+
+        Returns:
+            Whether nobody was in the way.
+
+        Raises:
+            StorageError: The disk is full or failing.
+        """
+        try:
+            with closing(self._connect()) as connection:
+                busy, _, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                return False
+            raise StorageError("The disk is full or failing; the log cannot be emptied.") from error
+        return bool(busy == 0)
+
+    def keep_reserve(self) -> bool:
+        """Takes disk space that erasing may use when nothing else is left.
+
+        Returns:
+            Whether there is as much.
+        """
+        try:
+            with self._reserve.open("ab") as file:
+                os.posix_fallocate(file.fileno(), 0, _RESERVE_BYTES)
+        except OSError:
+            self.release_reserve()  # half of it helps nobody who can still write
+            return False
+        return True
+
+    def release_reserve(self) -> None:
+        """Gives the reserve back to the disk."""
+        with suppress(OSError):
+            self._reserve.unlink(missing_ok=True)
+
+    def _connect(self) -> sqlite3.Connection:
+        url = f"file:{quote(str(self.path))}?mode=rw"
+        return sqlite3.connect(url, uri=True, timeout=0, isolation_level=None)
+
+    def _refuse_emptied(self) -> None:
+        """SQLite would take an empty file, or none, for a new database, and forget its log."""
+        if not self.path.exists():
+            if self._log.exists() and self._log.stat().st_size:
+                raise DatabaseDamagedError(
+                    "The database's file is gone, only its write-ahead log is left. "
+                    f"{HOW_TO_RESTORE} To begin with nobody, delete the log."
+                )
+            return
+        give_up = time.monotonic() + _EMPTY_FOR_S
+        while self.path.stat().st_size == 0 and time.monotonic() < give_up:
+            time.sleep(_LOOK_EVERY_S)
+        if self.path.stat().st_size == 0:
+            raise DatabaseDamagedError(
+                "The database's file is empty: whoever was registered is not in it. "
+                f"{HOW_TO_RESTORE} To begin with nobody, delete the empty file."
+            )

@@ -1,0 +1,88 @@
+"""Rows as they are stored, for those who look for damage: bytes that may be no vectors at all."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, LargeBinary, delete, select, type_coerce
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.db.session import ReadSession, WriteSession
+from app.db.tables import Embedding, Photo, Template, User
+
+
+@dataclass(frozen=True, slots=True)
+class RawUser:
+    """A user with all that embeddings and templates are made of.
+
+    Attributes:
+        row: The row id.
+        user_id: The client's name for the user.
+        crops: PNG by photo, oldest first; None where it was not kept.
+        embeddings: Bytes by photo and space.
+        templates: Bytes and number of photos by space.
+    """
+
+    row: int
+    user_id: str
+    crops: dict[UUID, bytes | None] = field(default_factory=dict)
+    embeddings: dict[tuple[UUID, str], bytes] = field(default_factory=dict)
+    templates: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+
+
+async def users(session: ReadSession, after: int, limit: int) -> Sequence[RawUser]:
+    """Some users in the order of registration.
+
+    Args:
+        session: Reads.
+        after: The row id before them; 0 for the first ones.
+        limit: Largest number.
+    """
+    rows = await session.execute(
+        select(User.id, User.user_id).where(User.id > after).order_by(User.id).limit(limit)
+    )
+    found = {row: RawUser(row, user_id) for row, user_id in rows}
+    photos = await session.execute(
+        select(Photo.user, Photo.id, Photo.crop_png)
+        .where(Photo.user.in_(found))
+        .order_by(Photo.created_at, Photo.id)
+    )
+    for user, photo, crop_png in photos:
+        found[user].crops[photo] = crop_png
+    embeddings = await session.execute(
+        select(Photo.user, Photo.id, Embedding.space_id, _bytes_of(Embedding.vector))
+        .join(Embedding, Embedding.photo == Photo.id)
+        .where(Photo.user.in_(found))
+    )
+    for user, photo, space_id, content in embeddings:
+        found[user].embeddings[photo, space_id] = content
+    templates = await session.execute(
+        select(
+            Template.user, Template.space_id, _bytes_of(Template.vector), Template.photo_count
+        ).where(Template.user.in_(found))
+    )
+    for user, space_id, content, photo_count in templates:
+        found[user].templates[space_id] = (content, photo_count)
+    return list(found.values())
+
+
+async def forget(
+    session: WriteSession,
+    user: RawUser,
+    embeddings: Collection[tuple[UUID, str]],
+    templates: Collection[str],
+) -> None:
+    """Deletes embeddings and templates of a user, by photo and space and by space."""
+    for photo, space_id in embeddings:
+        await session.execute(
+            delete(Embedding).where(Embedding.photo == photo, Embedding.space_id == space_id)
+        )
+    await session.execute(
+        delete(Template).where(Template.user == user.row, Template.space_id.in_(templates))
+    )
+
+
+def _bytes_of(vector: InstrumentedAttribute[NDArray[np.float32]]) -> ColumnElement[bytes]:
+    return type_coerce(vector, LargeBinary())

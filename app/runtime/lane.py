@@ -1,0 +1,113 @@
+"""Crops that wait for the networks, in the order in which their callers get turns."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.vision.alignment import Crop
+from app.vision.embedder import Embedder, Route
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """What one caller wants embedded, and what is there of it."""
+
+    crops: Sequence[Crop]
+    embedder: Embedder
+    party: str
+    embeddings: NDArray[np.float32]
+    missing: int
+    answer: Future[NDArray[np.float32]]
+
+
+Rows = list[tuple[Call, int]]
+"""What a worker embeds at once: of each crop the call, and its place there."""
+
+
+@dataclass(slots=True, eq=False)
+class _Share:
+    """Of one call and one route, the rows that no worker has begun; the first has this turn."""
+
+    call: Call
+    route: Route
+    rows: deque[int]
+    turn: int
+
+
+class Lane:
+    """One of the batcher's two queues; the batcher holds its lock around every use.
+
+    Each party's crops have turns one after another, from the one that is at work on. So parties
+    alternate, however much each of them wants (start-time fair queueing, Goyal et al. 1996).
+    """
+
+    def __init__(self) -> None:
+        self._shares: list[_Share] = []
+        self._turn = 0
+        self._next_turns: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return sum(len(share.rows) for share in self._shares)
+
+    def count(self, party: str) -> int:
+        """Crops of one party."""
+        return sum(len(share.rows) for share in self._shares if share.call.party == party)
+
+    def calls(self) -> list[Call]:
+        """Those with crops in here; one of two routes is there twice."""
+        return [share.call for share in self._shares]
+
+    def add(self, call: Call, by_route: Mapping[Route, deque[int]]) -> None:
+        """Puts the crops of a call behind its party's others."""
+        turn = max(self._turn, self._next_turns.get(call.party, 0))
+        for route, rows in by_route.items():
+            self._shares.append(_Share(call, route, rows, turn))
+            turn += len(rows)
+        self._next_turns[call.party] = turn
+
+    def forget(self, calls: Sequence[Call]) -> None:
+        """Takes out what has not begun of some calls."""
+        self._shares = [share for share in self._shares if share.call not in calls]
+
+    def cut(
+        self, idle: int, max_size: int | None = None
+    ) -> tuple[Embedder, list[tuple[Call, int]]]:
+        """Takes the crop whose turn it is, and of its kind as many as one worker should.
+
+        Args:
+            idle: Workers that could share the work, the one who asks included.
+            max_size: Crops at most.
+
+        Returns:
+            One embedder, and rows of calls, all of one route. Something must wait.
+        """
+        first = min(self._shares, key=_turn)
+        embedder = first.call.embedder
+        alike = [s for s in self._shares if s.call.embedder is embedder and s.route == first.route]
+        wanted = -(-sum(len(share.rows) for share in alike) // idle)
+        if max_size is not None:
+            wanted = min(wanted, max_size)
+        size = max(size for size in batch_sizes(embedder) if size <= wanted)
+        self._turn = max(self._turn, first.turn)
+        rows: Rows = []
+        while len(rows) < size:
+            share = min(alike, key=_turn)
+            rows.append((share.call, share.rows.popleft()))
+            share.turn += 1
+            if not share.rows:
+                alike.remove(share)
+                self._shares.remove(share)
+        return embedder, rows
+
+
+def batch_sizes(embedder: Embedder) -> list[int]:
+    """Powers of two: few shapes, so that libraries keep few plans and buffers."""
+    return [1 << power for power in range(embedder.max_batch.bit_length())]
+
+
+def _turn(share: _Share) -> int:
+    return share.turn

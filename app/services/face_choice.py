@@ -1,0 +1,69 @@
+"""Which face of a photo is meant, where it shows several."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from app.runtime.recognizer import FoundFace
+from app.vision.detection import count_main
+
+_SHARE_INSIDE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in px of the upright photo; `x` and `y` are its upper left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @classmethod
+    def of(cls, found: FoundFace) -> "Box":
+        """Around a face."""
+        return cls(*found.face.box)
+
+    def holds(self, other: "Box") -> bool:
+        """Whether half of the other one or more lies in it."""
+        width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        return max(width, 0) * max(height, 0) >= _SHARE_INSIDE * other.width * other.height
+
+
+class FaceRule(StrEnum):
+    """What is done with a photo that shows several faces of about one size."""
+
+    LARGEST = "largest"
+    """The largest face is meant."""
+    ONLY = "only"
+    """The photo is not used, even if the other photos tell who is meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceChoice:
+    """Which face of several a caller means.
+
+    Attributes:
+        rule: None: the one whom the other photos show; where they do not tell, none.
+        boxes: By the photo's place in the request: only faces in the box count.
+    """
+
+    rule: FaceRule | None = None
+    boxes: Mapping[int, Box] = field(default_factory=dict)
+
+    def among(self, index: int, faces: Sequence[FoundFace]) -> list[FoundFace]:
+        """The faces of a photo that may be the one meant, largest first.
+
+        Args:
+            index: The photo's place in the request.
+            faces: All that the photo shows, largest first.
+        """
+        box = self.boxes.get(index)
+        if box is not None:
+            faces = [face for face in faces if box.holds(Box.of(face))]
+        main = list(faces[: count_main([face.crop.face_px for face in faces])])
+        return main[:1] if self.rule is FaceRule.LARGEST else main
+
+
+ANY_FACE = FaceChoice()

@@ -1,0 +1,79 @@
+"""Registers each person at two services on one database at the same moment, under two ids.
+
+`python -m benchmarks.duplicates --people 50`; never may both answer 201.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from app.services.keys import Scope
+from app.settings import DatabaseSettings, Settings
+from benchmarks.reload_material import SHARED
+from clients import ApiError, Client
+from demo.service import run_command
+from tests.service_process import environment, serving
+
+_STORED = "201"
+
+
+def register_twice(urls: Sequence[str], key: str, photos: Sequence[bytes]) -> Counter[str]:
+    """How many of the photos' people were answered what by the two services.
+
+    Args:
+        urls: Of the services.
+        key: For both.
+        photos: An aligned crop of each person.
+
+    Returns:
+        Counts by both answers: `201` or the code of the refusal, sorted and joined.
+    """
+    found: Counter[str] = Counter()
+    barrier = threading.Barrier(len(urls))
+
+    def register(place: int, number: int, photo: bytes) -> str:
+        with Client(urls[place], key) as client:
+            client.version()  # connected
+            barrier.wait()
+            try:
+                client.register(f"{number}-{place}", [("1.jpg", photo)], detect=False)
+            except ApiError as error:
+                return error.code
+        return _STORED
+
+    with ThreadPoolExecutor(len(urls)) as both:
+        for number, photo in enumerate(photos):
+            asked = [both.submit(register, place, number, photo) for place in range(len(urls))]
+            found[" + ".join(sorted(future.result() for future in asked))] += 1
+    return found
+
+
+def main(people: Annotated[int, typer.Option(help="How many.", min=1)] = 50) -> None:
+    """Prints how often which two answers came."""
+    folders = sorted((SHARED / "faces" / "train_small").iterdir())[:people]
+    photos = [min(folder.glob("*.jpg")).read_bytes() for folder in folders]
+    with TemporaryDirectory() as name:
+        settings = Settings(
+            detectors=SHARED / "weights",
+            database=DatabaseSettings(url=f"sqlite+aiosqlite:///{name}/farsight.db"),
+        )
+        scopes = [word for scope in Scope for word in ("--scope", scope)]
+        key = run_command("keys", "create", *scopes, settings=environment(settings))
+        changes = {"FARSIGHT_REGISTRATION__MIN_PHOTOS": "1"}
+        with (
+            serving(settings, Path(name), **changes) as first,
+            serving(settings, Path(name), **changes) as second,
+        ):
+            found = register_twice([first.url, second.url], key, photos)
+    for answers, count in found.most_common():
+        typer.echo(f"{count} of {len(photos)}: {answers}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

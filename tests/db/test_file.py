@@ -1,0 +1,172 @@
+"""A database whose file is damaged, gone, replaced or read-only, at the start and while in use."""
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from app.db.migration import open_sessions
+from app.db.repositories import users
+from app.db.session import Sessions
+from app.errors import DatabaseDamagedError, FarsightError, StorageError
+from app.settings import DatabaseSettings
+
+_NOBODY = 65534
+_PAGE_BYTES = 4096
+
+
+def _settings(database: Path) -> DatabaseSettings:
+    return DatabaseSettings(url=f"sqlite+aiosqlite:///{database}", timeout_s=0.3)
+
+
+@pytest.fixture
+async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
+    async with open_sessions(_settings(tmp_path / "test.db")) as opened:
+        await _fill(opened)
+        yield opened
+
+
+async def _fill(sessions: Sessions) -> None:
+    for number in range(3):
+        details = {"notes": "x" * 3 * _PAGE_BYTES}
+        await sessions.write(
+            partial(users.add, user_id=f"user-{number}", display_name=None, details=details)
+        )
+    assert await sessions.empty_log()
+
+
+def _emptied(database: Path) -> None:
+    database.write_bytes(b"")
+
+
+def _gone_but_for_its_log(database: Path) -> None:
+    database.unlink()
+    database.with_name(f"{database.name}-wal").write_bytes(b"what was written last")
+
+
+def _overwritten(database: Path) -> None:
+    with database.open("r+b") as file:
+        file.write(b"\x00" * _PAGE_BYTES)
+
+
+def _damaged_in_the_middle(database: Path) -> None:
+    with database.open("r+b") as file:
+        file.seek(_PAGE_BYTES)
+        file.write(b"\xa5" * (database.stat().st_size - 2 * _PAGE_BYTES))
+
+
+def _cut_off(database: Path) -> None:
+    with database.open("r+b") as file:
+        file.truncate(3 * _PAGE_BYTES + 1)
+
+
+def _replaced(database: Path) -> None:
+    copy = database.with_name("copy")
+    shutil.copy(database, copy)
+    copy.replace(database)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+Harm = Callable[[Path], None]
+
+
+@pytest.mark.parametrize(
+    "harm", [_emptied, _gone_but_for_its_log, _overwritten, _damaged_in_the_middle, _cut_off]
+)
+async def test_start_is_refused_and_nothing_is_touched_when_the_database_is_damaged(
+    tmp_path: Path, harm: Harm
+) -> None:
+    database = tmp_path / "test.db"
+    async with open_sessions(_settings(database)) as sessions:
+        await _fill(sessions)
+    harm(database)
+    before = _contents(tmp_path)
+    with pytest.raises(DatabaseDamagedError, match=r"docs/backup\.md"):
+        async with open_sessions(_settings(database)):
+            pass
+    assert _contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("harm", [_overwritten, _replaced, Path.unlink])
+async def test_nothing_more_is_written_when_the_file_is_harmed_while_it_is_used(
+    sessions: Sessions, harm: Harm
+) -> None:
+    harm(sessions.file.path)
+    add = partial(users.add, user_id="late", display_name=None, details={})
+    for _ in range(2):
+        with pytest.raises(DatabaseDamagedError, match=r"docs/backup\.md"):
+            await sessions.write(add)
+    with pytest.raises(DatabaseDamagedError):
+        await sessions.look_at_file(thorough=False)
+
+
+async def test_damage_in_the_middle_is_found_by_looking_through_while_it_is_used(
+    sessions: Sessions,
+) -> None:
+    await sessions.look_at_file(thorough=True)
+    _damaged_in_the_middle(sessions.file.path)
+    with pytest.raises(DatabaseDamagedError):
+        await sessions.look_at_file(thorough=True)
+    with pytest.raises(DatabaseDamagedError):
+        await sessions.write(partial(users.add, user_id="late", display_name=None, details={}))
+
+
+@contextmanager
+def _without_the_right_to_write(folder: Path) -> Iterator[None]:
+    """Root may write everywhere, so that it has to become somebody else."""
+    for place in (folder, *folder.iterdir()):
+        place.chmod(0o555)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+
+
+async def test_start_is_refused_and_trouble_told_when_the_folder_is_read_only() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        database = folder / "test.db"
+        async with open_sessions(_settings(database)) as sessions:
+            with (
+                _without_the_right_to_write(folder),
+                pytest.raises(StorageError, match="read-only"),
+            ):
+                await sessions.look_at_file(thorough=False)
+        with _without_the_right_to_write(folder):
+            for wanted in (database, folder / "new.db", folder / "deep" / "new.db"):
+                with pytest.raises(FarsightError) as refused:
+                    async with open_sessions(_settings(wanted)):
+                        pass
+                assert isinstance(refused.value, StorageError)
+                assert name not in refused.value.detail
+
+
+async def test_log_stays_when_another_process_opens_and_closes_the_database(
+    sessions: Sessions,
+) -> None:
+    """SQLite's locks belong to the process: looking at the file must not give them up."""
+    await sessions.look_at_file(thorough=True)
+    await sessions.write(partial(users.add, user_id="late", display_name=None, details={}))
+    log = sessions.file.path.with_name("test.db-wal")
+    before = os.stat(log).st_ino  # noqa: PTH116 - asks at once
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version')"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", f"{other}.connection.close()", str(sessions.file.path)
+    )
+    assert await process.wait() == 0
+    assert os.stat(log).st_ino == before  # noqa: PTH116

@@ -1,0 +1,178 @@
+"""What one process learns of what others did to the rows, whatever keeps it from writing."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from app.api.deps import Graph
+from app.db.repositories import jobs
+from app.db.session import WriteSession
+from app.db.tables import Job, utc_now
+from app.errors import DuplicatePersonError, JobNotFoundError
+from app.main import open_graph
+from app.services.job_diary import State, Step
+from app.services.registration import NewUser
+from app.services.reviewed_photo import Upload
+from app.services.switching import read_gallery
+from app.settings import RegistrationSettings, Settings
+from tests.reload.caller import as_png
+from tests.rotated import Pixels, enrol
+
+
+@pytest.fixture
+def crops(crops: dict[str, list[Pixels]]) -> dict[str, list[Pixels]]:
+    """Of eight people."""
+    return dict(islice(crops.items(), 8))
+
+
+def _impatient(settings: Settings) -> Settings:
+    changes = {
+        "database": settings.database.model_copy(update={"timeout_s": 0.2}),
+        "registration": RegistrationSettings(min_photos=1),
+        "quality": {"max_similarity_without_eyes": 1.1},  # some wear dark glasses
+    }
+    return settings.model_copy(update=changes)
+
+
+@pytest.fixture
+async def graph(settings: Settings) -> AsyncIterator[Graph]:
+    """Follows nothing but when a test says so."""
+    async with open_graph(_impatient(settings)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def knowing(settings: Settings, crops: dict[str, list[Pixels]]) -> AsyncIterator[Graph]:
+    """The same, and knows eight people."""
+    await asyncio.to_thread(enrol, settings, crops)
+    async with open_graph(_impatient(settings)) as opened:
+        yield opened
+
+
+@contextmanager
+def _another_process(settings: Settings) -> Iterator[sqlite3.Connection]:
+    path = Path(settings.database.url.partition("///")[2])
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys=ON")
+        yield connection
+
+
+def _erase(connection: sqlite3.Connection, user_id: str) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("DELETE FROM users WHERE user_id = ?", [user_id])
+    connection.execute("UPDATE pointer SET gallery_revision = gallery_revision + 1")
+    connection.execute("COMMIT")
+
+
+async def test_erased_person_is_forgotten_when_the_write_lock_is_held_elsewhere(
+    knowing: Graph, settings: Settings, crops: dict[str, list[Pixels]]
+) -> None:
+    erased = next(iter(crops))
+    gallery = knowing.current.serving.gallery
+    with _another_process(settings) as connection:
+        _erase(connection, erased)
+        assert gallery.template(erased) is not None
+        connection.execute("BEGIN IMMEDIATE")
+        await knowing.following.look()
+    assert gallery.template(erased) is None
+    assert len(gallery) == len(crops) - 1
+
+
+async def test_what_was_read_before_a_change_of_this_process_does_not_undo_it(
+    knowing: Graph, settings: Settings, crops: dict[str, list[Pixels]]
+) -> None:
+    """The rows were looked at, then this process erased somebody, then the look is told."""
+    first, second, *_ = crops
+    serving = knowing.current.serving
+    with _another_process(settings) as connection:
+        _erase(connection, first)
+    read_at = serving.gallery.changes
+    async with knowing.sessions.read() as session:
+        old = await read_gallery(session, serving.space_id)
+    template = old.template(second)
+    await knowing.users.erase("test", second)
+    assert not serving.gallery.catch_up(
+        {second: template}, set(crops) - {first}, old.revision, read_at=read_at
+    )
+    assert serving.gallery.template(second) is None
+    await knowing.following.catch_up()
+    assert (serving.gallery.template(first), serving.gallery.template(second)) == (None, None)
+    # And the other way round: what is told late of the past does not bring anybody back.
+    knowing.current.follow({serving.space_id: {second: template}}, serving.gallery.revision)
+    assert serving.gallery.template(second) is None
+
+
+async def test_abandoned_job_is_taken_over_when_its_last_sign_of_life_is_in_the_future(
+    graph: Graph,
+) -> None:
+    job_id = uuid4()
+
+    async def leave_behind(session: WriteSession) -> None:
+        await jobs.add(
+            session,
+            Job(
+                id=job_id,
+                bundle="turned",
+                space_id="0" * 16,
+                force=False,
+                actor="test",
+                state=State.RUNNING,
+                step=Step.GATE,
+                owner="a dead process",
+                attempts=3,
+                updated_at=utc_now() + timedelta(hours=1),
+            ),
+        )
+
+    with pytest.raises(JobNotFoundError):
+        await graph.reload.job(job_id)
+    await graph.sessions.write(leave_behind)
+    await graph.reload.take_over()
+    job = await graph.reload.job(job_id)
+    assert job.state == State.FAILED
+    assert job.error is not None
+    assert job.error["code"] == "process_died"
+
+
+@pytest.fixture
+async def other(settings: Settings) -> AsyncIterator[Graph]:
+    """Another process, for all that the database knows."""
+    async with open_graph(_impatient(settings)) as opened:
+        yield opened
+
+
+async def _register(graph: Graph, user_id: str, photo: Pixels) -> bool:
+    """Whether it was registered; False where somebody else has the face."""
+    prepared = await graph.registration.prepare(
+        graph.current.serving,
+        "test",
+        NewUser(user_id, None, {}, allow_duplicate=False),
+        [await Upload.take(None, as_png(photo))],
+        detect=False,
+    )
+    try:
+        await graph.registration.store(prepared)
+    except DuplicatePersonError:
+        return False
+    return True
+
+
+async def test_one_person_is_registered_once_when_two_processes_do_it_at_once(
+    graph: Graph, other: Graph, crops: dict[str, list[Pixels]]
+) -> None:
+    for name, (photo, *_) in crops.items():
+        both = await asyncio.gather(
+            _register(graph, f"{name}-here", photo), _register(other, f"{name}-there", photo)
+        )
+        assert sorted(both) == [False, True], name
+        assert not await _register(graph, f"{name}-again", photo)
+    for process in (graph, other):
+        await process.following.catch_up()
+        assert len(process.current.serving.gallery) == len(crops)
