@@ -1,7 +1,8 @@
 """`python -m trainer COMMAND`: from folders of photos to the weights that the service runs on.
 
 The way is prepare, dsr, finetune, publish; evaluate and compare look at what came out. Training
-over several processes: `torchrun --nproc-per-node 2 -m trainer finetune ...`.
+over several processes: `torchrun --nproc-per-node 2 -m trainer finetune ...`. On a GPU that is lent
+for minutes: pack, bench, finetune-packed in place of finetune.
 """
 
 import sys
@@ -13,6 +14,7 @@ from trainer.commands import dsr, finetune
 from trainer.compare import compare
 from trainer.errors import StoppedError
 from trainer.evaluate import evaluate
+from trainer.gpu_commands import bench, finetune_packed, pack
 from trainer.prepare import prepare
 from trainer.publish import publish
 
@@ -21,7 +23,7 @@ _EXIT_REFUSED = 2
 _EXIT_STOPPED = 130
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-for command in (prepare, dsr, finetune, evaluate, publish, compare):
+for command in (prepare, dsr, finetune, pack, finetune_packed, bench, evaluate, publish, compare):
     app.command()(command)
 
 

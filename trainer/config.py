@@ -1,4 +1,4 @@
-"""The settings of both training commands, frozen, hashable, stored with the run."""
+"""The settings of the training commands, frozen, hashable, stored with the run."""
 
 import dataclasses
 import json
@@ -108,7 +108,69 @@ class FinetuneConfig:
     engine: Engine = field(default_factory=Engine)
 
 
-Config = DsrConfig | FinetuneConfig
+@dataclass(frozen=True, slots=True)
+class PackedConfig:
+    """`python -m trainer finetune-packed`.
+
+    Attributes:
+        minutes: How long, the time of earlier sittings counted in.
+        batch_size: Faces per step.
+        seed: Decides batches and degradation.
+        compile: Whether torch compiles the networks first.
+        backbone_learning_rate: Peak for EdgeFace.
+        dsr_learning_rate: Peak for DSR.
+        head_learning_rate: Peak for the head.
+        warmup_share: Of the time, in which the rates rise; cosine decay to zero follows.
+        weight_decay: AdamW's.
+        max_gradient_norm: Gradients are clipped to it.
+        average_decay: How much of the averaged weights a step keeps.
+        min_face_px: Smallest face drawn for DSR.
+        max_face_px: Largest.
+        min_soft_px: Least effective size of a soft face that goes straight to EdgeFace.
+        distillation_weight: Of 1 - cosine to the teacher's embedding, small and soft faces.
+        sharp_distillation_weight: The same, sharp faces.
+        search_weight: Of finding a face among all sharp training faces.
+        relation_weight: Of being as like every other face as the teachers together say.
+        arcface_weight: Of the names.
+        arcface_scale: s.
+        arcface_margin: m, radians.
+        pixel_weight: Of the pixel difference; keeps DSR's output a picture.
+        label_similarity: A photo less similar to its person's other photos loses its name.
+        validation_photos: Photos per validation person, at most.
+        max_impostor_mean: Training stops when strangers become more similar than this.
+        look_s: Seconds between validations, each with a checkpoint.
+    """
+
+    minutes: float = 8.0
+    batch_size: int = 1024
+    seed: int = 1
+    compile: bool = True
+    backbone_learning_rate: float = 3e-4
+    dsr_learning_rate: float = 6e-4
+    head_learning_rate: float = 2e-3
+    warmup_share: float = 0.04
+    weight_decay: float = 1e-4
+    max_gradient_norm: float = 1.0
+    average_decay: float = 0.998
+    min_face_px: float = 10.0
+    max_face_px: float = 56.0
+    min_soft_px: float = 16.0
+    distillation_weight: float = 15.0
+    sharp_distillation_weight: float = 45.0
+    search_weight: float = 0.07
+    relation_weight: float = 200.0
+    arcface_weight: float = 0.6
+    arcface_scale: float = 32.0
+    arcface_margin: float = 0.3
+    pixel_weight: float = 0.45
+    label_similarity: float = 0.25
+    validation_photos: int = 12
+    max_impostor_mean: float = 0.1
+    look_s: float = 60.0
+
+
+EpochConfig = DsrConfig | FinetuneConfig
+Config = EpochConfig | PackedConfig
 
 
 def to_json(config: Config) -> str:

@@ -46,7 +46,14 @@ class CropSet:
 
     def named(self) -> "CropSet":
         """Those that have a name."""
-        kept = np.flatnonzero(self.labels != NO_PERSON)
+        return self._take(np.flatnonzero(self.labels != NO_PERSON))
+
+    def first_photos(self, count: int) -> "CropSet":
+        """At most so many of each person, those without a name left out."""
+        of_people = [np.flatnonzero(self.labels == label) for label in range(len(self.people))]
+        return self._take(np.sort(np.concatenate([of[:count] for of in of_people])))
+
+    def _take(self, kept: NDArray[np.int64]) -> "CropSet":
         return replace(
             self,
             files=[self.files[index] for index in kept],

@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from trainer.checkpoint import Checkpoint, Place
-from trainer.config import Config, DsrConfig, FinetuneConfig
+from trainer.config import DsrConfig, EpochConfig, FinetuneConfig
 from trainer.crops import CropSet, clean_labels
 from trainer.data import Batch, Batches
 from trainer.errors import CollapseError, NonFiniteLossError, StoppedError
@@ -78,14 +78,14 @@ class Course:
 
     fabric: Fabric
     run: Path
-    config: Config
+    config: EpochConfig
     batches: Batches
     validation: Validation
     checkpoint: Checkpoint
 
 
 def plan_course(
-    fabric: Fabric, run: Path, config: Config, teacher: EdgeFace, train: CropSet, val: CropSet
+    fabric: Fabric, run: Path, config: EpochConfig, teacher: EdgeFace, train: CropSet, val: CropSet
 ) -> Course:
     """Embeds the sharp crops with the teacher, drops doubtful names, sets up the batches."""
     engine = config.engine

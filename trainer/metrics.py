@@ -16,7 +16,7 @@ from trainer.degradation import SIZE_PX, Pixels, shrink_and_enlarge
 
 SIZES_PX = (12, 16, 24, 32)
 _FALSE_ACCEPT_RATE = 1e-3
-_BATCH = 64
+_BATCH_CPU, _BATCH_GPU = 64, 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,10 @@ def embed(
 ) -> NDArray[np.float32]:
     """Embeds crops of one size, (n, 512) of unit length; through DSR if there is one."""
     device = next(edgeface.parameters()).device
+    size = _BATCH_CPU if device.type == "cpu" else _BATCH_GPU
     parts = []
-    for start in range(0, len(pixels), _BATCH):
-        batch = torch.from_numpy(to_input(pixels[start : start + _BATCH])).to(device)
+    for start in range(0, len(pixels), size):
+        batch = torch.from_numpy(to_input(pixels[start : start + size])).to(device)
         if dsr is not None:
             batch = dsr(batch, torch.full((len(batch),), face_px, device=device)).float()
         parts.append(F.normalize(edgeface(batch).float()).cpu())
@@ -91,16 +92,10 @@ class Validation:
     """
 
     def __init__(self, crops: CropSet, photos_per_person: int) -> None:
-        seen = np.zeros(len(crops.people), dtype=np.int64)
-        kept = []
-        for index, label in enumerate(crops.labels):
-            if seen[label] < photos_per_person:
-                seen[label] += 1
-                kept.append(index)
-        self._sharp = crops.pixels[kept]
-        labels = crops.labels[kept]
+        crops = crops.first_photos(photos_per_person)
+        self._sharp, labels = crops.pixels, crops.labels
         self._same = labels[:, None] == labels[None, :]
-        self._other_photo = ~np.eye(len(kept), dtype=np.bool_)
+        self._other_photo = ~np.eye(len(labels), dtype=np.bool_)
         self._small = {
             size: np.stack([shrink_and_enlarge(crop, size) for crop in self._sharp])
             for size in SIZES_PX

@@ -1,0 +1,105 @@
+"""Batches for one GPU: all crops lie on it, and every view is made there."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainer.config import PackedConfig
+from trainer.crops import CropSet
+from trainer.degradation import SIZE_PX
+from trainer.gpu_chance import Draw
+from trainer.gpu_degradation import GpuDegradation
+
+_STEP_SEEDS = 1_000_003
+# As app.vision.scaling: a pixel p becomes p / 127.5 - 1.
+_HALF_RANGE = 127.5
+
+
+class Resident:
+    """The training data on the device.
+
+    Args:
+        crops: Cleaned.
+        targets: (n, 512) what the teacher says of the sharp crops, unit length.
+        ensemble: (n, any) what the teachers together say, unit length.
+    """
+
+    def __init__(self, crops: CropSet, targets: Tensor, ensemble: Tensor) -> None:
+        self.device = targets.device
+        self.pixels = torch.from_numpy(crops.pixels).to(self.device).permute(0, 3, 1, 2)
+        self.labels = torch.from_numpy(crops.labels).to(self.device)
+        self.sharp = torch.from_numpy(crops.sharp).to(self.device)
+        self.targets, self.ensemble = targets, ensemble
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+@dataclass(frozen=True, slots=True)
+class GpuBatch:
+    """One step's faces; pictures are (batch, 3, 112, 112) in [-1, 1].
+
+    Attributes:
+        members: (batch,) which of the crops each is.
+        small: For DSR: the first half shrunk cleanly, the second photographed.
+        face_px: (batch,) sizes of `small`.
+        second: For EdgeFace alone: `sharp_part` is the crop, the rest photographed.
+        high: What DSR should restore.
+        comparable: (batch,) 1 where a pixel loss counts.
+    """
+
+    members: Tensor
+    small: Tensor
+    face_px: Tensor
+    second: Tensor
+    high: Tensor
+    comparable: Tensor
+
+
+def draw_batch(
+    data: Resident, degradation: GpuDegradation, config: PackedConfig, step: int
+) -> GpuBatch:
+    """The batch of a step: (seed, step) decide everything, so that there is no state to keep."""
+    chance = torch.Generator(data.device).manual_seed(config.seed * _STEP_SEEDS + step)
+    size = config.batch_size
+    members = torch.randint(len(data), (size,), generator=chance, device=data.device)
+    crops = data.pixels[members].float()
+    mirrored = Draw(size, chance, data.device).odds(0.5) > 0
+    crops = torch.where(mirrored[:, None, None, None], crops.flip(3), crops)
+
+    face_px = degradation.draw_face_px(size, config.min_face_px, config.max_face_px, chance)
+    half = size // 2
+    clean = degradation.shrink_and_enlarge(crops[:half], face_px[:half])
+    photographed = degradation.photograph(
+        crops[half:], face_px[half:], chance, max_px=config.max_face_px
+    )
+    comparable = data.sharp[members].float()
+    comparable[half:] *= photographed.aligned
+
+    start, end = sharp_part(size)
+    soft_px = degradation.draw_face_px(size - (end - start), config.min_soft_px, SIZE_PX, chance)
+    outer = torch.cat((crops[:start], crops[end:]))
+    soft = degradation.photograph(outer, soft_px, chance).pixels
+    second = torch.cat((soft[:start], crops[start:end], soft[start:]))
+    return GpuBatch(
+        members=members,
+        small=to_input(torch.cat((clean, photographed.pixels))),
+        face_px=face_px.float(),
+        second=to_input(second),
+        high=to_input(crops),
+        comparable=comparable,
+    )
+
+
+def sharp_part(size: int) -> tuple[int, int]:
+    """From where to where a batch's second views are the sharp crops: its middle half.
+
+    So each of the four combinations of small and second views has a quarter of the batch.
+    """
+    return size // 4, size // 4 + size // 2
+
+
+def to_input(pixels: Tensor) -> Tensor:
+    """Pixels from 0 to 255 as the networks take them, channels-last."""
+    return (pixels / _HALF_RANGE - 1).contiguous(memory_format=torch.channels_last)
