@@ -5,10 +5,15 @@ another, and within what is bounded in sum each may have as much as it leaves to
 """
 
 import asyncio
+import sys
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+from app.errors import OverloadedError
+
+_RETRY_AFTER_S = 1
 
 
 class Requester:
@@ -76,20 +81,31 @@ class Turns:
         places: Held at once.
         spare: Further places, for parties that have none at all: what others have begun may take
             long.
+        most_waiting: Of one party; one more is refused at once.
     """
 
-    def __init__(self, places: int, spare: int = 0) -> None:
+    def __init__(self, places: int, spare: int = 0, most_waiting: int = sys.maxsize) -> None:
         self._free = places
         self._spare = spare
+        self._most_waiting = most_waiting
         self._held: Counter[str] = Counter()
         # The party at the front has the next turn; each has somebody waiting.
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def take(self, party: str) -> None:
-        """Waits for a place, which `give_back` ends. Who is cancelled while waiting has none."""
+        """Waits for a place, which `give_back` ends. Who is cancelled while waiting has none.
+
+        Raises:
+            OverloadedError: As many of the party as allowed wait already.
+        """
         if self._may_begin(party):
             self._begin(party)
             return
+        if len(self._waiting.get(party, ())) >= self._most_waiting:
+            raise OverloadedError(
+                f"{self._most_waiting} requests with this key are waiting already.",
+                retry_after_s=_RETRY_AFTER_S,
+            )
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(party, deque()).append(turn)
         try:

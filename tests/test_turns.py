@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from app.errors import OverloadedError
 from app.turns import Turns, leaves_enough
 
 
@@ -62,6 +63,20 @@ async def test_newcomer_begins_at_once_when_others_hold_all_places() -> None:
     turns.give_back("new")
     await _settle()
     assert begun in (["new", "new"], ["new", "third"])  # the spare place, not busy's
+
+
+async def test_one_more_is_refused_when_too_many_of_a_party_wait() -> None:
+    turns, begun = Turns(1, most_waiting=2), list[str]()
+    await turns.take("flood")
+    for _ in range(2):
+        await _waiting(turns, "flood", begun)
+    with pytest.raises(OverloadedError):
+        await turns.take("flood")
+    await _waiting(turns, "calm", begun)
+    turns.give_back("flood")
+    turns.give_back("flood")
+    await _settle()
+    assert begun == ["flood", "calm"]
 
 
 async def test_everybody_is_sent_away_when_it_closes() -> None:

@@ -20,6 +20,7 @@ from app.runtime.memory import return_large_pieces_at_once
 from app.settings import Settings
 
 _SWITCH_INTERVAL_S = 0.0005
+_BACKLOG = 64
 _log = logging.getLogger(__name__)
 
 
@@ -72,6 +73,9 @@ async def _serve(
             host=host,
             port=port,
             lifespan="off",
+            # All that wait are accepted at once, with what they have sent, and answered before
+            # anybody else is: of those who hang up at once there would be thousands.
+            backlog=_BACKLOG,
             ws="none",
             http=connections,  # type: ignore[arg-type]  # called as a class would be
             # Its own access log would show addresses, and they name users.

@@ -31,6 +31,8 @@ from app.turns import Turns, requester
 T = TypeVar("T")
 
 _RETRY_AFTER_S = 1
+# Of one key: callers who send and hang up would fill memory, and all time out at once.
+_MOST_WAITING = 100
 _FULL = "The disk is full or failing; nothing was written. Make room."
 _READ_ONLY = "The database or its folder is read-only or gone; nothing was written."
 # SQLite's words for SQLITE_FULL, IOERR, READONLY, CANTOPEN.
@@ -81,7 +83,8 @@ class Sessions:
         self._read = async_sessionmaker(self._readers, class_=ReadSession, expire_on_commit=False)
         self._write = async_sessionmaker(self._writer, class_=WriteSession, expire_on_commit=False)
         self._timeout_s = timeout_s
-        self._reading, self._writing = Turns(pool_size), Turns(1)
+        self._reading = Turns(pool_size, most_waiting=_MOST_WAITING)
+        self._writing = Turns(1, most_waiting=_MOST_WAITING)
         self._running: set[asyncio.Task[Any]] = set()
 
     @asynccontextmanager

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Connection, event
@@ -146,19 +146,10 @@ class _Gate:
         self.opened, self.reached = threading.Event(), threading.Event()
         find = Recognizer.find
 
-        def wait_and_find(
-            recognizer: Recognizer,
-            photo: bytes,
-            *,
-            max_faces: int,
-            detect: bool = True,
-            min_face_px: float | None = None,
-        ) -> Finding:
+        def wait_and_find(recognizer: Recognizer, photo: bytes, **options: Any) -> Finding:
             self.reached.set()
             assert self.opened.wait(timeout=60)
-            return find(
-                recognizer, photo, max_faces=max_faces, detect=detect, min_face_px=min_face_px
-            )
+            return find(recognizer, photo, **options)
 
         monkeypatch.setattr(Recognizer, "find", wait_and_find)
 
