@@ -30,8 +30,8 @@ train-demo: $(INSTALLED) ## prepare, train, fine-tune and publish on a small fol
 serve: $(INSTALLED) ## start the service on http://127.0.0.1:8000
 	$(BIN)/python -m app serve
 
-test: $(INSTALLED) ## run the whole test suite
-	$(BIN)/python -m pytest
+test: $(INSTALLED) ## run the whole test suite, two files at a time
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fuzz: $(INSTALLED) ## damaged and hostile photos, and what they cost (FOR_S=60: seconds)
 	$(BIN)/python -m benchmarks.fuzz_images --seconds $(or $(FOR_S),60)

@@ -51,6 +51,8 @@ def _rows(database: Path) -> tuple[list[Row], list[str], NDArray[np.float32]]:
 
 
 def _users(database: Path) -> int:
+    if not database.exists():  # connecting would make an empty file, with which nothing starts
+        return 0
     try:
         with sqlite3.connect(database) as connection:
             count: int = connection.execute("SELECT count(*) FROM users").fetchone()[0]
