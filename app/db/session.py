@@ -212,6 +212,7 @@ class Sessions:
     async def close(self) -> None:
         """Lets running transactions end, then closes every connection."""
         await asyncio.gather(*self._running, return_exceptions=True)
+        self.file.stop_watching()
         await self._readers.dispose()
         await self._writer.dispose()
         self.file.close()

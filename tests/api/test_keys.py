@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,9 @@ from uuid import UUID
 
 import pytest
 
-from app.db.tables import utc_now
+from app.db.repositories import keys as key_rows
+from app.db.session import ReadSession
+from app.db.tables import ApiKey, utc_now
 from app.main import create_app
 from app.services.job_diary import JobView
 from app.services.keys import Scope
@@ -150,3 +153,25 @@ def test_every_answer_has_safe_headers(module_service: "Service") -> None:
         assert headers["content-security-policy"] == "frame-ancestors 'none'"
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_key_is_read_once_when_nothing_is_written_and_ends_at_once_when_somebody_else_ends_it(
+    service: "Service", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find, reads = key_rows.find, []
+
+    async def count_and_find(session: ReadSession, key_id: str) -> ApiKey | None:
+        reads.append(key_id)
+        return await find(session, key_id)
+
+    headers = service.key(Scope.IDENTIFY)
+    monkeypatch.setattr(key_rows, "find", count_and_find)
+    for _ in range(5):
+        assert service.client.post("/v1/identify", headers=headers).status_code == 422
+    key_id = headers["Authorization"].split("_")[1]
+    # The key's first use is written down meanwhile, perhaps.
+    assert 1 <= reads.count(key_id) <= 2
+    with closing(sqlite3.connect(service.settings.database.url.partition("///")[2])) as other:
+        other.execute("UPDATE api_keys SET revoked_at = created_at WHERE id = ?", (key_id,))
+        other.commit()
+    assert service.client.post("/v1/identify", headers=headers).status_code == 401
