@@ -353,6 +353,7 @@ class DatabaseDamagedError(FarsightError):
 
     code = "database_damaged"
     title = "The database is damaged"
+    names_nobody = True
 
 
 class OutOfMemoryError(FarsightError):

@@ -78,7 +78,7 @@ class LimitSettings(_Group):
     max_photos: _Count = 20
     max_requests: _Count = 64
     deadline_s: _Seconds = 60.0
-    max_decoded_bytes: _Count = 240_000_000
+    max_decoded_bytes: _Count = 160_000_000
     max_decoding_s: _Seconds = 10.0
     max_connections: _Count = 1000
     requests_per_minute: _Count | None = None

@@ -100,7 +100,7 @@ class Erasures:
                     return False
                 await self._sessions.write(partial(erasures.finish, ids=ids))
         except FarsightError as error:
-            _log.warning("an erasure is still to be finished: %s", error.detail)
+            _log.warning("an erasure is still to be finished: %s", error)
             return False
         return True
 

@@ -83,7 +83,7 @@ class Readiness:
             return  # busy is not broken; the next trial comes soon
         except FarsightError as error:
             if self._trouble != error.detail:
-                _log.error("the service is not ready: %s", error.detail)
+                _log.error("the service is not ready: %s", error)
             self._trouble = error.detail
         except Exception:  # noqa: BLE001 - logged; whatever it is, requests will meet it too
             _log.exception("the service is not ready")
