@@ -21,12 +21,10 @@ from clients.answers import (
     Version,
 )
 from clients.calls import Call, NamedPhoto
-from clients.connecting import PATIENCE_S, TIMEOUT_S, headers, is_elsewhere
+from clients.connecting import PAGE, PATIENCE_S, TIMEOUT_S, headers, is_elsewhere
 from clients.error import unreachable
 
 T = TypeVar("T")
-
-_PAGE = 200
 
 
 class AsyncClient:
@@ -104,7 +102,7 @@ class AsyncClient:
         """All users in the order of registration; pages are fetched as they are needed."""
         cursor = None
         while True:
-            page = await self._send(calls.list_users(cursor, _PAGE))
+            page = await self._send(calls.list_users(cursor, PAGE))
             for user in page.items:
                 yield user
             cursor = page.next_cursor

@@ -32,13 +32,10 @@ from clients.answers import (
     Version,
 )
 from clients.calls import Call, NamedPhoto
-from clients.connecting import PATIENCE_S, TIMEOUT_S, headers, is_elsewhere
+from clients.connecting import PAGE, PATIENCE_S, TIMEOUT_S, headers, is_elsewhere
 from clients.error import unreachable
 
 T = TypeVar("T")
-
-
-_PAGE = 200
 
 
 class Client:
@@ -127,7 +124,7 @@ class Client:
         """All users in the order of registration; pages are fetched as they are needed."""
         cursor = None
         while True:
-            page = self._send(calls.list_users(cursor, _PAGE))
+            page = self._send(calls.list_users(cursor, PAGE))
             yield from page.items
             cursor = page.next_cursor
             if cursor is None:

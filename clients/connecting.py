@@ -5,6 +5,9 @@ import httpx
 TIMEOUT_S = 120.0
 """For one attempt: a registration of twenty photos behind sixteen others."""
 
+PAGE = 200
+"""Users asked for at a time."""
+
 PATIENCE_S = 30.0
 """Waiting after answers of 503 and 429, all together."""
 

@@ -42,7 +42,7 @@ class StepClock:
         if not self._cuda:
             self._marks.append((part, time.perf_counter()))
             return
-        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # torch has no types here
         event.record()
         self._marks.append((part, event))
 

@@ -90,7 +90,7 @@ class GpuTraining:
     def warm_up(self) -> None:
         """Everything of a step but the update: what is compiled is compiled before time runs."""
         total = self._losses(self._draw(), StepClock(self.device))["total"]
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()  # type: ignore[no-untyped-call]  # torch has no types here
         self._optimizer.zero_grad()
 
     def take_step(self, rate: float, clock: StepClock) -> dict[str, Tensor]:
@@ -107,7 +107,7 @@ class GpuTraining:
         batch = self._draw()
         clock.end("degrade")
         losses = self._losses(batch, clock)
-        losses["total"].backward()  # type: ignore[no-untyped-call]
+        losses["total"].backward()  # type: ignore[no-untyped-call]  # torch has no types here
         clock.end("backward")
         groups = self._optimizer.param_groups
         parameters = [parameter for group in groups for parameter in group["params"]]

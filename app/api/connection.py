@@ -92,7 +92,7 @@ class Connection(HttpToolsProtocol):
         self._is_in_headers = False
         self._headers_bytes = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         """A client has connected."""
         super().connection_made(transport)
         self._become_idle()

@@ -85,7 +85,7 @@ class DatabaseFile:
         except OSError as error:
             raise StorageError("The disk is full or failing. Make room.") from error
         finally:
-            with suppress(OSError):
+            with suppress(OSError):  # on a failing disk it stays, to be written over next time
                 room.unlink()
 
     def require_whole(self) -> None:
@@ -212,7 +212,7 @@ class DatabaseFile:
 
     def release_reserve(self) -> None:
         """Gives the reserve back to the disk."""
-        with suppress(OSError):
+        with suppress(OSError):  # the write that needs the room will tell
             self._reserve.unlink(missing_ok=True)
 
     def _connect(self) -> sqlite3.Connection:

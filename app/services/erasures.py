@@ -17,6 +17,7 @@ from typing import Any
 from app.db.repositories import erasures
 from app.db.session import Sessions, WriteSession
 from app.errors import FarsightError, StorageError
+from app.services.background import Background
 
 _TRY_EVERY_S = 1.0
 # Readers of ours are gone after some milliseconds; a caller waits for them, not for a backup.
@@ -48,17 +49,15 @@ class Erasures:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
 
     def start(self) -> None:
         """Begins to try what is pending, and puts disk space by for erasures to come."""
-        self._task = asyncio.create_task(self._again_and_again())
+        self._background.start(self._again_and_again())
 
     async def close(self) -> None:
         """Tries a last time."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.close()
         await self.finish()
 
     async def run(self, work: Callable[[WriteSession], Coroutine[Any, Any, None]]) -> bool:

@@ -1,11 +1,12 @@
 """Which face of a photo is meant, where it shows several."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 
 from app.runtime.recognizer import FoundFace
 from app.vision.detection import count_main
+from app.vision.detector import shared_area
 
 _SHARE_INSIDE = 0.5
 
@@ -26,9 +27,8 @@ class Box:
 
     def holds(self, other: "Box") -> bool:
         """Whether half of the other one or more lies in it."""
-        width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
-        height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
-        return max(width, 0) * max(height, 0) >= _SHARE_INSIDE * other.width * other.height
+        shared = shared_area(astuple(self), astuple(other))
+        return shared >= _SHARE_INSIDE * other.width * other.height
 
 
 class FaceRule(StrEnum):

@@ -18,6 +18,7 @@ from app.errors import FarsightError
 from app.runtime.memory import give_back_freed_memory
 from app.runtime.serving import Current, Serving
 from app.services.activation import Activation
+from app.services.background import Background
 from app.services.reembedding import Reembedding
 from app.services.reload import Reload
 from app.services.switching import read_gallery, try_to_catch_up
@@ -63,19 +64,16 @@ class Following:
         self._reembedding = reembedding
         self._reload = reload
         self._complete_at = -1
-        self._tasks: list[asyncio.Task[None]] = []
+        self._background = Background()
 
     def start(self) -> None:
         """Begins to look."""
         # Completing may take long, and must not keep this process from following the pointer.
-        for work in (self.look, self.complete):
-            self._tasks.append(asyncio.create_task(_again_and_again(work)))
+        self._background.start(_again_and_again(self.look), _again_and_again(self.complete))
 
     async def close(self) -> None:
         """Looks no more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.close()
 
     async def look(self) -> None:
         """Follows the pointer, takes over changes of the gallery, and jobs that were left lying."""

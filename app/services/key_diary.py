@@ -12,6 +12,7 @@ from app.db.repositories import events, keys
 from app.db.session import Sessions, WriteSession
 from app.db.tables import utc_now
 from app.errors import FarsightError
+from app.services.background import Background
 
 _GATHER_S = 1.0
 _TRY_AGAIN_S = 10.0
@@ -32,17 +33,15 @@ class KeyDiary:
         self._written: dict[str, datetime] = {}
         self._refused: Counter[tuple[str, str]] = Counter()
         self._noted = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
 
     def start(self) -> None:
         """Begins to write what is noted."""
-        self._task = asyncio.create_task(self._again_and_again())
+        self._background.start(self._again_and_again())
 
     async def close(self) -> None:
         """Writes the rest."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.close()
         await self._try_to_write()
 
     def used(self, key_id: str) -> None:

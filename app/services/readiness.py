@@ -14,6 +14,7 @@ from app.db.session import Sessions
 from app.errors import DatabaseBusyError, FarsightError, NotReadyError, OverloadedError
 from app.runtime.inference import Inference
 from app.runtime.serving import Current
+from app.services.background import Background
 from app.vision.self_test import known_crop
 
 _TRY_EVERY_S = 2.0
@@ -43,17 +44,15 @@ class Readiness:
         self._succeeded_s = time.monotonic()
         self._trouble: str | None = None
         self._look_through_at_s = self._succeeded_s + _LOOK_THROUGH_EVERY_S
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
 
     def start(self) -> None:
         """Begins to try."""
-        self._task = asyncio.create_task(self._again_and_again())
+        self._background.start(self._again_and_again())
 
     async def close(self) -> None:
         """Tries no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.close()
 
     def require(self) -> None:
         """Returns when the service is ready; waits for nothing.

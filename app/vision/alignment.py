@@ -27,6 +27,8 @@ ARCFACE_TEMPLATE: NDArray[np.float32] = np.array(
 """(5, 2): where left eye, right eye, nose, left and right mouth corner (image left first) lie in a
 112x112 crop, in px; (0, 0) is the centre of the first pixel. Deng et al., "ArcFace", CVPR 2019."""
 
+# Of a spread or scale: what is no more is none.
+_NOTHING = np.finfo(np.float32).eps
 # A face may reach out of the photo, but landmarks whose crop would be this many times as large as
 # the photo are not a face's: mirrored points, for example, fit only with a scale near zero.
 _LARGEST_CROP_IN_PHOTOS = 8
@@ -69,18 +71,28 @@ def similarity_transform(
     """
     if not (np.isfinite(source).all() and np.isfinite(target).all()):
         raise LandmarksError("A landmark's coordinate is not a finite number.")
-    source_mean = source.mean(axis=0, dtype=np.float64)
-    target_mean = target.mean(axis=0, dtype=np.float64)
-    s = (source - source_mean) @ np.array([1, 1j])
-    t = (target - target_mean) @ np.array([1, 1j])
-    spread = float(np.vdot(s, s).real)
-    if spread <= np.finfo(np.float32).eps:
+    a, spread = _turn_and_scale(source, target)
+    if spread <= _NOTHING:
         raise LandmarksError("All landmarks lie in one place.")
-    a = complex(np.vdot(s, t)) / spread
-    if abs(a) <= np.finfo(np.float32).eps:
+    if np.abs(a) <= _NOTHING:
         raise LandmarksError("The landmarks fit the template at no scale; are they mirrored?")
     linear = np.array([[a.real, -a.imag], [a.imag, a.real]])
+    source_mean, target_mean = (
+        points.mean(axis=0, dtype=np.float64) for points in (source, target)
+    )
     return np.column_stack([linear, target_mean - linear @ source_mean])
+
+
+def _turn_and_scale(
+    source: NDArray[np.floating], target: NDArray[np.floating]
+) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:
+    """`a` of similarity_transform, and sum(|s|^2), for any number of (n, 2) sources."""
+    s, t = (
+        (points - points.mean(axis=-2, keepdims=True, dtype=np.float64)) @ np.array([1, 1j])
+        for points in (source, target)
+    )
+    spread = (s.conj() * s).real.sum(axis=-1)
+    return (s.conj() * t).sum(axis=-1) / np.maximum(spread, _NOTHING), spread
 
 
 def measure_face_px(landmarks: NDArray[np.floating]) -> float:
@@ -104,13 +116,9 @@ def measure_faces_px(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
     Returns:
         (n,) `face_px`; NaN where no similarity takes the landmarks to the template.
     """
-    s, t = (
-        (points - points.mean(axis=-2, keepdims=True, dtype=np.float64)) @ np.array([1, 1j])
-        for points in (landmarks, ARCFACE_TEMPLATE)
-    )
-    spread = (np.abs(s) ** 2).sum(axis=1)
-    scale = np.abs(s.conj() @ t) / np.maximum(spread, np.finfo(np.float32).eps)
-    fits = (spread > np.finfo(np.float32).eps) & (scale > np.finfo(np.float32).eps)
+    a, spread = _turn_and_scale(landmarks, ARCFACE_TEMPLATE)
+    scale = np.abs(a)
+    fits = (spread > _NOTHING) & (scale > _NOTHING)
     return np.where(fits, CROP_SIZE_PX / np.where(fits, scale, 1), np.nan)
 
 

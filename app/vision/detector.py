@@ -4,6 +4,7 @@ YuNet is the fast one, CenterFace the one that is always there (docs/decisions/0
 are px of the given image with (0, 0) in the centre of its first pixel.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,10 @@ _PART_OF_FACE_OVERLAP = 0.7
 _MAX_DETECTIONS = 1000
 
 
+Rectangle = tuple[float, float, float, float]
+"""x, y (left upper corner), width, height in px."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:
     """One detection.
@@ -39,7 +44,7 @@ class Face:
         score: How sure the detector is, 0..1; the two detectors' scales differ.
     """
 
-    box: tuple[float, float, float, float]
+    box: Rectangle
     landmarks: NDArray[np.float32]
     score: float
 
@@ -92,11 +97,15 @@ def _distinct_boxes(boxes: Sequence[Sequence[float]]) -> list[int]:
 
 def _shared_part(first: Face, second: Face) -> float:
     """How much of the smaller box lies in the other one."""
-    (x, y, width, height), (u, v, other_width, other_height) = first.box, second.box
+    smaller = min(math.prod(face.box[2:]) for face in (first, second))
+    return shared_area(first.box, second.box) / smaller if smaller else 1.0
+
+
+def shared_area(first: Rectangle, second: Rectangle) -> float:
+    """How many px two rectangles have in common."""
+    (x, y, width, height), (u, v, other_width, other_height) = first, second
     right, bottom = min(x + width, u + other_width), min(y + height, v + other_height)
-    shared = max(0.0, right - max(x, u)) * max(0.0, bottom - max(y, v))
-    smaller = min(width * height, other_width * other_height)
-    return shared / smaller if smaller else 1.0
+    return max(0.0, right - max(x, u)) * max(0.0, bottom - max(y, v))
 
 
 def mean_face(faces: Sequence[Face], score: float) -> Face:

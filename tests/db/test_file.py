@@ -169,4 +169,4 @@ async def test_log_stays_when_another_process_opens_and_closes_the_database(
         sys.executable, "-c", f"{other}.connection.close()", str(sessions.file.path)
     )
     assert await process.wait() == 0
-    assert os.stat(log).st_ino == before  # noqa: PTH116
+    assert os.stat(log).st_ino == before  # noqa: PTH116 - likewise
