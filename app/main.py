@@ -1,10 +1,8 @@
-"""The HTTP application: what it is made of, and in which order that starts and stops."""
+"""The HTTP application: its routes, and what starts with it."""
 
-import asyncio
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TypedDict
 
@@ -12,39 +10,16 @@ from fastapi import Depends, FastAPI
 from starlette.formparsers import MultiPartParser
 
 from app.api import admin, documentation, gallery, identify, problems, system, users
-from app.api.bodies import Bodies
-from app.api.deps import Graph
+from app.api.deps import Admission
 from app.api.fields import require_described
 from app.api.middleware import RequestContext
-from app.db.migration import open_sessions
-from app.runtime.decoders import Decoders
-from app.runtime.inference import Inference, set_library_threads
-from app.runtime.recognizer import open_recognizer
-from app.runtime.serving import Current
-from app.services.activation import Activation
-from app.services.bundles import Bundles
-from app.services.erasures import Erasures
-from app.services.following import Following
-from app.services.identification import Identifier
-from app.services.key_diary import KeyDiary
-from app.services.keys import Keys
-from app.services.photo_review import PhotoReview
-from app.services.rate import Rate
-from app.services.readiness import Readiness
-from app.services.reembedding import Reembedding
-from app.services.registration import Registration
-from app.services.reload import Reload
-from app.services.transfer import GalleryImport
-from app.services.users import Users
-from app.settings import Settings, overridden
-from app.vision.image import open_photo
-from app.vision.quality import REGISTRATION_LIMITS
-
-_CLOSED_WITHIN_S = 2.0
+from app.graph import Graph, open_graph
+from app.settings import Settings
 
 
 class _State(TypedDict):
     graph: Graph
+    admission: Admission
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -62,7 +37,7 @@ def create_app(settings: Settings) -> FastAPI:
             graph.readiness.start()
             graph.erasures.start()
             graph.key_diary.start()
-            yield {"graph": graph}
+            yield {"graph": graph, "admission": Admission.within(settings.limits)}
 
     app = FastAPI(
         title="Farsight",
@@ -82,96 +57,3 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.docs:
         documentation.install(app)
     return app
-
-
-@asynccontextmanager
-async def open_graph(settings: Settings) -> AsyncIterator[Graph]:
-    """Opens everything in the order of dependence, for the service and for commands.
-
-    What was opened is closed in the opposite order, also when something in between fails.
-    """
-    async with AsyncExitStack() as opened:
-        yield await _open(settings, opened)
-
-
-async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
-    limits = settings.limits
-    set_library_threads(settings.threads.torch, settings.threads.opencv)
-    sessions = await opened.enter_async_context(open_sessions(settings.database))
-    key_diary = KeyDiary(sessions)
-    opened.push_async_callback(key_diary.close)
-    activation = Activation(settings)
-    current = Current(await activation.start(sessions))
-    decoders = Decoders(limits.max_decoding_s)
-    opened.callback(decoders.close)
-    inference = Inference(
-        # Elsewhere the limits of time and memory are others, or none.
-        open_recognizer(settings, decoders.open if sys.platform == "linux" else open_photo),
-        readers=settings.threads.readers,
-        workers=settings.threads.networks if current.serving.embedder.device == "cpu" else 1,
-        max_requests=limits.max_requests,
-        deadline_s=limits.deadline_s,
-    )
-    opened.push_async_callback(_in_time, inference.close)
-    readiness = Readiness(sessions, current, inference, limits.deadline_s)
-    opened.push_async_callback(readiness.close)
-    await readiness.check()
-    readiness.require()
-    reembedding = Reembedding(sessions, current, inference)
-    reload = Reload(sessions, current, inference, activation, settings.reload.max_loss)
-    opened.push_async_callback(reload.close)
-    following = Following(sessions, current, activation, reembedding, reload)
-    opened.push_async_callback(following.close)
-    erasures = Erasures(sessions)
-    opened.push_async_callback(erasures.close)
-    quality_limits = overridden(REGISTRATION_LIMITS, "quality", settings.quality)
-    return Graph(
-        current=current,
-        sessions=sessions,
-        inference=inference,
-        keys=Keys(sessions, limits.failed_keys_per_minute),
-        key_diary=key_diary,
-        users=Users(sessions, current, erasures),
-        erasures=erasures,
-        registration=Registration(
-            sessions,
-            current,
-            PhotoReview(
-                inference,
-                quality_limits,
-                limits.max_photos,
-                settings.registration.outlier_similarity,
-            ),
-            erasures,
-            min_photos=settings.registration.min_photos,
-            outlier_similarity=settings.registration.outlier_similarity,
-            duplicate_similarity=settings.registration.duplicate_similarity,
-            retain_crops=settings.retain_crops,
-        ),
-        identifier=Identifier(inference, limits.max_photos),
-        gallery_import=GalleryImport(
-            sessions, current, inference, retain_crops=settings.retain_crops
-        ),
-        reload=reload,
-        bundles=Bundles(sessions, current, activation, reembedding, settings.bundles),
-        following=following,
-        readiness=readiness,
-        public_version=settings.public_version,
-        bodies=Bodies(limits),
-        requests=_rate(limits.requests_per_minute, "requests"),
-        photos=_rate(limits.photos_per_minute, "photos"),
-    )
-
-
-async def _in_time(close: Callable[[], None]) -> None:
-    """Closes threads, but leaves one behind that is in the middle of something long.
-
-    It must not keep the database from being closed.
-    """
-    closing = threading.Thread(target=close, daemon=True)
-    closing.start()
-    await asyncio.to_thread(closing.join, _CLOSED_WITHIN_S)
-
-
-def _rate(per_minute: int | None, what: str) -> Rate | None:
-    return None if per_minute is None else Rate(per_minute, what)

@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import NoFaceError, UnreadableImageError
+from app.gallery.file import read_gallery, write_gallery
+from app.gallery.local import LocalGallery
+from app.gallery.portable import crops_of, move_gallery
 from app.observability import Stopwatch
-from app.runtime.decision import Decision, decide, mean_embedding
-from app.runtime.gallery_file import read_gallery, write_gallery
-from app.runtime.local_gallery import LocalGallery
-from app.runtime.portable_gallery import crops_of, move_gallery
-from app.runtime.recognizer import FoundFace, Recognizer, open_recognizer
-from app.runtime.serving import Serving
+from app.recognition.decision import Decision, decide
+from app.recognition.recognizer import FoundFace, Recognizer, open_recognizer
+from app.recognition.serving import Serving
 from app.settings import Settings
 from app.vision.alignment import Crop
 from app.vision.bundle import find_bundle, load_bundle
 from app.vision.device import DeviceName, choose_device
 from app.vision.dimensions import CROP_SIZE_PX
-from app.vision.embedder import Embedder, Route
+from app.vision.embedder import Embedder, Route, mean_embedding
 from app.vision.image import Image, PhotoWarning
 from app.vision.quality import Quality
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from app.evaluation.calibration import find_mislabelled, propose
+from app.evaluation.leave_one_out import LeaveOneOut
+from app.evaluation.probes import Size, shrink_crop
 from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle
-from app.vision.calibration import find_mislabelled, propose
 from app.vision.embedder import Embedder
 from app.vision.image import decode_image
-from app.vision.leave_one_out import LeaveOneOut
-from app.vision.probes import Size, shrink_crop
 from benchmarks.material import SHARED, show
 
 SIZES: tuple[Size, ...] = (None, 32, 24, 16, 12)

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.runtime.decision import mean_embedding
 from app.vision.alignment import ARCFACE_TEMPLATE, Crop
 from app.vision.bundle import load_bundle
 from app.vision.covers import without_eyes, without_mouth
 from app.vision.dimensions import CROP_SIZE_PX
-from app.vision.embedder import Embedder
+from app.vision.embedder import Embedder, mean_embedding
 from app.vision.image import Image, decode_image
 from app.vision.quality import REGISTRATION_LIMITS as LIMITS
 from benchmarks.drawn_covers import GLASS_COLOURS, MASK_COLOURS, draw_glasses, draw_mask

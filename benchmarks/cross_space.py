@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from app.evaluation.verification import roc_from_scores, tar_at_far
 from app.vision.dsr import DSR
-from app.vision.verification import roc_from_scores, tar_at_far
 from trainer.crops import CropSet, clean_labels, load_crops
 from trainer.degradation import shrink_and_enlarge
 from trainer.metrics import embed

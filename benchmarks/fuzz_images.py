@@ -20,8 +20,8 @@ from typing import Annotated
 import typer
 
 from app.errors import ImageTooLargeError, UnreadableImageError
-from app.runtime.decoders import Decoders
-from app.runtime.reading import MOST_BYTES_PER_PX
+from app.recognition.decoders import Decoders
+from app.recognition.reading import MOST_BYTES_PER_PX
 from app.settings import LimitSettings
 from app.vision.photo_file import ImageLimits
 from benchmarks.fuzz_files import bombs, sound_files
@@ -181,7 +181,7 @@ def main(
     """Decodes bombs, then damaged files, and ends with status 1 if one costs or breaks too much."""
     decoders = Decoders(_LIMITS.max_decoding_s)
     meter, sound, breakages = Meter(decoders), sound_files(), Breakages()
-    logging.getLogger("app.runtime.decoders").addHandler(breakages)
+    logging.getLogger("app.recognition.decoders").addHandler(breakages)
     most_mb = 1.2 * _MOST_BYTES / 1e6 + _BASE_MB
     meter.cost("start", next(iter(sound.values())))
     made = [meter.cost(name, data) for name, data in bombs().items()]

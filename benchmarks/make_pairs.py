@@ -11,7 +11,7 @@ import itertools
 import random
 from pathlib import Path
 
-from app.vision.photo_sets import read_people
+from app.evaluation.photo_sets import read_people
 
 
 def make_pairs(counts: dict[str, int], folds: int, per_kind: int, seed: int) -> list[str]:

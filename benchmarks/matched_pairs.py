@@ -16,10 +16,10 @@ from statistics import NormalDist
 import numpy as np
 import torch
 
+from app.evaluation.verification import roc_from_scores, threshold_at_far
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
 from app.vision.published import published_bundle
-from app.vision.verification import roc_from_scores, threshold_at_far
 from benchmarks.material import SHARED, show
 from trainer.config import Engine
 from trainer.crops import clean_labels, load_crops

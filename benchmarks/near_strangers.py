@@ -13,9 +13,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image as PillowImage
 
-from app.api.deps import Graph
 from app.errors import TooFewPhotosError
-from app.main import open_graph
+from app.graph import Graph, open_graph
 from app.services.identification import Wishes
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload

@@ -16,14 +16,14 @@ import typer
 
 from app.commands.people_folder import people_in, register_people
 from app.commands.target import LocalTarget, Wishes
-from app.main import open_graph
-from app.runtime.byte_budget import ByteBudget
-from app.runtime.recognizer import Recognizer
+from app.evaluation.photo_sets import photos_in
+from app.graph import open_graph
+from app.recognition.byte_budget import ByteBudget
+from app.recognition.recognizer import Recognizer
 from app.settings import DatabaseSettings, RegistrationSettings, Settings
 from app.vision.detection import DEFAULT_POLICY
 from app.vision.detector import load_detector
 from app.vision.photo_file import ImageLimits
-from app.vision.photo_sets import photos_in
 from benchmarks.material import show
 
 _AT_A_TIME = 50

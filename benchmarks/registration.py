@@ -6,8 +6,8 @@ Run as `python -m benchmarks.registration`.
 import numpy as np
 from numpy.typing import NDArray
 
-from app.runtime.decision import mean_embedding
 from app.services.photo_comparison import outliers
+from app.vision.embedder import mean_embedding
 from benchmarks.material import Embedder, Vectors, limit_threads, read_images, show
 
 PHOTOS = 8

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from app.runtime.gallery import Gallery
-from app.runtime.gallery_matrix import Rows
+from app.gallery.gallery import Gallery
+from app.gallery.matrix import Rows
 from app.vision.dimensions import EMBEDDING_SIZE
 
 _TOP_K = 2  # as an identification asks: the best and the runner-up

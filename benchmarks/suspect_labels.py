@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from app.evaluation.photo_sets import Photo, read_pairs, read_people
+from app.evaluation.probes import view_aligned
+from app.evaluation.verification import fold_verdicts
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
 from app.vision.image import decode_image
-from app.vision.photo_sets import Photo, read_pairs, read_people
-from app.vision.probes import view_aligned
-from app.vision.verification import fold_verdicts
 from benchmarks.material import show
 
 SUSPECT_BELOW = 0.2

@@ -13,7 +13,9 @@ import pytest
 
 from app.settings import DatabaseSettings, Settings
 from app.vision.bundle import write_bundle
+from app.vision.detector import Detector, load_detector
 from app.vision.embedder import Embedder
+from app.vision.model_files import YUNET
 from app.vision.published import published_bundle, read_published
 from app.vision.self_test import known_answers
 from demo.samples import fetch_samples
@@ -105,6 +107,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(TRAINED, folder / TRAINED.name)
     rotate_bundle(folder / TRAINED.name, "turned")
     return folder
+
+
+@pytest.fixture(scope="session")
+def yunet(shared: Path) -> Detector:
+    return load_detector("yunet", (shared / "weights" / YUNET.name).parent)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from app.db.migration import open_sessions
 from app.db.repositories import photos, users
 from app.db.session import WriteSession
 from app.db.tables import Photo
-from app.runtime.serving import Current
+from app.recognition.serving import Current
 from app.services.activation import Activation
 from app.services.template import refresh_templates
 from app.settings import Settings

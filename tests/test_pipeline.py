@@ -20,6 +20,8 @@ from app.errors import (
     UnreadableImageError,
     UserNotFoundError,
 )
+from app.gallery.file import read_gallery, write_gallery
+from app.gallery.portable import PortableGallery, PortablePhoto, PortableUser
 from app.pipeline import (
     Pipeline,
     PipelineConfig,
@@ -28,8 +30,6 @@ from app.pipeline import (
     mean_embedding,
     save_gallery,
 )
-from app.runtime.gallery_file import read_gallery, write_gallery
-from app.runtime.portable_gallery import PortableGallery, PortablePhoto, PortableUser
 from app.vision.image import decode_image
 
 ROOT = Path(__file__).parents[1]

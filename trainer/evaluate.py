@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from app.evaluation.photo_sets import read_pairs, read_people
+from app.evaluation.probes import Degrade, make_viewer, parse_sizes
+from app.evaluation.protocols import Contestant, Progress, evaluate_pairs, evaluate_people
 from app.vision.bundle import load_bundle
 from app.vision.detector_choice import DetectorName
 from app.vision.device import Device, DeviceName, choose_device
 from app.vision.embedder import Embedder
-from app.vision.evaluation import Contestant, Progress, evaluate_pairs, evaluate_people
-from app.vision.photo_sets import read_pairs, read_people
-from app.vision.probes import Degrade, make_viewer, parse_sizes
 from trainer.evaluation_report import COLUMNS, rows, write_report
 
 Baseline = Literal["bicubic"]

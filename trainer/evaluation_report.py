@@ -8,9 +8,9 @@ import msgspec
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from app.vision.comparison import FALSE_ACCEPT_RATES, FEW_PAIRS, Interval
-from app.vision.evaluation import Contestant, Evaluation, Result
-from app.vision.verification import roc_from_counts
+from app.evaluation.comparison import FALSE_ACCEPT_RATES, FEW_PAIRS, Interval
+from app.evaluation.protocols import Contestant, Evaluation, Result
+from app.evaluation.verification import roc_from_counts
 
 _PLOTTED_FAR = "1e-3"
 _HISTOGRAM_BINS_AT_ONCE = 16

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.vision.gate import collapse_reasons, loss_reasons
+from app.evaluation.gate import collapse_reasons, loss_reasons
 from app.vision.manifest import SizeMetrics
 from trainer.errors import WorseError
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.vision.alignment import Crop
-from app.vision.dimensions import CROP_SIZE_PX
-from app.vision.embedder import Embedder
-from app.vision.manifest import SizeMetrics, Threshold
-from app.vision.probes import SIZE_RANGES, Size, shrink_crop, size_name
-from app.vision.verification import (
+from app.evaluation.probes import SIZE_RANGES, Size, shrink_crop, size_name
+from app.evaluation.verification import (
     Searches,
     equal_error_rate,
     roc_from_scores,
     tar_at_far,
     threshold_at_far,
 )
+from app.vision.alignment import Crop
+from app.vision.dimensions import CROP_SIZE_PX
+from app.vision.embedder import Embedder
+from app.vision.manifest import SizeMetrics, Threshold
 from trainer.crops import CropSet
 
 Floats = NDArray[np.float32]

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from app.evaluation.verification import roc_from_scores, tar_at_far
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from app.vision.scaling import to_input
-from app.vision.verification import roc_from_scores, tar_at_far
 from trainer.crops import CropSet
 from trainer.degradation import SIZE_PX, Pixels, shrink_and_enlarge
 

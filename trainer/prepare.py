@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.progress import track
 
 from app.errors import ImageTooLargeError, LandmarksError, UnreadableImageError
+from app.evaluation.photo_sets import Photo, read_people
 from app.vision.alignment import Crop, align, measure_face_px
 from app.vision.detection import count_main, find_faces, largest_first
 from app.vision.detector import Detector, load_detector
 from app.vision.detector_choice import DetectorName
 from app.vision.image import decode_image
-from app.vision.photo_sets import Photo, read_people
 from app.vision.quality import QualityLimits, Rejection, assess, rejection
 from trainer.errors import DataError
 

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.evaluation.verification import roc_from_scores, tar_at_far
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
-from app.vision.verification import roc_from_scores, tar_at_far
 from trainer.crops import CropSet
 from trainer.degradation import Pixels, shrink_and_enlarge
 from trainer.errors import DataError

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.errors import BundleError
+from app.evaluation.probes import Size, shrink_crop
 from app.vision.bundle import Bundle, load_bundle, weight_file, write_bundle
 from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.dsr import DSR
@@ -28,7 +29,6 @@ from app.vision.manifest import (
     Training,
 )
 from app.vision.onnx_export import export_dsr, export_edgeface
-from app.vision.probes import Size, shrink_crop
 from app.vision.published import published_bundle
 from app.vision.self_test import known_answers
 from app.vision.torch_networks import pack_weights

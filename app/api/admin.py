@@ -16,9 +16,10 @@ from app.api.admin_schemas import (
     ReloadSchema,
     ServingSchema,
 )
-from app.api.deps import SHOWS_KEY_IN_OPENAPI, AdminCaller, Graph, GraphDep, KeyedRoute
+from app.api.deps import SHOWS_KEY_IN_OPENAPI, AdminCaller, GraphDep, KeyedRoute
 from app.api.problems import problems
 from app.errors import DatabaseBusyError, UnauthenticatedError
+from app.graph import Graph
 from app.services.job_diary import JobView, State
 from app.services.keys import Caller
 

@@ -11,22 +11,12 @@ from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from app.api.bodies import Bodies, Body
-from app.db.session import Sessions
 from app.errors import MissingScopeError, UnauthenticatedError
-from app.runtime.inference import Inference
-from app.runtime.serving import Current, Serving
-from app.services.bundles import Bundles
-from app.services.erasures import Erasures
-from app.services.following import Following
-from app.services.identification import Identifier
-from app.services.key_diary import KeyDiary
-from app.services.keys import Caller, Keys, Scope
+from app.graph import Graph
+from app.recognition.serving import Serving
+from app.services.keys import Caller, Scope
 from app.services.rate import Rate
-from app.services.readiness import Readiness
-from app.services.registration import Registration
-from app.services.reload import Reload
-from app.services.transfer import GalleryImport
-from app.services.users import Users
+from app.settings import LimitSettings
 from app.turns import Requester, requester
 
 _BEARER = HTTPBearer(
@@ -36,35 +26,32 @@ _BEARER = HTTPBearer(
 )
 
 
-@dataclass(slots=True)
-class Graph:
-    """Everything that lives as long as the process.
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a caller may send; each is of this process alone.
 
     Attributes:
-        current: Its serving is taken once per request.
-        public_version: Whether /version tells everything without a key.
+        bodies: All that are in memory.
         requests: How many a key may send; None: any number.
         photos: Likewise.
     """
 
-    current: Current
-    sessions: Sessions
-    inference: Inference
-    keys: Keys
-    key_diary: KeyDiary
-    users: Users
-    erasures: Erasures
-    registration: Registration
-    identifier: Identifier
-    gallery_import: GalleryImport
-    reload: Reload
-    bundles: Bundles
-    following: Following
-    readiness: Readiness
-    public_version: bool
     bodies: Bodies
     requests: Rate | None
     photos: Rate | None
+
+    @classmethod
+    def within(cls, limits: LimitSettings) -> "Admission":
+        """As the settings say."""
+        return cls(
+            Bodies(limits),
+            _rate(limits.requests_per_minute, "requests"),
+            _rate(limits.photos_per_minute, "photos"),
+        )
+
+
+def _rate(per_minute: int | None, what: str) -> Rate | None:
+    return None if per_minute is None else Rate(per_minute, what)
 
 
 def _graph(request: Request) -> Graph:
@@ -75,6 +62,13 @@ def _graph(request: Request) -> Graph:
 
 def _serving(graph: Annotated[Graph, Depends(_graph)]) -> Serving:
     return graph.current.serving
+
+
+def admission_of(connection: HTTPConnection) -> Admission:
+    """The limits that a request falls under."""
+    admission = connection.state.admission
+    assert isinstance(admission, Admission)
+    return admission
 
 
 GraphDep = Annotated[Graph, Depends(_graph)]
@@ -116,18 +110,18 @@ class KeyedRoute(APIRoute):
 
         async def handle_with_key(request: Request) -> Response:
             caller = await authenticate(request)
-            graph, waiting = _graph(request), requester.get()
+            admission, waiting = admission_of(request), requester.get()
             request.state.caller = caller
             try:
                 caller.require(needed.scope)
             except MissingScopeError:
                 if needed.scope == Scope.ADMIN:
                     call = f"{request.method} {self.path_format}"
-                    graph.key_diary.refused(caller.key_id, call)
+                    _graph(request).key_diary.refused(caller.key_id, call)
                 raise
-            if graph.requests is not None:
-                graph.requests.spend(caller.key_id)
-            with graph.bodies.admit(
+            if admission.requests is not None:
+                admission.requests.spend(caller.key_id)
+            with admission.bodies.admit(
                 caller.key_id, request.headers, request.receive, may_be_large=takes_form
             ) as body:
                 watch = asyncio.create_task(_leave_with_caller(body, waiting))
@@ -172,7 +166,7 @@ class _CallerWith:
     async def __call__(self, request: Request) -> Caller:
         caller = request.state.caller
         assert isinstance(caller, Caller)
-        photos = _graph(request).photos
+        photos = admission_of(request).photos
         if photos is not None:
             form = await request.form()  # as FastAPI has parsed it
             uploads = [value for _, value in form.multi_items() if not isinstance(value, str)]

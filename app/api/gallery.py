@@ -16,8 +16,8 @@ from app.api.deps import (
     take_content,
 )
 from app.api.problems import problems
-from app.runtime.gallery_file import encode_gallery, parse_gallery
-from app.runtime.gallery_merge import OnConflict
+from app.gallery.file import encode_gallery, parse_gallery
+from app.gallery.merge import OnConflict
 from app.services.transfer import export_gallery
 
 router = APIRouter(

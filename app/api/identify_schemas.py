@@ -6,8 +6,8 @@ from pydantic import BaseModel, Field
 
 from app.api.schemas import Answer, BoxSchema, CandidateSchema, PhotoWarningSchema, QualitySchema
 from app.errors import UnusablePhotoError
-from app.runtime.recognizer import Finding, FoundFace
-from app.runtime.serving import Serving
+from app.recognition.recognizer import Finding, FoundFace
+from app.recognition.serving import Serving
 from app.services.identification import Identification, IdentifiedFace
 from app.vision.embedder import Route
 

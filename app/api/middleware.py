@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.deps import Graph, address_of
+from app.api.deps import Admission, address_of
 from app.api.problems import internal_problem
 from app.observability import new_request_id, request_id
 from app.services.keys import Caller
@@ -105,8 +105,8 @@ def _rate_headers(scope: Scope) -> dict[str, str]:
     caller = _caller(scope)
     if caller is None:
         return {}
-    graph: Graph = scope["state"]["graph"]
-    rates = {"requests": graph.requests, "photos": graph.photos}
+    admission: Admission = scope["state"]["admission"]
+    rates = {"requests": admission.requests, "photos": admission.photos}
     left = {name: rate.left(caller.key_id) for name, rate in rates.items() if rate is not None}
     if not left:
         return {}

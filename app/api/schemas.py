@@ -14,7 +14,7 @@ from pydantic import (
     Tag,
 )
 
-from app.runtime.gallery import DISPLAY_NAME_PATTERN, USER_ID_PATTERN
+from app.gallery.gallery import DISPLAY_NAME_PATTERN, USER_ID_PATTERN
 from app.vision.quality import Rejection
 
 UserId = Annotated[

@@ -9,7 +9,6 @@ from pydantic import Json
 from app.api.deps import (
     SHOWS_KEY_IN_OPENAPI,
     EnrollCaller,
-    Graph,
     GraphDep,
     KeyedRoute,
     ServingDep,
@@ -29,6 +28,7 @@ from app.api.schemas import (
     UserPageSchema,
 )
 from app.errors import InvalidRequestError
+from app.graph import Graph
 from app.services.face_choice import Box, FaceChoice, FaceRule
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload

@@ -21,8 +21,8 @@ from rich.table import Table
 from app.commands.download import download
 from app.db.migration import open_sessions
 from app.errors import ReloadFailedError
-from app.main import open_graph
-from app.runtime.serving import Serving
+from app.graph import open_graph
+from app.recognition.serving import Serving
 from app.services.bundles import BundleView
 from app.services.bundles import list_bundles as every_bundle
 from app.services.job_diary import JobView, State

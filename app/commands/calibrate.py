@@ -13,8 +13,8 @@ from rich.table import Table
 
 from app.commands.calibration_plot import require_matplotlib, write_plot
 from app.db.migration import open_sessions
-from app.runtime.inference import set_library_threads
-from app.runtime.serving import Serving
+from app.recognition.inference import set_library_threads
+from app.recognition.serving import Serving
 from app.services.activation import Activation
 from app.services.calibration import Calibration, SizeAdvice
 from app.services.calibration import calibrate as compare_enrolled

@@ -12,7 +12,7 @@ from app.commands.annotate import draw_frame
 from app.commands.camera import Frame, open_camera
 from app.commands.window import Key, Window, open_window
 from app.errors import CameraError
-from app.runtime.recognizer import open_detector
+from app.recognition.recognizer import open_detector
 from app.settings import Settings, overridden
 from app.vision.alignment import align, measure_face_px
 from app.vision.detection import (

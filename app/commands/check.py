@@ -15,7 +15,7 @@ from app.db.file import DatabaseFile
 from app.db.migration import database_path, open_sessions
 from app.db.session import Sessions
 from app.errors import DatabaseDamagedError, ModelFileError
-from app.main import open_graph
+from app.graph import open_graph
 from app.services.bundles import BundleState, list_bundles
 from app.services.soundness import (
     Damage,

@@ -12,16 +12,16 @@ from rich.progress import Progress
 from rich.table import Table
 
 from app.errors import EvaluationError
+from app.evaluation.comparison import FALSE_ACCEPT_RATES, FEW_PAIRS
+from app.evaluation.person_figures import PersonFigures, person_figures
+from app.evaluation.photo_sets import Photo, read_people
+from app.evaluation.probes import Size, make_viewer, parse_sizes
+from app.evaluation.protocols import Contestant, Evaluation, Result, evaluate_people
 from app.settings import Settings
 from app.vision.bundle import Bundle, find_bundle, load_bundle
-from app.vision.comparison import FALSE_ACCEPT_RATES, FEW_PAIRS
 from app.vision.detector_choice import DetectorName
 from app.vision.device import DeviceName, choose_device
 from app.vision.embedder import Embedder
-from app.vision.evaluation import Contestant, Evaluation, Result, evaluate_people
-from app.vision.person_figures import PersonFigures, person_figures
-from app.vision.photo_sets import Photo, read_people
-from app.vision.probes import Size, make_viewer, parse_sizes
 
 # Who is missed, and whom a search names, is told at the threshold for this rate.
 _FAR = "1e-3"

@@ -12,16 +12,16 @@ from rich.table import Table
 
 from app.db.migration import open_sessions
 from app.errors import SpaceMismatchError, UserNotFoundError
-from app.main import open_graph
-from app.pipeline import PipelineConfig, build_pipeline
-from app.runtime.gallery_file import read_gallery, write_gallery
-from app.runtime.gallery_merge import OnConflict, diff_galleries, merge_galleries
-from app.runtime.portable_gallery import (
+from app.gallery.file import read_gallery, write_gallery
+from app.gallery.merge import OnConflict, diff_galleries, merge_galleries
+from app.gallery.portable import (
     PortableGallery,
     PortableUser,
     crops_of,
     move_gallery,
 )
+from app.graph import open_graph
+from app.pipeline import PipelineConfig, build_pipeline
 from app.services.keys import COMMAND_LINE
 from app.services.transfer import ImportAnswer, export_gallery, read_everybody
 from app.settings import Settings
@@ -256,6 +256,6 @@ def _tell_written(path: Path, gallery: PortableGallery, as_json: bool) -> None:
 
 
 def _read_legacy(file: Path, space_id: str) -> PortableGallery:
-    from app.runtime.legacy_gallery import read_legacy_gallery  # noqa: PLC0415 - torch takes seconds
+    from app.gallery.legacy import read_legacy_gallery  # noqa: PLC0415 - torch takes seconds
 
     return read_legacy_gallery(file, space_id)

@@ -9,14 +9,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from app.api.deps import Graph
 from app.commands.target import LocalTarget, Store, Wishes
 from app.errors import UserExistsError
-from app.main import open_graph
-from app.runtime.gallery_file import read_gallery, write_gallery
-from app.runtime.gallery_merge import OnConflict, merge_galleries
-from app.runtime.portable_gallery import PortableGallery, crops_of, move_gallery
-from app.runtime.serving import Serving
+from app.gallery.file import read_gallery, write_gallery
+from app.gallery.merge import OnConflict, merge_galleries
+from app.gallery.portable import PortableGallery, crops_of, move_gallery
+from app.graph import Graph, open_graph
+from app.recognition.serving import Serving
 from app.services.registration import Prepared
 from app.services.transfer import read_everybody
 from app.settings import DatabaseSettings, Settings

@@ -24,11 +24,11 @@ from app.errors import (
     InvalidRequestError,
     UnreadableImageError,
 )
+from app.evaluation.photo_sets import photos_in
 from app.settings import Settings
 from app.vision.detection import LARGEST_MIN_FACE_PX, SMALLEST_MIN_FACE_PX
 from app.vision.device import DeviceName
 from app.vision.image import Image, decode_image
-from app.vision.photo_sets import photos_in
 from clients import Identification, IdentifiedFace
 
 # Of a camera or a video, a frame so often: people do not come and go faster.

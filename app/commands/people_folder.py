@@ -24,7 +24,7 @@ from app.errors import (
     UnreadableImageError,
     UserExistsError,
 )
-from app.vision.photo_sets import photos_in
+from app.evaluation.photo_sets import photos_in
 from clients import PhotoReport
 
 # These concern one person. Any other error ends the run: the next person would meet it too.

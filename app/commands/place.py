@@ -11,7 +11,7 @@ import typer
 from app.commands.gallery_target import open_gallery
 from app.commands.target import LocalTarget, RemoteTarget, Target
 from app.errors import UnauthenticatedError
-from app.main import open_graph
+from app.graph import open_graph
 from app.settings import Settings
 from app.vision.device import DeviceName
 from clients import AsyncClient

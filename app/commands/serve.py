@@ -16,7 +16,7 @@ from app.commands.stopping import Stopping
 from app.errors import SettingsError
 from app.main import create_app
 from app.observability import configure_logging
-from app.runtime.memory import return_large_pieces_at_once
+from app.recognition.memory import return_large_pieces_at_once
 from app.settings import Settings
 
 _SWITCH_INTERVAL_S = 0.0005

@@ -12,7 +12,6 @@ from typing import Protocol, TypeVar
 import msgspec
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from app.api.deps import Graph
 from app.api.identify_schemas import IdentificationSchema
 from app.api.problems import STATUSES
 from app.api.schemas import BoxSchema, RegistrationSchema, UserId
@@ -22,6 +21,7 @@ from app.errors import (
     RemoteServiceError,
     UnreadableImageError,
 )
+from app.graph import Graph
 from app.services import identification
 from app.services.face_choice import ANY_FACE, FaceChoice
 from app.services.keys import COMMAND_LINE

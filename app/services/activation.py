@@ -6,8 +6,8 @@ from pathlib import Path
 from app.db.repositories import pointer, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.errors import BundleError, OutOfMemoryError, SpaceMismatchError
-from app.runtime.gallery import Gallery
-from app.runtime.serving import Serving
+from app.gallery.gallery import Gallery
+from app.recognition.serving import Serving
 from app.services.switching import read_gallery
 from app.settings import Settings
 from app.vision.bundle import find_bundle, load_bundle

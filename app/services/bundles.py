@@ -8,7 +8,7 @@ from pathlib import Path
 from app.db.repositories import events, jobs, pointer
 from app.db.session import Sessions, WriteSession
 from app.errors import BundleError, NoFormerBundleError
-from app.runtime.serving import Current, Serving
+from app.recognition.serving import Current, Serving
 from app.services.activation import Activation
 from app.services.reembedding import Reembedding
 from app.services.switching import erase_other_spaces, read_gallery, switch

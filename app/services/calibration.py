@@ -11,17 +11,17 @@ from app.db.repositories import enrolled
 from app.db.repositories.enrolled import EnrolledPhoto
 from app.db.session import Sessions
 from app.errors import CalibrationError, MislabelledError
-from app.runtime.serving import Serving
-from app.vision.alignment import Crop
-from app.vision.calibration import (
+from app.evaluation.calibration import (
     Proposal,
     find_mislabelled,
     propose,
     smallest_supported,
 )
+from app.evaluation.leave_one_out import Floats, LeaveOneOut, templates_of
+from app.evaluation.probes import SIZE_RANGES, Size, shrink_crop
+from app.recognition.serving import Serving
+from app.vision.alignment import Crop
 from app.vision.image import decode_image
-from app.vision.leave_one_out import Floats, LeaveOneOut, templates_of
-from app.vision.probes import SIZE_RANGES, Size, shrink_crop
 
 # 20,000 photos against 2,000 templates take some 300 MB. Probes of each size go through the
 # networks, 20 ms each on a CPU.

@@ -7,11 +7,11 @@ import numpy as np
 
 from app.db.repositories import spaces
 from app.db.session import Sessions, patiently
-from app.runtime.inference import Inference
-from app.runtime.serving import Serving
+from app.evaluation.enrolled import EnrolledPhotos
+from app.evaluation.gate import GateReport, judge_enrolled
+from app.recognition.inference import Inference
+from app.recognition.serving import Serving
 from app.services.reembedding import PATIENCE_S, decode_crops
-from app.vision.enrolled import EnrolledPhotos
-from app.vision.gate import GateReport, judge_enrolled
 
 # 19,900 pairs of users: a false-accept rate of 1e-4 shows as two of them. At five photos each a
 # CPU needs four seconds.

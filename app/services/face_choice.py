@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 
-from app.runtime.recognizer import FoundFace
+from app.recognition.recognizer import FoundFace
 from app.vision.detection import count_main
 from app.vision.detector import shared_area
 

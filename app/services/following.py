@@ -15,8 +15,8 @@ from app.db.repositories import pointer, users
 from app.db.session import Sessions
 from app.db.tables import BundleRow
 from app.errors import FarsightError
-from app.runtime.memory import give_back_freed_memory
-from app.runtime.serving import Current, Serving
+from app.recognition.memory import give_back_freed_memory
+from app.recognition.serving import Current, Serving
 from app.services.activation import Activation
 from app.services.background import Background
 from app.services.reembedding import Reembedding

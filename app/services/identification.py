@@ -15,10 +15,10 @@ from app.errors import (
     UserNotFoundError,
 )
 from app.observability import Stopwatch
-from app.runtime.decision import Decision, decide, strictest_threshold
-from app.runtime.inference import Inference
-from app.runtime.recognizer import Finding, FoundFace
-from app.runtime.serving import Serving
+from app.recognition.decision import Decision, decide, strictest_threshold
+from app.recognition.inference import Inference
+from app.recognition.recognizer import Finding, FoundFace
+from app.recognition.serving import Serving
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from app.errors import (
     TooManyPhotosError,
     UnreadableImageError,
 )
-from app.runtime.decision import mean_embedding
-from app.runtime.inference import Inference
-from app.runtime.serving import Serving
+from app.recognition.inference import Inference
+from app.recognition.serving import Serving
 from app.services.face_choice import ANY_FACE, FaceChoice, FaceRule
 from app.services.photo_comparison import outliers
 from app.services.reviewed_photo import ReviewedPhoto, Upload, usable_photos
 from app.vision.covers import is_covered, without_eyes, without_mouth
+from app.vision.embedder import mean_embedding
 from app.vision.quality import QualityLimits, Rejection, rejection
 
 # As many as one identification looks at.

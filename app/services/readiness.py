@@ -12,8 +12,8 @@ import time
 from app.db.repositories import pointer
 from app.db.session import Sessions
 from app.errors import DatabaseBusyError, FarsightError, NotReadyError, OverloadedError
-from app.runtime.inference import Inference
-from app.runtime.serving import Current
+from app.recognition.inference import Inference
+from app.recognition.serving import Current
 from app.services.background import Background
 from app.vision.self_test import known_crop
 

@@ -16,11 +16,10 @@ from app.db.repositories import pointer, spaces
 from app.db.repositories.spaces import StoredCrop
 from app.db.session import Sessions, WriteSession, patiently
 from app.db.tables import Template
-from app.runtime.decision import mean_embedding
-from app.runtime.inference import Inference
-from app.runtime.serving import Current
+from app.recognition.inference import Inference
+from app.recognition.serving import Current
 from app.vision.alignment import Crop
-from app.vision.embedder import Embedder
+from app.vision.embedder import Embedder, mean_embedding
 from app.vision.image import decode_image
 
 # Photos per transaction: each waits for the disk once, and a crash costs no more than these.

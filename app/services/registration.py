@@ -28,9 +28,8 @@ from app.errors import (
     TooFewPhotosError,
     UserExistsError,
 )
-from app.runtime.decision import mean_embedding
-from app.runtime.gallery import Match
-from app.runtime.serving import Current, Serving
+from app.gallery.gallery import Match
+from app.recognition.serving import Current, Serving
 from app.services.erasures import Erasures
 from app.services.face_choice import ANY_FACE, FaceChoice
 from app.services.photo_comparison import reject_copies, reject_outliers
@@ -40,6 +39,7 @@ from app.services.switching import catch_up
 from app.services.template import add_photos, refresh_templates
 from app.services.users import UserView, view_user
 from app.vision.dimensions import CROP_SIZE_PX
+from app.vision.embedder import mean_embedding
 from app.vision.quality import Rejection
 
 _MOST_NEAR_USERS = 5

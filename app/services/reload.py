@@ -21,11 +21,12 @@ from app.errors import (
     JobLostError,
     ReloadRefusedError,
 )
-from app.runtime.batcher import warm_up
-from app.runtime.gallery import Gallery
-from app.runtime.inference import Inference
-from app.runtime.memory import give_back_freed_memory
-from app.runtime.serving import Current, Serving
+from app.evaluation.gate import judge_manifests
+from app.gallery.gallery import Gallery
+from app.recognition.batcher import warm_up
+from app.recognition.inference import Inference
+from app.recognition.memory import give_back_freed_memory
+from app.recognition.serving import Current, Serving
 from app.services.activation import Activation
 from app.services.enrolled_sample import EnrolledSample
 from app.services.job_diary import JobDiary, JobView, State, Step, is_abandoned, view_job
@@ -33,7 +34,6 @@ from app.services.reembedding import PATIENCE_S, Reembedding
 from app.services.switching import erase_other_spaces, read_gallery, refuse_lost_users, switch
 from app.vision.bundle import verify_bundle
 from app.vision.embedder import Embedder
-from app.vision.gate import judge_manifests
 from app.vision.manifest import Manifest, read_manifest
 from app.vision.self_test import check_parity, check_self_test
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from app.runtime.recognizer import FoundFace
+from app.recognition.recognizer import FoundFace
 from app.services.face_choice import Box
 from app.vision.image import PhotoWarning
 from app.vision.quality import Quality, Rejection

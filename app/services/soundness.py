@@ -16,11 +16,11 @@ from app.db.repositories import keys, photos, pointer, raw, users
 from app.db.repositories.raw import RawUser
 from app.db.session import Sessions, WriteSession
 from app.errors import UnreadableImageError
-from app.runtime.decision import mean_embedding
-from app.runtime.serving import Current
+from app.recognition.serving import Current
 from app.services.keys import Scope
 from app.services.template import refresh_templates
 from app.vision.dimensions import CROP_SIZE_PX, EMBEDDING_SIZE
+from app.vision.embedder import mean_embedding
 from app.vision.image import decode_image
 
 _USERS_AT_ONCE = 100

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from app.db.repositories import pointer, spaces, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.errors import CropsNotRetainedError, DatabaseDamagedError
-from app.runtime.gallery import Gallery
-from app.runtime.serving import Current, Serving
+from app.gallery.gallery import Gallery
+from app.recognition.serving import Current, Serving
 
 
 async def read_gallery(session: ReadSession, space_id: str) -> Gallery:

@@ -10,10 +10,10 @@ import cv2
 from app.db.repositories import photos, pointer, users
 from app.db.session import WriteSession
 from app.db.tables import Photo, User, utc_now
-from app.runtime.decision import mean_embedding
-from app.runtime.serving import Current, Serving
+from app.recognition.serving import Current, Serving
 from app.services.reviewed_photo import UsablePhoto
 from app.vision.alignment import Crop
+from app.vision.embedder import mean_embedding
 
 
 async def add_photos(

@@ -13,17 +13,17 @@ from app.db.repositories import enrolled, events, pointer, transfers, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.db.tables import BundleRow, Embedding, JsonObject, Photo, Template, User, utc_now
 from app.errors import GalleryFileError, NotReadyError
-from app.runtime.decision import mean_embedding
-from app.runtime.gallery_merge import OnConflict, refuse_taken
-from app.runtime.inference import Inference
-from app.runtime.portable_gallery import (
+from app.gallery.merge import OnConflict, refuse_taken
+from app.gallery.portable import (
     PortableGallery,
     PortablePhoto,
     PortableUser,
     crops_of,
     move_gallery,
 )
-from app.runtime.serving import Current, Serving
+from app.recognition.inference import Inference
+from app.recognition.serving import Current, Serving
+from app.vision.embedder import mean_embedding
 from app.vision.quality import Quality
 
 _SUBJECT = "gallery"

@@ -15,7 +15,7 @@ from app.db.repositories import erasures, events, photos, pointer, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.db.tables import JsonObject, Photo, User
 from app.errors import InvalidRequestError
-from app.runtime.serving import Current
+from app.recognition.serving import Current
 from app.services.erasures import Erasures
 
 _ROW_ID = re.compile(rb"[0-9]{1,18}")  # what fits a 64-bit column

@@ -1,6 +1,6 @@
 """From crops to embeddings: routing by size, DSR, EdgeFace, unit length (design, section 2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -79,3 +79,9 @@ def _inputs(crops: Sequence[Crop]) -> tuple[Floats, Floats]:
     """Their pixels and their sizes, as the networks take them."""
     pixels = to_input(np.stack([crop.pixels for crop in crops]))
     return pixels, np.array([crop.face_px for crop in crops], dtype=np.float32)
+
+
+def mean_embedding(embeddings: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The mean of (512,) embeddings, brought to unit length again."""
+    mean = np.stack(list(embeddings)).mean(axis=0, dtype=np.float64)
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)

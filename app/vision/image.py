@@ -1,7 +1,7 @@
 """From the bytes of a photo to pixels, upright and in sRGB, within limits.
 
 See docs/decisions/0002-image-decoding.md. The service decodes in processes of their own, which it
-can end: app.runtime.decoders.
+can end: app.recognition.decoders.
 """
 
 from collections.abc import Iterator, Sequence

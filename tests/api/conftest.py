@@ -14,9 +14,9 @@ import pytest
 from PIL import Image as PillowImage
 from starlette.testclient import TestClient
 
-from app.api.deps import Graph
 from app.db.migration import open_sessions
 from app.db.tables import Table
+from app.graph import Graph
 from app.main import create_app
 from app.services.keys import Keys, Scope
 from app.settings import Settings

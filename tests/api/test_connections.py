@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api import bodies, connection
 from app.api.connection import Connections
 from app.main import create_app
-from app.runtime.recognizer import Finding, Recognizer
+from app.recognition.recognizer import Finding, Recognizer
 from app.services.keys import Scope as KeyScope
 from app.settings import LimitSettings, Settings
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 
-from app.runtime.inference import Inference
-from app.runtime.recognizer import Finding, Recognizer
+from app.recognition.inference import Inference
+from app.recognition.recognizer import Finding, Recognizer
 from app.services.identification import Identifier
 from app.settings import LimitSettings, Settings
 from app.vision.embedder import Embedder

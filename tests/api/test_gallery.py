@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from app.db.repositories import transfers
-from app.runtime.gallery_file import encode_gallery, parse_gallery
-from app.runtime.portable_gallery import PortableGallery, PortableUser
+from app.gallery.file import encode_gallery, parse_gallery
+from app.gallery.portable import PortableGallery, PortableUser
 from app.services.keys import Scope
 from app.settings import LimitSettings, Settings
 from tests.api.conftest import running

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from app.observability import configure_logging
-from app.runtime.recognizer import Recognizer
+from app.recognition.recognizer import Recognizer
 
 if TYPE_CHECKING:
     from tests.api.conftest import Service

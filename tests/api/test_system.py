@@ -17,7 +17,7 @@ from app.api.problems import STATUSES
 from app.db.repositories import pointer
 from app.errors import StorageError
 from app.main import create_app
-from app.runtime.recognizer import Finding, Recognizer
+from app.recognition.recognizer import Finding, Recognizer
 from app.services.keys import Scope
 from app.settings import LimitSettings, Settings, ThreadSettings
 from app.vision.alignment import Crop

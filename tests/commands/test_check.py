@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from app.__main__ import cli
 from app.errors import DatabaseDamagedError
-from app.main import open_graph
+from app.graph import open_graph
 from app.settings import Settings
 from app.vision.model_files import YUNET
 from tests.rotated import Pixels, enrol

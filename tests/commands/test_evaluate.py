@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.vision.person_figures import BestMatches, person_figures
+from app.evaluation.person_figures import BestMatches, person_figures
 
 ROOT = Path(__file__).parents[2]
 TRAINED = ROOT / "weights" / "farsight-xxs"

@@ -16,10 +16,10 @@ import torch
 from typer.testing import CliRunner
 
 from app.__main__ import cli
-from app.main import open_graph
+from app.gallery.file import read_gallery, write_gallery
+from app.gallery.portable import PortableGallery
+from app.graph import open_graph
 from app.pipeline import PipelineConfig, build_pipeline
-from app.runtime.gallery_file import read_gallery, write_gallery
-from app.runtime.portable_gallery import PortableGallery
 from app.services.keys import COMMAND_LINE
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload

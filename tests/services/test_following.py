@@ -11,12 +11,11 @@ from uuid import uuid4
 
 import pytest
 
-from app.api.deps import Graph
 from app.db.repositories import jobs
 from app.db.session import WriteSession
 from app.db.tables import Job, utc_now
 from app.errors import DuplicatePersonError, JobNotFoundError
-from app.main import open_graph
+from app.graph import Graph, open_graph
 from app.services.job_diary import State, Step
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload

@@ -10,9 +10,9 @@ from app.db.repositories import pointer, transfers, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.db.tables import Template, User
 from app.errors import NotReadyError
-from app.main import open_graph
-from app.runtime.gallery_merge import OnConflict
-from app.runtime.portable_gallery import PortableGallery
+from app.gallery.merge import OnConflict
+from app.gallery.portable import PortableGallery
+from app.graph import open_graph
 from app.services.erasures import Erasures
 from app.services.transfer import export_gallery
 from app.settings import Settings

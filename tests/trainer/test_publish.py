@@ -11,13 +11,13 @@ import torch
 from lightning_fabric import Fabric
 
 from app.errors import BundleError
+from app.evaluation.probes import Size
 from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from app.vision.embedder import Embedder
 from app.vision.manifest import SizeMetrics
-from app.vision.probes import Size
 from app.vision.self_test import check_self_test
 from trainer.__main__ import main
 from trainer.config import FinetuneConfig

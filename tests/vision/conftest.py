@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.vision.detector import Detector, load_detector
-from app.vision.model_files import CENTERFACE, YUNET, fetch
+from app.vision.model_files import CENTERFACE, fetch
 from demo.samples import CACHE
 
 
@@ -21,8 +21,3 @@ def detectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def centerface(detectors: Path) -> Detector:
     return load_detector("centerface", detectors)
-
-
-@pytest.fixture(scope="session")
-def yunet(shared: Path) -> Detector:
-    return load_detector("yunet", (shared / "weights" / YUNET.name).parent)

@@ -14,6 +14,7 @@ import torch
 from onnx import TensorProto, helper
 
 from app.errors import BundleError
+from app.evaluation.probes import shrink_crop
 from app.vision.alignment import Crop
 from app.vision.backends.backend import open_backend
 from app.vision.backends.by_onnxruntime import OnnxBackend
@@ -25,7 +26,6 @@ from app.vision.embedder import Embedder
 from app.vision.image import decode_image
 from app.vision.manifest import MANIFEST_NAME
 from app.vision.onnx_export import export_dsr, export_network
-from app.vision.probes import shrink_crop
 from app.vision.self_test import MAX_ONNX_DIFFERENCE
 from app.vision.torch_networks import build_networks
 from app.vision.winograd import WinogradConvolution

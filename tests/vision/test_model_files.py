@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelFileError
-from app.runtime.recognizer import open_recognizer
+from app.recognition.recognizer import open_recognizer
 from app.settings import Settings
 from app.vision import model_files
 from app.vision.detector import CenterFaceDetector, YuNetDetector, load_detector

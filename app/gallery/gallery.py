@@ -1,0 +1,233 @@
+"""All templates of one space, held in memory for search."""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.gallery.matrix import Rows, TemplateMatrix
+
+USER_ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
+"""A whole `user_id`, wherever it comes in."""
+DISPLAY_NAME_PATTERN = r"[^\x00-\x1f\x7f]+"
+"""A whole display name; 200 characters at most."""
+
+_WRITTEN_AT_ONCE = 128
+_LOOKS = 3
+
+Templates = Mapping[str, NDArray[np.float32] | None]
+"""(512,) float32 of unit length by `user_id`; None for a user without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A user and how similar their template is to what was searched."""
+
+    user_id: str
+    similarity: float
+
+
+class Gallery:
+    """The templates of one space. Rows in the database are the truth, this is their projection.
+
+    Safe to use from several threads. Nobody waits for a search: it looks through the matrix while
+    others write, and then, for a moment alone, compares those whom it chose and those who were
+    written meanwhile. So it answers as if all of it had happened in that moment.
+
+    Args:
+        templates: `user_id` and (512,) float32 of unit length.
+        revision: The database's gallery revision that they were read at.
+
+    Raises:
+        ValueError: A template is not of unit length.
+    """
+
+    def __init__(
+        self, templates: Iterable[tuple[str, NDArray[np.float32]]] = (), revision: int = 0
+    ) -> None:
+        self._lock = threading.Lock()
+        self._user_ids: list[str] = []
+        self._rows: dict[str, int] = {}
+        self._matrix = TemplateMatrix()
+        self._written: list[set[int]] = []
+        """For each search that is under way, the rows that were written since it began to look."""
+        self._revision = revision
+        self._changes = 0
+        self._put(templates)
+
+    @property
+    def revision(self) -> int:
+        """The database's gallery revision that this gallery has followed to."""
+        return self._revision
+
+    @property
+    def changes(self) -> int:
+        """How often this gallery has been changed, for `catch_up`."""
+        return self._changes
+
+    def __len__(self) -> int:
+        return len(self._user_ids)
+
+    def count_with(self, user_ids: Iterable[str]) -> int:
+        """How many users there would be with these."""
+        return len(self) + sum(user_id not in self._rows for user_id in user_ids)
+
+    def follow(self, templates: Templates, revision: int) -> None:
+        """Takes over one change of the rows.
+
+        Args:
+            templates: Of the users whom the change is about; None for one who has none any more.
+            revision: The database's gallery revision that the change made. If others lie between
+                it and the gallery's own, somebody else made them: the gallery keeps its revision,
+                so that `catch_up` will read them. One that was caught up with already is passed
+                over: the gallery may know of younger changes.
+
+        Raises:
+            ValueError: A template is not of unit length.
+        """
+        if revision <= self._revision:
+            return
+        self._put_or_drop(templates)
+        with self._lock:
+            self._changes += 1
+            if revision == self._revision + 1:
+                self._revision = revision
+
+    def catch_up(
+        self, changed: Templates, everybody: Set[str] | None, revision: int, *, read_at: int
+    ) -> bool:
+        """Takes over all changes up to a revision.
+
+        To be called where `follow` is, so that neither comes between the other's steps.
+
+        Args:
+            changed: Templates that are younger than the gallery.
+            everybody: All who have a template; None if their number tells that nobody went.
+            revision: The database's gallery revision at which they were read.
+            read_at: The gallery's `changes` before they were read.
+
+        Returns:
+            Whether it did. False if the gallery was changed since: what was read may be older.
+
+        Raises:
+            ValueError: A template is not of unit length.
+        """
+        if read_at != self._changes:
+            return False
+        self._put_or_drop(changed)
+        with self._lock:
+            self._changes += 1
+            if everybody is not None:
+                for user_id in set(self._rows) - everybody:
+                    self._drop(user_id)
+            self._revision = revision
+        return True
+
+    def template(self, user_id: str) -> NDArray[np.float32] | None:
+        """A copy of a user's (512,) template, or None where there is none."""
+        with self._lock:
+            row = self._rows.get(user_id)
+            return None if row is None else self._matrix.template(row)
+
+    def search(self, embedding: NDArray[np.float32], top_k: int) -> list[Match]:
+        """The users most similar to an embedding. Blocks; other threads run meanwhile.
+
+        Args:
+            embedding: (512,) float32 of unit length.
+            top_k: How many at most.
+
+        Returns:
+            Best first, equally similar ones by `user_id`; fewer than `top_k` where there are fewer
+            users.
+
+        Raises:
+            ValueError: The embedding is not of unit length.
+        """
+        if top_k < 1:
+            return []
+        with self._noting_what_is_written() as written:
+            for _ in range(_LOOKS):
+                shortlist = self._matrix.shortlist(embedding, top_k)
+                with self._lock:
+                    matches = self._best(embedding, top_k, shortlist.rows, written)
+                    # Whoever else there is has not been written and is below the floor.
+                    full = len(matches) == min(top_k, len(self))
+                    if full and (not matches or matches[-1].similarity >= shortlist.floor):
+                        return matches
+                    written.clear()  # The best have changed: look again.
+        with self._lock:
+            shortlist = self._matrix.shortlist(embedding, top_k)
+            return self._best(embedding, top_k, shortlist.rows)
+
+    @contextmanager
+    def _noting_what_is_written(self) -> Iterator[set[int]]:
+        written: set[int] = set()
+        with self._lock:
+            self._written.append(written)
+        try:
+            yield written
+        finally:
+            with self._lock:
+                self._written = [other for other in self._written if other is not written]
+
+    def _best(
+        self,
+        embedding: NDArray[np.float32],
+        top_k: int,
+        shortlist: NDArray[np.intp],
+        written: Set[int] = frozenset(),
+    ) -> list[Match]:
+        """The best of some rows, those that are gone left out."""
+        rows = np.union1d(shortlist, np.fromiter(written, np.intp)) if written else shortlist
+        rows = rows[rows < len(self)]
+        similarities = self._matrix.similarities(rows, embedding)
+        if len(rows) > top_k:
+            best = similarities >= np.partition(similarities, -top_k)[-top_k]
+            rows, similarities = rows[best], similarities[best]
+        matches = [
+            Match(self._user_ids[row], float(similarity))
+            for row, similarity in zip(rows, similarities, strict=True)
+        ]
+        return sorted(matches, key=lambda match: (-match.similarity, match.user_id))[:top_k]
+
+    def _put_or_drop(self, templates: Templates) -> None:
+        self._put(
+            (user_id, template) for user_id, template in templates.items() if template is not None
+        )
+        with self._lock:
+            for user_id, template in templates.items():
+                if template is None:
+                    self._drop(user_id)
+
+    def _put(self, templates: Iterable[tuple[str, NDArray[np.float32]]]) -> None:
+        """Not all in one go, so that a search never waits long."""
+        remaining = iter(templates)
+        while some := list(islice(remaining, _WRITTEN_AT_ONCE)):
+            source = Rows.of(np.stack([template for _, template in some]))
+            with self._lock:
+                for source_row, (user_id, _) in enumerate(some):
+                    row = self._rows.setdefault(user_id, len(self._user_ids))
+                    if row == len(self._user_ids):
+                        self._user_ids.append(user_id)
+                    self._matrix.put(row, source, source_row)
+                    self._note(row)
+
+    def _drop(self, user_id: str) -> None:
+        """Forgets a user's template, if there is one; the last row moves into its place."""
+        row = self._rows.pop(user_id, None)
+        if row is None:
+            return
+        self._matrix.remove(row)
+        self._note(row)
+        moved = self._user_ids.pop()
+        if moved != user_id:
+            self._user_ids[row] = moved
+            self._rows[moved] = row
+
+    def _note(self, row: int) -> None:
+        for written in self._written:
+            written.add(row)

@@ -1,0 +1,77 @@
+"""Whose face it is: what the service and the Python API answer alike.
+
+The answer to a stranger is None, never the nearest user: below the threshold users appear at most
+among the candidates that the caller asked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.gallery.gallery import Match
+from app.recognition.recognizer import FoundFace
+from app.recognition.serving import Serving
+from app.vision.embedder import mean_embedding
+
+_BEST_AND_RUNNER_UP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whose face it is.
+
+    Attributes:
+        user_id: None for a stranger.
+        similarity: To the most similar user; None when nobody is registered.
+        margin: Similarity to the runner-up is this much lower; None when there is none.
+        threshold: From which similarity on `user_id` is set.
+        candidates: As many as asked for, best first.
+    """
+
+    user_id: str | None
+    similarity: float | None
+    margin: float | None
+    threshold: float
+    candidates: list[Match]
+
+
+def decide(
+    serving: Serving,
+    faces: Sequence[FoundFace],
+    embeddings: NDArray[np.float32],
+    *,
+    threshold: float | None = None,
+    top_k: int = 0,
+) -> Decision:
+    """Whose the mean of these faces is.
+
+    Args:
+        serving: Its gallery is searched.
+        faces: One, or several of one person.
+        embeddings: (n, 512), one of each face.
+        threshold: Instead of the bundle's.
+        top_k: How many candidates to tell, whatever their similarity.
+    """
+    threshold = strictest_threshold(serving, faces, threshold)
+    matches = serving.gallery.search(mean_embedding(embeddings), max(top_k, _BEST_AND_RUNNER_UP))
+    if not matches:
+        return Decision(None, None, None, threshold, [])
+    best = matches[0]
+    return Decision(
+        user_id=best.user_id if best.similarity >= threshold else None,
+        similarity=best.similarity,
+        margin=best.similarity - matches[1].similarity if len(matches) > 1 else None,
+        threshold=threshold,
+        candidates=matches[:top_k],
+    )
+
+
+def strictest_threshold(
+    serving: Serving, faces: Sequence[FoundFace], wanted: float | None = None
+) -> float:
+    """The similarity that faces, taken together, must reach: `wanted`, else the bundle's."""
+    if wanted is not None:
+        return wanted
+    return max(serving.threshold(face.crop.face_px) for face in faces)

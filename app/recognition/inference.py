@@ -1,0 +1,153 @@
+"""Who may wait for readers and networks, and for how long."""
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import CallerGoneError, DeadlineExceededError, NotReadyError, OverloadedError
+from app.recognition.batcher import Batcher
+from app.recognition.readers import Readers
+from app.recognition.recognizer import Finding, Recognizer
+from app.turns import requester
+from app.vision.alignment import Crop
+from app.vision.embedder import Embedder
+from app.vision.photo_file import has_known_cost
+
+_RETRY_AFTER_S = 1
+# 37 MiB of crops. One request has 100 faces at most.
+_MAX_WAITING_FACES = 1024
+
+
+class Inference:
+    """Runs recognizer and networks off the event loop.
+
+    A request asks for one photo after the other: a registration of twenty does not hold up
+    everybody else.
+
+    Args:
+        recognizer: What reads photos.
+        readers: Photos read at once. Half as many read those whose cost nobody knows beforehand:
+            the others do not wait for them.
+        workers: Batches that the networks embed at once; see Batcher.
+        max_requests: Of one caller, requests admitted at once.
+        deadline_s: Seconds that a request may stay admitted.
+    """
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        *,
+        readers: int,
+        workers: int,
+        max_requests: int,
+        deadline_s: float,
+    ) -> None:
+        self._admitted: Counter[str] = Counter()
+        self._recognizer = recognizer
+        self._readers = Readers(readers)
+        self._patient_readers = Readers(max(1, readers // 2))
+        self._batcher = Batcher(workers, _MAX_WAITING_FACES, lambda: self._admitted.total() > 0)
+        self._max_requests = max_requests
+        self._deadline_s = deadline_s
+
+    @asynccontextmanager
+    async def admit(self) -> AsyncIterator[None]:
+        """Around all photos of one request.
+
+        What has begun when its request is cancelled or out of time, or its caller gone, is done to
+        the end and forgotten; what has not begun never is.
+
+        Raises:
+            OverloadedError: As many requests of this caller as allowed are admitted.
+            DeadlineExceededError: The request's photos were not read in time.
+            CallerGoneError: The caller hung up.
+        """
+        caller = requester.get()
+        if self._admitted[caller.party] >= self._max_requests:
+            raise OverloadedError(
+                f"{self._max_requests} requests are waiting for the networks already.",
+                retry_after_s=_RETRY_AFTER_S,
+            )
+        self._admitted[caller.party] += 1
+        deadline = asyncio.timeout(self._deadline_s)
+        try:
+            async with deadline:
+                with caller.may_leave(deadline):
+                    yield
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            if caller.is_gone:
+                raise CallerGoneError("The caller hung up.") from None
+            raise DeadlineExceededError(
+                f"The photos were not read within {self._deadline_s:g} s.",
+                retry_after_s=_RETRY_AFTER_S,
+            ) from None
+        finally:
+            self._admitted[caller.party] -= 1
+            self._admitted += Counter()  # forgets those who have none
+
+    async def find(
+        self,
+        photo: bytes,
+        *,
+        max_faces: int,
+        skip_faces: int = 0,
+        detect: bool = True,
+        min_face_px: float | None = None,
+    ) -> Finding:
+        """Finds the faces of one photo in a reader's thread; see Recognizer.find."""
+        work = partial(
+            self._recognizer.find,
+            photo,
+            max_faces=max_faces,
+            skip_faces=skip_faces,
+            detect=detect,
+            min_face_px=min_face_px,
+        )
+        readers = self._readers if has_known_cost(photo) else self._patient_readers
+        return await readers.run(work)
+
+    async def embed(
+        self, crops: Sequence[Crop], embedder: Embedder, *, background: bool = False
+    ) -> NDArray[np.float32]:
+        """(n, 512) float32 of unit length; see Batcher.embed."""
+        return await self._batcher.embed(crops, embedder, background=background)
+
+    def require_life(self) -> None:
+        """Asks for signs of life, which takes no time and waits for nobody.
+
+        Raises:
+            NotReadyError: A thread has died, or is at one photo or batch for longer than a request
+                may take.
+        """
+        for part in (self._batcher, self._readers, self._patient_readers):
+            trouble = part.trouble(self._deadline_s)
+            if trouble is not None:
+                raise NotReadyError(trouble)
+
+    def close(self) -> None:
+        """Ends the threads, after what they have begun and what waits for the networks."""
+        self._readers.close()
+        self._patient_readers.close()
+        self._batcher.close()
+
+
+def set_library_threads(torch_threads: int, opencv_threads: int) -> None:
+    """How many threads a call of each library may use, for the whole process.
+
+    onnxruntime takes its number per session (app.vision.detector.load_detector).
+    """
+    cv2.setNumThreads(opencv_threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(torch_threads)
+    else:  # most services never import it; where one does, this is what torch reads
+        os.environ["OMP_NUM_THREADS"] = str(torch_threads)

@@ -1,0 +1,99 @@
+"""The snapshot that answers requests, and the one place where it is replaced."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.gallery.gallery import Gallery, Templates
+from app.vision.embedder import Embedder
+from app.vision.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Networks, gallery and thresholds of one space, which belong together.
+
+    A request takes the current one at its start and uses it to the end, so that it never compares
+    embeddings of two spaces. Another bundle means another `Serving`.
+
+    Attributes:
+        embedder: The bundle's networks.
+        gallery: Templates made by these networks.
+        false_accept_rate: The bundle's thresholds for this rate are used.
+        default_threshold: Used where the bundle has none for a face's size.
+    """
+
+    embedder: Embedder
+    gallery: Gallery
+    false_accept_rate: float
+    default_threshold: float
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the bundle that serves."""
+        return self.embedder.bundle.manifest
+
+    @property
+    def space_id(self) -> str:
+        """The space of every embedding and template here."""
+        return self.embedder.bundle.space_id
+
+    def threshold(self, face_px: float) -> float:
+        """The similarity from which a face of this size counts as one of the gallery's."""
+        chosen = self.manifest.threshold(face_px, self.false_accept_rate)
+        return self.default_threshold if chosen is None else chosen
+
+
+class Current:
+    """Which serving answers from now on, and which one did before it.
+
+    The former one's gallery goes on following the rows, so that a rollback finds it as it must be.
+
+    Args:
+        serving: The first one.
+
+    Attributes:
+        serving: Requests take it once; replaced by one assignment.
+        former: The one before, if its networks are still loaded.
+    """
+
+    def __init__(self, serving: Serving) -> None:
+        self.serving = serving
+        self.former: Serving | None = None
+
+    def switch(self, serving: Serving) -> None:
+        """From now on requests take another serving."""
+        self.former, self.serving = self.serving, serving
+
+    def galleries(self) -> Iterator[tuple[str, Gallery]]:
+        """Space and gallery; two bundles of one space share theirs."""
+        yield self.serving.space_id, self.serving.gallery
+        if self.former is not None and self.former.space_id != self.serving.space_id:
+            yield self.former.space_id, self.former.gallery
+
+    def follow(self, templates: Mapping[str, Templates], revision: int) -> None:
+        """Takes one change of the rows over into the galleries.
+
+        Args:
+            templates: By space, of the users whom the change is about. The gallery of a space that
+                is not among them is left to look into the rows.
+            revision: The database's gallery revision that the change made.
+        """
+        for space_id, gallery in self.galleries():
+            if space_id in templates:
+                gallery.follow(templates[space_id], revision)
+
+    def follow_user(
+        self, user_id: str, templates: Mapping[str, NDArray[np.float32]], revision: int
+    ) -> None:
+        """Takes over what has become of one user: a template in some spaces, none in all others.
+
+        Args:
+            user_id: Whose.
+            templates: (512,) float32 of unit length by space.
+            revision: The database's gallery revision that the change made.
+        """
+        for space_id, gallery in self.galleries():
+            gallery.follow({user_id: templates.get(space_id)}, revision)
