@@ -11,15 +11,15 @@ import torch
 
 from app.evaluation.calibration import find_mislabelled, propose
 from app.evaluation.leave_one_out import LeaveOneOut
-from app.evaluation.probes import Size, shrink_crop
+from app.evaluation.probes import shrink_crop
+from app.evaluation.sizes import PUBLISHED_SIZES, Size, size_name
+from app.evaluation.verification import FALSE_ACCEPT_RATES
 from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
 from app.vision.image import decode_image
 from benchmarks.material import SHARED, show
 
-SIZES: tuple[Size, ...] = (None, 32, 24, 16, 12)
-RATES = (1e-2, 1e-3, 1e-4)
 PHOTOS = 5
 # The first 400 served while the tail was chosen among three.
 JUDGES = {"train": slice(None), "train_small": slice(400, 1200)}
@@ -38,9 +38,9 @@ def compared(
     rows, numbers = np.arange(len(crops)), np.array(owners)
     seen = {
         size: gallery if size is None else embedder.embed([shrink_crop(c, size) for c in crops])[0]
-        for size in SIZES
+        for size in PUBLISHED_SIZES
     }
-    return {size: LeaveOneOut.of(numbers, gallery, seen[size], rows) for size in SIZES}
+    return {size: LeaveOneOut.of(numbers, gallery, seen[size], rows) for size in PUBLISHED_SIZES}
 
 
 def main() -> None:
@@ -53,8 +53,8 @@ def main() -> None:
         folder: compared(embedder, folder, people, PHOTOS) for folder, people in JUDGES.items()
     }
     show("| size | wanted | threshold | supported | 90 % | " + " | ".join(judges) + " |")
-    for size in SIZES:
-        for rate in RATES:
+    for size in PUBLISHED_SIZES:
+        for rate in FALSE_ACCEPT_RATES.values():
             proposal = propose(enrolled[size], rate)
             assert proposal is not None
             found = [
@@ -63,7 +63,7 @@ def main() -> None:
             ]
             low, high = proposal.factors
             show(
-                f"| {size or 'hr'} | {rate:g} | {proposal.similarity:.3f} | "
+                f"| {size_name(size)} | {rate:g} | {proposal.similarity:.3f} | "
                 f"{'yes' if proposal.supported else 'no'} | {low:.2f} to {high:.2f} | "
                 + " | ".join(found)
                 + " |"

@@ -13,14 +13,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.evaluation.verification import roc_from_scores, tar_at_far
+from app.evaluation.all_pairs import AllPairs
+from app.evaluation.probes import shrink_crop
+from app.evaluation.sizes import PUBLISHED_SIZES, size_name
+from app.vision.alignment import Crop
+from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.dsr import DSR
 from trainer.crops import CropSet, clean_labels, load_crops
-from trainer.degradation import shrink_and_enlarge
 from trainer.metrics import embed
 from trainer.networks import read_dsr, read_edgeface
 
-SIZES_PX = (112, 32, 24, 16, 12)
 _DSR_BELOW_PX = 32
 
 
@@ -38,16 +40,16 @@ def main(
     Console().print(f"{len(crops)} photos; a photo's two sharp embeddings: mean cosine {own:.3f}")
     table = Table("face px", "old to old", "new to new", "new probe, old gallery", "own cosine")
     dsr = {"old": _dsr(old), "new": _dsr(new)}
-    for size in SIZES_PX:
-        small = crops.pixels
-        if size < SIZES_PX[0]:
-            small = np.stack([shrink_and_enlarge(crop, size) for crop in crops.pixels])
+    sharp = [Crop(pixels, float(CROP_SIZE_PX)) for pixels in crops.pixels]
+    for size in PUBLISHED_SIZES:
+        face_px = size or CROP_SIZE_PX
+        small = np.stack([shrink_crop(crop, size).pixels for crop in sharp])
         probes = {
-            name: embed(network, small, dsr[name] if size < _DSR_BELOW_PX else None, size)
+            name: embed(network, small, dsr[name] if face_px < _DSR_BELOW_PX else None, face_px)
             for name, network in (("old", before), ("new", after))
         }
         table.add_row(
-            "hr" if size == SIZES_PX[0] else str(size),
+            size_name(size),
             _tar(probes["old"] @ galleries["old"].T, crops),
             _tar(probes["new"] @ galleries["new"].T, crops),
             _tar(probes["new"] @ galleries["old"].T, crops),
@@ -61,10 +63,7 @@ def _dsr(path: Path) -> DSR | None:
 
 
 def _tar(similarity: np.ndarray, crops: CropSet) -> str:
-    same = crops.labels[:, None] == crops.labels[None, :]
-    other_photo = ~np.eye(len(crops), dtype=np.bool_)
-    roc = roc_from_scores(similarity[same & other_photo], similarity[~same])
-    return f"{100 * tar_at_far(roc, 1e-3):.1f}"
+    return f"{100 * AllPairs.among(similarity, crops.labels).tar():.1f}"
 
 
 if __name__ == "__main__":

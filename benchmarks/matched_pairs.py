@@ -16,14 +16,15 @@ from statistics import NormalDist
 import numpy as np
 import torch
 
-from app.evaluation.verification import roc_from_scores, threshold_at_far
+from app.evaluation.all_pairs import AllPairs
+from app.evaluation.verification import FALSE_ACCEPT_RATES, USUAL_FAR, threshold_at_far
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
 from app.vision.published import published_bundle
 from benchmarks.material import SHARED, show
 from trainer.config import Engine
 from trainer.crops import clean_labels, load_crops
-from trainer.held_out import HeldOut, Scores
+from trainer.held_out import HeldOut
 from trainer.metrics import embed
 from trainer.networks import read_edgeface
 
@@ -33,10 +34,10 @@ WANTED_FALL = {32: 0.0, 24: 0.35, 16: 0.60, 12: 0.45}
 ALIKE = 0.36
 
 
-def accepted(scores: Scores) -> np.ndarray:
+def accepted(pairs: AllPairs) -> np.ndarray:
     """Which genuine pairs reach the threshold of FAR 1e-3."""
-    genuine, impostor = scores.similarity[scores.genuine], scores.similarity[scores.impostor]
-    reached: np.ndarray = genuine >= threshold_at_far(roc_from_scores(genuine, impostor), 1e-3)
+    threshold = threshold_at_far(pairs.roc(), FALSE_ACCEPT_RATES[USUAL_FAR])
+    reached: np.ndarray = pairs.similarity[pairs.genuine] >= threshold
     return reached
 
 
@@ -55,8 +56,8 @@ def main() -> None:
     held_out = HeldOut(clean_labels(crops, embed(stock, crops.pixels), likeness).named())
     shipped = load_bundle(Path("weights/farsight-xxs"))
     sizes = (None, *STARTING_TAR)
-    before = held_out.scores(Embedder(published_bundle(stock), "cpu"), sizes)
-    after = held_out.scores(Embedder(shipped, "cpu"), sizes)
+    before = held_out.pairs(Embedder(published_bundle(stock), "cpu"), sizes)
+    after = held_out.pairs(Embedder(shipped, "cpu"), sizes)
     alike = before[None].similarity[before[None].genuine]
     both = {size: (accepted(before[size]), accepted(after[size])) for size in STARTING_TAR}
     show("| probe | pairs | stock + bicubic | shipped | misses there | fall |")

@@ -12,6 +12,7 @@ import numpy as np
 
 from app.settings import Settings
 from app.vision.image import decode_image
+from app.vision.png import encode_png
 from demo.service import run_command
 from tests.load import Probe
 from tests.rotated import Pixels, rotate_bundle
@@ -92,7 +93,7 @@ def probes_of(people: People) -> list[Probe]:
     """Crops of people enrolled and of strangers, some so small that DSR sees them; whole photos."""
     crops = [*people.last, *people.strangers]
     probes = [
-        Probe(_png(_shrunk(crop) if index % _ONE_SMALL_IN == 0 else crop), detect=False)
+        Probe(encode_png(_shrunk(crop) if index % _ONE_SMALL_IN == 0 else crop), detect=False)
         for index, crop in enumerate(crops)
     ]
     for folder in sorted((SHARED / "photos").iterdir()):
@@ -125,8 +126,3 @@ def database_file(settings: Settings) -> Path:
 def _shrunk(crop: Pixels) -> Pixels:
     small = cv2.resize(crop, (_SMALL_PX, _SMALL_PX), interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.uint8)
-
-
-def _png(pixels: Pixels) -> bytes:
-    _, content = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-    return content.tobytes()

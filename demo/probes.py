@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from statistics import median
 
 import numpy as np
 from PIL import Image as PillowImage
 
+from app.evaluation.sizes import SMALL_SIZES
 from app.vision.alignment import Crop, align
 from app.vision.image import Image, decode_image
+from app.vision.png import encode_png
 from clients import Client, IdentifiedFace
 
-SMALL_PX = (32, 24, 16)
+SMALL_PX = SMALL_SIZES
 """Median `face_px` that a photo is shrunk to."""
 
 MUST_BE_NAMED_FROM_PX = 24
@@ -81,7 +82,7 @@ def ask(
     probes = [as_it_is]
     for size_px in sizes_px:
         small = _shrink(as_it_is.image, size_px / face_px)
-        probes.append(Probe(subject, size_px, small, _identify(client, _png(small))))
+        probes.append(Probe(subject, size_px, small, _identify(client, encode_png(small))))
     return probes
 
 
@@ -95,9 +96,3 @@ def _shrink(image: Image, factor: float) -> Image:
     height, width, _ = image.shape
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     return np.asarray(PillowImage.fromarray(image).resize(size, PillowImage.Resampling.BOX))
-
-
-def _png(image: Image) -> bytes:
-    stream = BytesIO()
-    PillowImage.fromarray(image).save(stream, "PNG")
-    return stream.getvalue()

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-import cv2
 import msgspec
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from app.vision.bundle import Bundle, load_bundle, weight_file, write_bundle
 from app.vision.embedder import Embedder
 from app.vision.image import decode_image
 from app.vision.onnx_export import export_edgeface
+from app.vision.png import encode_png
 from app.vision.self_test import known_answers
 from app.vision.torch_networks import build_networks, pack_weights
 
@@ -99,18 +99,13 @@ async def _enrol_one(
         row = Photo(
             id=uuid4(),
             user=user.id,
-            crop_png=_png(pixels) if retain_crops else None,
+            crop_png=encode_png(pixels) if retain_crops else None,
             face_px=112.0,
             quality={},
             sha256=uuid4().hex * 2,
         )
         await photos.add(session, [row], embedder.bundle.space_id, [embedding])
     await refresh_templates(session, current, user)
-
-
-def _png(pixels: Pixels) -> bytes:
-    _, content = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-    return content.tobytes()
 
 
 def crops_of(folder: Path, people: int, photos: int) -> dict[str, list[Pixels]]:

@@ -16,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from app.evaluation.photo_sets import read_pairs, read_people
-from app.evaluation.probes import Degrade, make_viewer, parse_sizes
+from app.evaluation.probes import Degrade, make_viewer
 from app.evaluation.protocols import Contestant, Progress, evaluate_pairs, evaluate_people
+from app.evaluation.sizes import USUAL_SIZES, format_sizes, parse_sizes
 from app.vision.bundle import load_bundle
 from app.vision.detector_choice import DetectorName
 from app.vision.device import Device, DeviceName, choose_device
@@ -42,7 +43,7 @@ def evaluate(
     ] = None,
     sizes: Annotated[
         str, typer.Option(help="Face sizes of the probes in px; hr leaves them as they are.")
-    ] = "hr,32,24,16",
+    ] = format_sizes(USUAL_SIZES),
     degrade: Annotated[
         Degrade,
         typer.Option(

@@ -8,11 +8,10 @@ import msgspec
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from app.evaluation.comparison import FALSE_ACCEPT_RATES, FEW_PAIRS, Interval
+from app.evaluation.comparison import FEW_PAIRS, Interval
 from app.evaluation.protocols import Contestant, Evaluation, Result
-from app.evaluation.verification import roc_from_counts
+from app.evaluation.verification import FALSE_ACCEPT_RATES, USUAL_FAR, roc_from_counts
 
-_PLOTTED_FAR = "1e-3"
 _HISTOGRAM_BINS_AT_ONCE = 16
 _LINES = ("-", "--", ":", "-.")
 
@@ -185,10 +184,10 @@ def _plot_sizes(results: Sequence[Result]) -> Figure:
         own = [result for result in results if _name(result.contestant) == name]
         places = [_px(result.size) for result in own]
         axes[0].plot(places, [result.figures.accuracy for result in own], "o-", label=name)
-        tars = [result.figures.tar_at_far[_PLOTTED_FAR] for result in own]
+        tars = [result.figures.tar_at_far[USUAL_FAR] for result in own]
         axes[1].plot(places, tars, "o-", label=name)
     axes[0].set(xlabel="face size", ylabel="accuracy")
-    axes[1].set(xlabel="face size", ylabel=f"TAR at FAR {_PLOTTED_FAR}")
+    axes[1].set(xlabel="face size", ylabel=f"TAR at FAR {USUAL_FAR}")
     axes[1].legend(fontsize="small")
     return figure
 

@@ -7,15 +7,15 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from app.evaluation.verification import roc_from_scores, tar_at_far
+from app.evaluation.all_pairs import AllPairs
+from app.evaluation.sizes import PUBLISHED_SIZES, size_name
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from app.vision.scaling import to_input
 from trainer.crops import CropSet
 from trainer.degradation import SIZE_PX, Pixels, shrink_and_enlarge
 
-SIZES_PX = (12, 16, 24, 32)
-_FALSE_ACCEPT_RATE = 1e-3
+SIZES_PX = tuple(sorted(size for size in PUBLISHED_SIZES if size is not None))
 _BATCH_CPU, _BATCH_GPU = 64, 1024
 
 
@@ -93,9 +93,7 @@ class Validation:
 
     def __init__(self, crops: CropSet, photos_per_person: int) -> None:
         crops = crops.first_photos(photos_per_person)
-        self._sharp, labels = crops.pixels, crops.labels
-        self._same = labels[:, None] == labels[None, :]
-        self._other_photo = ~np.eye(len(labels), dtype=np.bool_)
+        self._sharp, self._people = crops.pixels, crops.labels
         self._small = {
             size: np.stack([shrink_and_enlarge(crop, size) for crop in self._sharp])
             for size in SIZES_PX
@@ -110,15 +108,14 @@ class Validation:
         """Measures both networks as they are."""
         gallery = embed(edgeface, self._sharp)
         probes = {str(size): embed(edgeface, self._small[size], dsr, size) for size in SIZES_PX}
-        tar = {"hr": self._tar(gallery @ gallery.T)}
+        tar = {size_name(None): AllPairs.among(gallery @ gallery.T, self._people).tar()}
         distances, nearest, impostors = [], [], []
         for size, embeddings in probes.items():
-            similarity = embeddings @ gallery.T
-            tar[size] = self._tar(similarity)
-            distances.append(1 - np.diagonal(similarity).mean())
-            closest = np.where(self._other_photo, similarity, -2).argmax(axis=1)
-            nearest.append(self._same[np.arange(len(closest)), closest].mean())
-            impostors.append(similarity[~self._same])
+            pairs = AllPairs.among(embeddings @ gallery.T, self._people)
+            tar[size] = pairs.tar()
+            distances.append(1 - np.diagonal(pairs.similarity).mean())
+            nearest.append(pairs.rank1())
+            impostors.append(pairs.similarity[pairs.impostor])
         strangers = np.concatenate(impostors)
         return Scores(
             loss=float(np.mean(distances)),
@@ -127,8 +124,3 @@ class Validation:
             impostor_mean=float(strangers.mean()),
             impostor_std=float(strangers.std()),
         )
-
-    def _tar(self, similarity: NDArray[np.float32]) -> float:
-        genuine = similarity[self._same & self._other_photo]
-        roc = roc_from_scores(genuine, similarity[~self._same])
-        return tar_at_far(roc, _FALSE_ACCEPT_RATE)

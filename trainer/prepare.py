@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import msgspec
 import typer
 from rich.console import Console
 from rich.progress import track
 
-from app.errors import ImageTooLargeError, LandmarksError, UnreadableImageError
+from app.errors import ImageTooLargeError, UnreadableImageError
 from app.evaluation.photo_sets import Photo, read_people
-from app.vision.alignment import Crop, align, measure_face_px
-from app.vision.detection import count_main, find_faces, largest_first
+from app.vision.aligned_faces import usable_crop
+from app.vision.alignment import Crop
+from app.vision.detection import find_faces
 from app.vision.detector import Detector, load_detector
 from app.vision.detector_choice import DetectorName
 from app.vision.image import decode_image
-from app.vision.quality import QualityLimits, Rejection, assess, rejection
+from app.vision.png import encode_png
+from app.vision.quality import QualityLimits, Rejection
 from trainer.errors import DataError
 
 REPORT_NAME = "report.json"
@@ -103,15 +104,10 @@ def _crop_of(photo: Photo, detector: Detector, limits: QualityLimits) -> _Outcom
         return _Outcome(photo, None, Rejection.UNREADABLE_IMAGE)
     except ImageTooLargeError:
         return _Outcome(photo, None, Rejection.IMAGE_TOO_LARGE)
-    faces = largest_first(find_faces(detector, image).faces)
-    if count_main([measure_face_px(face.landmarks) for face in faces]) != 1:
-        # Whose name it is, nobody can tell when there are several.
-        return _Outcome(photo, None, Rejection.MULTIPLE_FACES if faces else Rejection.NO_FACE)
-    try:
-        crop = align(image, faces[0].landmarks)
-    except LandmarksError:
-        return _Outcome(photo, None, Rejection.NO_FACE)
-    return _Outcome(photo, crop, rejection(assess(crop, faces[0]), limits))
+    found = usable_crop(image, find_faces(detector, image).faces, limits)
+    if isinstance(found, Rejection):
+        return _Outcome(photo, None, found)
+    return _Outcome(photo, found, None)
 
 
 def _write(out: Path, outcomes: list[_Outcome]) -> Report:
@@ -150,9 +146,9 @@ def _write_crop(people: Path, outcome: _Outcome) -> str:
     # The suffix stays in the name: a.jpg and a.png are two photos.
     path = people / outcome.photo.person / f"{outcome.photo.path.name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    _, content = cv2.imencode(".png", cv2.cvtColor(outcome.crop.pixels, cv2.COLOR_RGB2BGR))
-    path.write_bytes(content.tobytes())
-    digest = hashlib.sha256(content.tobytes()).hexdigest()
+    content = encode_png(outcome.crop.pixels)
+    path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
     return f"{digest}  {path.relative_to(people.parent).as_posix()}\n"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.evaluation.verification import roc_from_scores, tar_at_far
+from app.evaluation.all_pairs import AllPairs
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from trainer.crops import CropSet
@@ -19,7 +19,6 @@ from trainer.metrics import embed
 _FINE_PX, _COARSE_PX = 40, 12
 _EDGE_PX = 8
 _SOFT_SHARE = 0.3
-_FALSE_ACCEPT_RATE = 1e-3
 _CHANCE = 7
 _BATCH = 64
 
@@ -39,15 +38,15 @@ class Probes:
     Attributes:
         probes: (n, 112, 112, 3) uint8 RGB.
         gallery: (m, 112, 112, 3) uint8 RGB.
-        same: (n, m) whether both show one person.
-        compared: (n, m) whether they are two photos.
+        people: (n,) and (m,) the number of the person on each of them.
+        photos: (n,) and (m,) the number of each photo, the same on both sides.
         face_px: Of the probes, where they go through DSR.
     """
 
     probes: Pixels
     gallery: Pixels
-    same: NDArray[np.bool_]
-    compared: NDArray[np.bool_]
+    people: tuple[NDArray[np.int64], NDArray[np.int64]]
+    photos: tuple[NDArray[np.int64], NDArray[np.int64]]
     face_px: float | None
 
     def scores(self, edgeface: EdgeFace, dsr: DSR | None) -> ProbeScores:
@@ -55,10 +54,8 @@ class Probes:
         through = None if self.face_px is None else dsr
         probes = embed(edgeface, self.probes, through, self.face_px or 0.0)
         similarity = probes @ embed(edgeface, self.gallery).T
-        roc = roc_from_scores(similarity[self.same & self.compared], similarity[~self.same])
-        best = np.where(self.compared, similarity, -2).argmax(axis=1)
-        right = self.same[np.arange(len(best)), best]
-        return ProbeScores(tar_at_far(roc, _FALSE_ACCEPT_RATE), float(right.mean()))
+        pairs = AllPairs.of(similarity, self.people, self.photos)
+        return ProbeScores(pairs.tar(), pairs.rank1())
 
 
 def soft_probes(crops: CropSet) -> Probes:
@@ -72,15 +69,15 @@ def soft_probes(crops: CropSet) -> Probes:
     """
     details = np.array([detail(crop) for crop in crops.pixels])
     soft = details <= np.quantile(details, _SOFT_SHARE)
-    same = crops.labels[soft][:, None] == crops.labels[~soft]
-    known = same.any(axis=1)
-    if not known.any():
+    sharp = np.flatnonzero(~soft)
+    known = np.flatnonzero(soft & np.isin(crops.labels, crops.labels[sharp]))
+    if not len(known):
         raise DataError("Nobody has both a soft and a sharp photo among the soft validation.")
     return Probes(
-        crops.pixels[soft][known],
-        crops.pixels[~soft],
-        same[known],
-        np.ones_like(same[known]),
+        crops.pixels[known],
+        crops.pixels[sharp],
+        (crops.labels[known], crops.labels[sharp]),
+        (known, sharp),
         face_px=None,
     )
 
@@ -100,9 +97,9 @@ def photographed_probes(crops: CropSet, face_px: int) -> Probes:
         sizes = torch.full((len(pixels),), face_px)
         view = degradation.photograph(pixels.float(), sizes, chance)
         parts.append(view.pixels.byte().permute(0, 2, 3, 1).numpy())
-    same = crops.labels[:, None] == crops.labels
+    both = np.arange(len(crops))
     return Probes(
-        np.concatenate(parts), crops.pixels, same, ~np.eye(len(same), dtype=np.bool_), face_px
+        np.concatenate(parts), crops.pixels, (crops.labels, crops.labels), (both, both), face_px
     )
 
 

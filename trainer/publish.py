@@ -13,7 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from app.errors import BundleError
-from app.evaluation.probes import Size, shrink_crop
+from app.evaluation.all_pairs import AllPairs
+from app.evaluation.probes import shrink_crop
+from app.evaluation.sizes import PUBLISHED_SIZES, Size
+from app.evaluation.verification import USUAL_FAR
 from app.vision.bundle import Bundle, load_bundle, weight_file, write_bundle
 from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.dsr import DSR
@@ -37,10 +40,8 @@ from trainer.crops import clean_labels, load_crops
 from trainer.errors import NotReloadedError
 from trainer.gate import refuse_worse
 from trainer.held_out import (
-    REPORTED_SIZES,
     SIZES,
     HeldOut,
-    Scores,
     choose_routing,
     choose_thresholds,
 )
@@ -124,18 +125,18 @@ def publish(
 
     weights = {_EDGEFACE: pack_weights(edgeface), _DSR: pack_weights(dsr)}
     manifest = _manifest(name, edgeface, dsr, weights, provenance)
-    scores, below_px = _measure(held_out, Bundle(manifest, weights), dsr_below_px)
+    pairs, below_px = _measure(held_out, Bundle(manifest, weights), dsr_below_px)
     plain = _embedder(published_bundle(stock), below_px=0)
-    before = held_out.scores(plain, REPORTED_SIZES)
-    metrics = tuple(scores[size].metrics(size) for size in REPORTED_SIZES)
-    baseline_metrics = tuple(before[size].metrics(size) for size in REPORTED_SIZES)
+    before = held_out.pairs(plain, PUBLISHED_SIZES)
+    metrics = tuple(pairs[size].metrics(size) for size in PUBLISHED_SIZES)
+    baseline_metrics = tuple(before[size].metrics(size) for size in PUBLISHED_SIZES)
     _tell(metrics, baseline_metrics)
     refuse_worse(metrics, baseline_metrics)
 
     manifest = msgspec.structs.replace(
         manifest,
         routing=Routing(dsr_below_px=below_px),
-        thresholds=choose_thresholds(scores),
+        thresholds=choose_thresholds(pairs),
         metrics=metrics,
     )
     manifest, files = _checked_files(manifest, edgeface, dsr, weights, held_out)
@@ -192,12 +193,12 @@ def _manifest(
 
 def _measure(
     held_out: HeldOut, bundle: Bundle, dsr_below_px: float | None
-) -> tuple[dict[Size, Scores], float]:
-    """Scores of each size on its route, and the size below which faces go through DSR."""
-    direct = held_out.scores(_embedder(bundle, below_px=0), SIZES)
+) -> tuple[dict[Size, AllPairs], float]:
+    """The pairs of each size on its route, and the size below which faces go through DSR."""
+    direct = held_out.pairs(_embedder(bundle, below_px=0), SIZES)
     # The gallery side is 112 px wide and stays out of DSR.
     small = [size for size in SIZES if size is not None]
-    restored = held_out.scores(_embedder(bundle, below_px=CROP_SIZE_PX), small)
+    restored = held_out.pairs(_embedder(bundle, below_px=CROP_SIZE_PX), small)
     below_px = choose_routing(direct, restored) if dsr_below_px is None else dsr_below_px
     return {
         size: restored[size] if size is not None and size < below_px else direct[size]
@@ -252,8 +253,8 @@ def _with_onnx(manifest: Manifest, files: Mapping[str, bytes]) -> Manifest:
 
 
 def _tell(metrics: tuple[SizeMetrics, ...], baseline: tuple[SizeMetrics, ...]) -> None:
-    table = Table("face px", "TAR at FAR 1e-3", "stock + bicubic", "impostor mean")
+    table = Table("face px", f"TAR at FAR {USUAL_FAR}", "stock + bicubic", "impostor mean")
     for of, before in zip(metrics, baseline, strict=True):
-        rates = of.tar_at_far["1e-3"], before.tar_at_far["1e-3"]
+        rates = of.tar_at_far[USUAL_FAR], before.tar_at_far[USUAL_FAR]
         table.add_row(of.size, *(f"{rate:.4f}" for rate in rates), f"{of.impostor_mean:+.3f}")
     Console().print(table)

@@ -14,27 +14,37 @@ from pydantic import (
     Tag,
 )
 
-from app.gallery.gallery import DISPLAY_NAME_PATTERN, USER_ID_PATTERN
+from app.gallery import user_fields
 from app.vision.quality import Rejection
 
 UserId = Annotated[
     str,
     Field(
-        pattern=f"^{USER_ID_PATTERN}$",
-        description="Chosen by the client: 1 to 64 letters, digits, `.`, `_`, `@`, `-`",
+        pattern=f"^{user_fields.USER_ID_PATTERN}$",
+        description=f"Chosen by the client: {user_fields.USER_ID_DESCRIPTION}",
     ),
 ]
 DisplayName = Annotated[
-    str, Field(min_length=1, max_length=200, pattern=f"^{DISPLAY_NAME_PATTERN}$")
+    str,
+    Field(
+        min_length=1,
+        max_length=user_fields.MAX_DISPLAY_NAME_CHARS,
+        pattern=f"^{user_fields.DISPLAY_NAME_PATTERN}$",
+    ),
 ]
 Threshold = Annotated[
     float,
     Field(ge=0, le=1, description="Similarity to use instead of the bundle's threshold"),
 ]
 
-_Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
-# Beyond, not every JSON reader keeps an integer whole.
-_LARGEST = 2**53
+_Text = Annotated[
+    str,
+    StringConstraints(
+        max_length=user_fields.MAX_METADATA_TEXT_CHARS,
+        pattern=f"^{user_fields.METADATA_TEXT_PATTERN}$",
+    ),
+]
+_LARGEST = user_fields.LARGEST_METADATA_NUMBER
 _Number = (
     Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
     | Annotated[FiniteFloat, Field(ge=-_LARGEST, le=_LARGEST)]
@@ -55,10 +65,20 @@ _Entry = Annotated[
 ]
 Metadata = Annotated[
     dict[
-        Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]+$")],
+        Annotated[
+            str,
+            StringConstraints(
+                min_length=1,
+                max_length=user_fields.MAX_METADATA_KEY_CHARS,
+                pattern=f"^{user_fields.METADATA_KEY_PATTERN}$",
+            ),
+        ],
         _Entry,
     ],
-    Field(max_length=32, description="The client's own notes, one level deep"),
+    Field(
+        max_length=user_fields.MAX_METADATA_ENTRIES,
+        description="The client's own notes, one level deep",
+    ),
 ]
 
 
@@ -73,7 +93,7 @@ class UserSchema(Answer):
 
     user_id: str
     display_name: str | None
-    metadata: dict[str, bool | int | float | str | None]
+    metadata: user_fields.Metadata
     photo_count: int
     created_at: datetime
     updated_at: datetime

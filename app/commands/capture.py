@@ -6,26 +6,23 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
-
 from app.commands.annotate import draw_frame
 from app.commands.camera import Frame, open_camera
 from app.commands.window import Key, Window, open_window
 from app.errors import CameraError
 from app.recognition.recognizer import open_detector
 from app.settings import Settings, overridden
-from app.vision.alignment import align, measure_face_px
+from app.vision.aligned_faces import usable_crop
 from app.vision.detection import (
     DEFAULT_POLICY,
     DetectionPolicy,
-    count_main,
     find_faces,
-    largest_first,
     search_scale,
 )
 from app.vision.detector import Detector, Face
 from app.vision.image import Image
-from app.vision.quality import REGISTRATION_LIMITS, QualityLimits, Rejection, assess, rejection
+from app.vision.png import encode_png
+from app.vision.quality import REGISTRATION_LIMITS, QualityLimits, Rejection
 from clients import NamedPhoto
 
 # Frames closer to each other add nothing to a template.
@@ -73,13 +70,9 @@ class Advisor:
         """Looks at one frame, (height, width, 3) uint8 RGB."""
         height, width = image.shape[:2]
         scale = search_scale(width, height, self._policy)
-        faces = largest_first(find_faces(self._detector, image, scale).faces)
-        if not faces:
-            return Advice(faces, Rejection.NO_FACE)
-        if count_main([measure_face_px(face.landmarks) for face in faces]) != 1:
-            return Advice(faces, Rejection.MULTIPLE_FACES)
-        quality = assess(align(image, faces[0].landmarks), faces[0])
-        return Advice(faces, rejection(quality, self._limits))
+        faces = find_faces(self._detector, image, scale).faces
+        found = usable_crop(image, faces, self._limits)
+        return Advice(faces, found if isinstance(found, Rejection) else None)
 
 
 def take_captures(settings: Settings, video: Path | None, count: int) -> list[NamedPhoto]:
@@ -119,7 +112,10 @@ def take_captures(settings: Settings, video: Path | None, count: int) -> list[Na
             "Nothing was captured: there was no frame that registration would accept, or SPACE was "
             "not pressed while there was one."
         )
-    return [(f"capture-{number}.png", as_png(image)) for number, image in enumerate(captured, 1)]
+    # Without loss: what was judged good must be what is registered.
+    return [
+        (f"capture-{number}.png", encode_png(image)) for number, image in enumerate(captured, 1)
+    ]
 
 
 def open_preview(opened: ExitStack, video: Path | None) -> Window | None:
@@ -135,12 +131,6 @@ def open_preview(opened: ExitStack, video: Path | None) -> Window | None:
             raise
         sys.stderr.write(f"{error.detail} So there is no window.\n")
         return None
-
-
-def as_png(image: Image) -> bytes:
-    """Without loss: what was judged good must be what is registered."""
-    _, content = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    return content.tobytes()
 
 
 def _capture_unseen(frames: Iterator[Frame], advisor: Advisor, count: int) -> list[Image]:

@@ -12,19 +12,19 @@ from rich.progress import Progress
 from rich.table import Table
 
 from app.errors import EvaluationError
-from app.evaluation.comparison import FALSE_ACCEPT_RATES, FEW_PAIRS
+from app.evaluation.comparison import FEW_PAIRS
 from app.evaluation.person_figures import PersonFigures, person_figures
 from app.evaluation.photo_sets import Photo, read_people
-from app.evaluation.probes import Size, make_viewer, parse_sizes
+from app.evaluation.probes import make_viewer
 from app.evaluation.protocols import Contestant, Evaluation, Result, evaluate_people
+from app.evaluation.sizes import USUAL_SIZES, Size, format_sizes, parse_sizes
+from app.evaluation.verification import FALSE_ACCEPT_RATES, USUAL_FAR
 from app.settings import Settings
 from app.vision.bundle import Bundle, find_bundle, load_bundle
 from app.vision.detector_choice import DetectorName
 from app.vision.device import DeviceName, choose_device
 from app.vision.embedder import Embedder
 
-# Who is missed, and whom a search names, is told at the threshold for this rate.
-_FAR = "1e-3"
 _PEOPLE_SHOWN = 10
 _RIVALS_SHOWN = 3
 
@@ -40,7 +40,7 @@ def evaluate(
     ] = None,
     sizes: Annotated[
         str, typer.Option(help="Face sizes of the probes in px; hr leaves them as they are.")
-    ] = "hr,32,24,16",
+    ] = format_sizes(USUAL_SIZES),
     aligned: Annotated[
         bool, typer.Option("--aligned", help="The files are 112x112 crops already.")
     ] = False,
@@ -97,14 +97,15 @@ def _weights(named: Path | None, settings: Settings) -> Bundle:
 
 def _people(result: Result, photos: list[Photo]) -> list[PersonFigures]:
     assert result.matches is not None  # every photo was compared with all others
-    threshold = result.figures.threshold_at_far[_FAR]
+    # Who is missed, and whom a search names, is told at the threshold for this rate.
+    threshold = result.figures.threshold_at_far[USUAL_FAR]
     return person_figures(result.matches, [photo.person for photo in photos], threshold)
 
 
 def _document(evaluation: Evaluation, photos: list[Photo]) -> dict[str, object]:
     """What the trainer writes into report.json, and everybody's figures for each size."""
     people = [
-        {"size": result.size, "false_accept_rate": FALSE_ACCEPT_RATES[_FAR]}
+        {"size": result.size, "false_accept_rate": FALSE_ACCEPT_RATES[USUAL_FAR]}
         | {"people": [asdict(person) for person in _people(result, photos)]}
         for result in evaluation.results
     ]
@@ -118,10 +119,12 @@ def _print(evaluation: Evaluation, photos: list[Photo], bundle: Bundle) -> None:
         f"{bundle.manifest.name} ({bundle.manifest.networks.edgeface.variant})",
         highlight=False,
     )
-    accuracy = Table("size", "route", "accuracy", "EER", f"TAR at FAR {_FAR}", "rank-1", "no face")
+    accuracy = Table(
+        "size", "route", "accuracy", "EER", f"TAR at FAR {USUAL_FAR}", "rank-1", "no face"
+    )
     for result in evaluation.results:
         figures = result.figures
-        rates = (figures.accuracy, figures.eer, figures.tar_at_far[_FAR], figures.rank1 or 0.0)
+        rates = (figures.accuracy, figures.eer, figures.tar_at_far[USUAL_FAR], figures.rank1 or 0.0)
         accuracy.add_row(
             *(result.size, result.route),
             *(_percent(rate) for rate in rates),
@@ -138,7 +141,7 @@ def _print(evaluation: Evaluation, photos: list[Photo], bundle: Bundle) -> None:
 def _print_people(console: Console, result: Result, photos: list[Photo]) -> None:
     missed = [person for person in _people(result, photos) if person.missed]
     table = Table("person", "photos", "missed", "taken for")
-    table.title = f"Most missed at {result.size}, FAR {_FAR}"
+    table.title = f"Most missed at {result.size}, FAR {USUAL_FAR}"
     for person in missed[:_PEOPLE_SHOWN]:
         rivals = [f"{name} ({times})" for name, times in person.taken_for.items()]
         more = [] if len(rivals) <= _RIVALS_SHOWN else [f"{len(rivals) - _RIVALS_SHOWN} more"]

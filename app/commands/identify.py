@@ -14,7 +14,7 @@ from PIL import Image as PillowImage
 
 from app.commands.annotate import draw_identified
 from app.commands.camera import Frame, open_camera
-from app.commands.capture import as_png, open_preview
+from app.commands.capture import open_preview
 from app.commands.place import Place, open_target
 from app.commands.target import Target, read_photo
 from app.commands.window import Key
@@ -29,6 +29,7 @@ from app.settings import Settings
 from app.vision.detection import LARGEST_MIN_FACE_PX, SMALLEST_MIN_FACE_PX
 from app.vision.device import DeviceName
 from app.vision.image import Image, decode_image
+from app.vision.png import encode_png
 from clients import Identification, IdentifiedFace
 
 # Of a camera or a video, a frame so often: people do not come and go faster.
@@ -220,7 +221,9 @@ async def _identify_frames(
         window = open_preview(opened, video)
         frames = opened.enter_context(open_camera(video))
         for frame in _now_and_then(frames):
-            found = await target.identify(as_png(frame.image), detect=True, min_face_px=min_face_px)
+            found = await target.identify(
+                encode_png(frame.image), detect=True, min_face_px=min_face_px
+            )
             name = f"frame-{frame.at_s:08.2f}"
             teller.tell(name, found)
             drawn = draw_identified(frame.image, found.faces)

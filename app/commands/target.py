@@ -21,6 +21,7 @@ from app.errors import (
     RemoteServiceError,
     UnreadableImageError,
 )
+from app.gallery.user_fields import USER_ID_DESCRIPTION
 from app.graph import Graph
 from app.services import identification
 from app.services.face_choice import ANY_FACE, FaceChoice
@@ -89,8 +90,8 @@ class LocalTarget:
             _USER_ID.validate_python(user_id)
         except ValidationError as error:
             raise InvalidRequestError(
-                f"{user_id!r} cannot be a user_id, which is 1 to 64 letters, digits, '.', '_', "
-                "'@' or '-', a letter or digit first."
+                f"{user_id!r} cannot be a user_id, which is {USER_ID_DESCRIPTION}, "
+                "a letter or digit first."
             ) from error
         prepared = await self._graph.registration.prepare(
             self._graph.current.serving,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from app.evaluation.all_pairs import AllPairs
 from app.evaluation.pair_counts import (
     MAX_GROUPS,
     Histogram,
@@ -15,8 +16,9 @@ from app.evaluation.pair_counts import (
 )
 from app.evaluation.person_figures import BestMatches
 from app.evaluation.verification import (
+    FALSE_ACCEPT_RATES,
     NOT_COMPARABLE,
-    Floats,
+    Doubles,
     Roc,
     Searches,
     balanced_accuracy,
@@ -26,8 +28,7 @@ from app.evaluation.verification import (
     threshold_at_far,
 )
 
-# The rates at which TAR and the identification rate are told, by the names they have in reports.
-FALSE_ACCEPT_RATES = {"1e-2": 1e-2, "1e-3": 1e-3, "1e-4": 1e-4}
+# The rates at which the identification rate is told, by the names they have in reports.
 FALSE_POSITIVE_IDENTIFICATION_RATES = {"1e-1": 1e-1, "1e-2": 1e-2}
 
 # A rate that rests on fewer accepted impostor pairs than this is marked in reports.
@@ -136,8 +137,8 @@ def compare_people(gallery: Side, probes: Side, people: NDArray[np.integer]) -> 
         rows = np.arange(start, min(start + step, len(people)))
         similarities = probes.embeddings[rows] @ references
         similarities[~probes.found[rows]] = NOT_COMPARABLE
-        impostor = people[rows, None] != people[enrolled]
-        genuine = ~impostor & (rows[:, None] != enrolled)
+        pairs = AllPairs.of(similarities, (people[rows], people[enrolled]), (rows, enrolled))
+        genuine, impostor = pairs.genuine, pairs.impostor
         row_groups = np.broadcast_to(groups[rows, None], similarities.shape)
         column_groups = np.broadcast_to(groups[enrolled], similarities.shape)
         counts.add_genuine(similarities[genuine], row_groups[genuine])
@@ -238,7 +239,7 @@ def _tar_between_edges(sample: Roc, far: float) -> float:
     return float(np.interp(far, sample.far[::-1], sample.tar[::-1]))
 
 
-def _weighted_means(right: NDArray[np.bool_], weights: Floats) -> list[float]:
+def _weighted_means(right: NDArray[np.bool_], weights: Doubles) -> list[float]:
     """The share of `right` (n,) in each sample of `weights` (samples, n) that draws any."""
     totals = weights.sum(axis=1)
     drawn = totals > 0

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.evaluation.leave_one_out import Floats, LeaveOneOut
+from app.evaluation.leave_one_out import LeaveOneOut
+from app.vision.scaling import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ import numpy as np
 
 from app.errors import BundleError
 from app.evaluation.enrolled import BundleFigures, Comparison, EnrolledPhotos, FalseAccepts
+from app.evaluation.sizes import size_name
+from app.evaluation.verification import USUAL_FAR
 from app.vision.manifest import Manifest, SizeMetrics
 from app.vision.self_test import are_embeddings
 
@@ -27,8 +29,7 @@ _CHANCE_PAIRS = 4
 _MIN_PHOTOS_LOST = 2
 # How rarely a bundle that is no worse is refused for its false accepts: once in a thousand reloads.
 _SIGNIFICANCE = 1e-3
-_FAR = "1e-3"
-_HR = "hr"
+_HR = size_name(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def loss_reasons(
     n_genuine = {of.size: of.n_genuine for of in after}
     allowed = {size: max(max_loss, _CHANCE_PAIRS / max(n, 1)) for size, n in n_genuine.items()}
     return [
-        f"TAR at FAR {_FAR} at {size} px fell from {tar_before[size]:.4f} to {tar:.4f}, "
+        f"TAR at FAR {USUAL_FAR} at {size} px fell from {tar_before[size]:.4f} to {tar:.4f}, "
         f"by more than {allowed[size]:.3g}"
         for size, tar in tar_after.items()
         if size in tar_before and tar < tar_before[size] - allowed[size]
@@ -143,7 +144,7 @@ def judge_manifests(new: Manifest, serving: Manifest, max_loss: float) -> GateRe
     reasons += loss_reasons(new.metrics, serving.metrics, max_loss)
     if before and not before.keys() & after.keys():
         reasons.append(
-            f"the manifest of {new.name!r} tells no TAR at FAR {_FAR} to compare; that of "
+            f"the manifest of {new.name!r} tells no TAR at FAR {USUAL_FAR} to compare; that of "
             f"{serving.name!r} does, at {', '.join(before)} px"
         )
     impostor_means = {of.size: of.impostor_mean for of in new.metrics}
@@ -271,4 +272,4 @@ def _lost_reasons(before: Comparison, after: Comparison, max_loss: float) -> lis
 
 
 def _tar_by_size(metrics: Sequence[SizeMetrics]) -> dict[str, float]:
-    return {of.size: of.tar_at_far[_FAR] for of in metrics if _FAR in of.tar_at_far}
+    return {of.size: of.tar_at_far[USUAL_FAR] for of in metrics if USUAL_FAR in of.tar_at_far}

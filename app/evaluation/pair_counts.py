@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.evaluation.verification import NOT_COMPARABLE, Floats, Roc, roc_from_counts
+from app.evaluation.verification import NOT_COMPARABLE, Doubles, Roc, roc_from_counts
 
 # Bins over [-1, 1] and one more for similarity 1 itself.
 _FINE_BINS = 2**21 + 1
@@ -52,7 +52,7 @@ class Histogram:
         impostor: (n,) pairs of two people, likewise.
     """
 
-    edges: Floats
+    edges: Doubles
     genuine: NDArray[np.int64]
     impostor: NDArray[np.int64]
 

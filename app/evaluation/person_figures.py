@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.evaluation.verification import Floats
+from app.evaluation.verification import Doubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class BestMatches:
         rival: (n,) the number of the person whose photo that is.
     """
 
-    genuine: Floats
-    impostor: Floats
+    genuine: Doubles
+    impostor: Doubles
     rival: NDArray[np.int64]
 
 

@@ -13,8 +13,10 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from app.errors import EvaluationError, LandmarksError
-from app.vision.alignment import Crop, align
+from app.errors import EvaluationError
+from app.evaluation.sizes import Size
+from app.vision.aligned_faces import crop_of
+from app.vision.alignment import Crop
 from app.vision.detection import find_faces
 from app.vision.detector import Face, load_detector
 from app.vision.detector_choice import DetectorName
@@ -22,49 +24,9 @@ from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.image import Image
 
 Degrade = Literal["crop", "photo"]
-Size = int | None
-"""`face_px` that probes are shrunk to; None leaves them as they are ("hr")."""
-
-SIZE_RANGES: tuple[tuple[float, float | None, tuple[Size, ...]], ...] = (
-    (0, 14, (10, 12)),
-    (14, 20, (14, 16)),
-    (20, 28, (20, 24)),
-    (28, 40, (28, 32)),
-    (40, None, (40, 56, None)),
-)
-"""Where thresholds hold: from `face_px`, to `face_px`, the sizes that stand for what is between."""
-
-_SMALLEST_PX = 4
-_HR = "hr"
-
-
 FaceFinder = Callable[[Image], list[Face]]
 Viewer = Callable[[Image, Sequence[Size]], list[Crop | None]]
 """From a photo and sizes to one crop per size; None where no face was found."""
-
-
-def parse_sizes(text: str) -> tuple[Size, ...]:
-    """Reads a list of sizes such as "hr,32,24,16".
-
-    Raises:
-        EvaluationError: Not such a list, a size twice, or outside 4..112 px.
-    """
-    sizes: list[Size] = []
-    for part in (word.strip().lower() for word in text.split(",")):
-        if part != _HR and not part.isdecimal():
-            raise EvaluationError(f'{part!r} is no size; expected a list like "hr,32,24,16".')
-        size = None if part == _HR else int(part)
-        if size is not None and not _SMALLEST_PX <= size <= CROP_SIZE_PX:
-            raise EvaluationError(f"Size {size} is outside {_SMALLEST_PX}..{CROP_SIZE_PX} px.")
-        if size in sizes:
-            raise EvaluationError(f"Size {part} is asked for twice.")
-        sizes.append(size)
-    return tuple(sizes)
-
-
-def size_name(size: Size) -> str:
-    """The size as people and reports write it."""
-    return _HR if size is None else str(size)
 
 
 def view_aligned(image: Image, sizes: Sequence[Size]) -> list[Crop | None]:
@@ -137,7 +99,7 @@ def _view_photo(
 ) -> list[Crop | None]:
     height, width = image.shape[:2]
     face = _most_prominent(find(image), width, height)
-    crop = _align_found(image, face)
+    crop = face and crop_of(image, face)
     if face is None or crop is None:
         return [None] * len(sizes)
     if degrade == "crop":
@@ -161,7 +123,7 @@ def _shrink_photo(
     nearest = min(
         there, key=lambda other: float(np.hypot(*(_centre(other) - centre))), default=None
     )
-    return _align_found(small, nearest)
+    return nearest and crop_of(small, nearest)
 
 
 def _most_prominent(faces: list[Face], width: int, height: int) -> Face | None:
@@ -178,13 +140,3 @@ def _most_prominent(faces: list[Face], width: int, height: int) -> Face | None:
 def _centre(face: Face) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     x, y, width, height = face.box
     return np.array([x + width / 2, y + height / 2])
-
-
-def _align_found(image: Image, face: Face | None) -> Crop | None:
-    """The face's crop; a detection with impossible landmarks counts as none."""
-    if face is None:
-        return None
-    try:
-        return align(image, face.landmarks)
-    except LandmarksError:
-        return None

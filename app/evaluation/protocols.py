@@ -21,7 +21,8 @@ from app.evaluation.comparison import Comparison, Figures, Side, compare_pairs, 
 from app.evaluation.pair_counts import Histogram
 from app.evaluation.person_figures import BestMatches
 from app.evaluation.photo_sets import Pair, Photo
-from app.evaluation.probes import Size, Viewer, size_name
+from app.evaluation.probes import Viewer
+from app.evaluation.sizes import Size, size_name
 from app.vision.alignment import Crop
 from app.vision.dimensions import EMBEDDING_SIZE
 from app.vision.embedder import Route

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Doubles = NDArray[np.float64]
+
+# The rates at which TAR is told, by the names that they have in reports and manifests.
+FALSE_ACCEPT_RATES = {"1e-2": 1e-2, "1e-3": 1e-3, "1e-4": 1e-4}
+USUAL_FAR = "1e-3"
+"""The one at which weights are compared with each other."""
 
 # The similarity of a pair of which one face could not be found: below every cosine, so that the
 # pair counts as rejected at every threshold (as NIST FRTE scores a failure to extract).
@@ -27,9 +32,9 @@ class Roc:
         tar: (n,) true-accept rate, from 1 down to 0.
     """
 
-    thresholds: Floats
-    far: Floats
-    tar: Floats
+    thresholds: Doubles
+    far: Doubles
+    tar: Doubles
 
 
 def roc_from_scores(genuine: NDArray[np.floating], impostor: NDArray[np.floating]) -> Roc:
@@ -47,7 +52,7 @@ def roc_from_scores(genuine: NDArray[np.floating], impostor: NDArray[np.floating
     scores = np.unique(np.concatenate((genuine, impostor)).astype(np.float64))
     thresholds = np.append(scores, np.nextafter(scores[-1], np.inf))
 
-    def accepted(similarities: NDArray[np.floating]) -> Floats:
+    def accepted(similarities: NDArray[np.floating]) -> Doubles:
         below = np.searchsorted(np.sort(similarities.astype(np.float64)), thresholds)
         return (similarities.size - below) / similarities.size
 
@@ -55,7 +60,7 @@ def roc_from_scores(genuine: NDArray[np.floating], impostor: NDArray[np.floating
 
 
 def roc_from_counts(
-    edges: Floats, genuine: NDArray[np.number], impostor: NDArray[np.number]
+    edges: Doubles, genuine: NDArray[np.number], impostor: NDArray[np.number]
 ) -> Roc:
     """The ROC of similarities counted in bins; exact at the bins' lower edges.
 
@@ -70,9 +75,9 @@ def roc_from_counts(
     if not genuine.sum() > 0 or not impostor.sum() > 0:
         raise ValueError("no ROC without both genuine and impostor pairs")
 
-    def accepted(counts: NDArray[np.number]) -> Floats:
+    def accepted(counts: NDArray[np.number]) -> Doubles:
         from_above = np.append(np.cumsum(counts[::-1], dtype=np.float64)[::-1], 0)
-        rates: Floats = from_above / from_above[0]
+        rates: Doubles = from_above / from_above[0]
         return rates
 
     # Only edges where something changes: most of two million fine bins are empty.
@@ -115,7 +120,7 @@ def balanced_accuracy(roc: Roc) -> float:
 
 
 def fold_verdicts(
-    similarities: Floats, genuine: NDArray[np.bool_], folds: NDArray[np.integer]
+    similarities: Doubles, genuine: NDArray[np.bool_], folds: NDArray[np.integer]
 ) -> NDArray[np.bool_]:
     """LFW's protocol: judges each fold at the threshold that is best on all the others.
 
@@ -138,7 +143,7 @@ def fold_verdicts(
     return right
 
 
-def _best_threshold(similarities: Floats, genuine: NDArray[np.bool_]) -> float:
+def _best_threshold(similarities: Doubles, genuine: NDArray[np.bool_]) -> float:
     roc = roc_from_scores(similarities[genuine], similarities[~genuine])
     n_genuine = np.count_nonzero(genuine)
     n_right = roc.tar * n_genuine + (1 - roc.far) * (len(genuine) - n_genuine)
@@ -158,8 +163,8 @@ class Searches:
             when its person is not enrolled.
     """
 
-    best_genuine: Floats
-    best_impostor: Floats
+    best_genuine: Doubles
+    best_impostor: Doubles
 
     def found(self) -> NDArray[np.bool_]:
         """(n,) whether the probe's own person comes first (closed set, rank 1); ties are lost."""

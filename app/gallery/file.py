@@ -27,16 +27,26 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from app.errors import GalleryFileError
-from app.gallery.gallery import DISPLAY_NAME_PATTERN, USER_ID_PATTERN
 from app.gallery.portable import (
     PortableGallery,
     PortablePhoto,
     PortableUser,
     check_gallery,
 )
+from app.gallery.user_fields import (
+    DISPLAY_NAME_PATTERN,
+    LARGEST_METADATA_NUMBER,
+    MAX_DISPLAY_NAME_CHARS,
+    MAX_METADATA_ENTRIES,
+    MAX_METADATA_KEY_CHARS,
+    MAX_METADATA_TEXT_CHARS,
+    METADATA_KEY_PATTERN,
+    METADATA_TEXT_PATTERN,
+    USER_ID_PATTERN,
+)
 from app.vision.bundle import sync_folder
 from app.vision.dimensions import EMBEDDING_SIZE
-from app.vision.manifest import Name
+from app.vision.manifest import Name, Sha256
 from app.vision.quality import Quality
 
 MAX_BYTES = 1_000_000_000
@@ -47,25 +57,37 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 _LENGTH_BYTES = 8
 _PIECE_BYTES = 1 << 18
 _ITEM_BYTES = {"F32": 4, "U8": 1}
-# Beyond, not every JSON reader keeps an integer whole.
-_LARGEST = 2**53
 
 # Patterns end in \Z: Python's $ would let a line break pass.
 _SpaceId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
-_Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _UserId = Annotated[str, msgspec.Meta(pattern=rf"^{USER_ID_PATTERN}\Z")]
-_DisplayName = Annotated[str, msgspec.Meta(max_length=200, pattern=rf"^{DISPLAY_NAME_PATTERN}\Z")]
-# The limits of the API (app.api.schemas.Metadata): what it gave out comes in again.
+_DisplayName = Annotated[
+    str,
+    msgspec.Meta(max_length=MAX_DISPLAY_NAME_CHARS, pattern=rf"^{DISPLAY_NAME_PATTERN}\Z"),
+]
+_MetadataNumber = msgspec.Meta(ge=-LARGEST_METADATA_NUMBER, le=LARGEST_METADATA_NUMBER)
 _Metadata = Annotated[
     dict[
-        Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00]+\Z")],
+        Annotated[
+            str,
+            msgspec.Meta(
+                min_length=1,
+                max_length=MAX_METADATA_KEY_CHARS,
+                pattern=rf"^{METADATA_KEY_PATTERN}\Z",
+            ),
+        ],
         bool
-        | Annotated[int, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
-        | Annotated[float, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
-        | Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*\Z")]
+        | Annotated[int, _MetadataNumber]
+        | Annotated[float, _MetadataNumber]
+        | Annotated[
+            str,
+            msgspec.Meta(
+                max_length=MAX_METADATA_TEXT_CHARS, pattern=rf"^{METADATA_TEXT_PATTERN}\Z"
+            ),
+        ]
         | None,
     ],
-    msgspec.Meta(max_length=32),
+    msgspec.Meta(max_length=MAX_METADATA_ENTRIES),
 ]
 
 
@@ -77,7 +99,7 @@ class _PhotoRecord(_Record, frozen=True, kw_only=True):
     crop_bytes: Annotated[int, msgspec.Meta(ge=0)]
     face_px: Annotated[float, msgspec.Meta(gt=0)]
     quality: Quality
-    sha256: _Sha256
+    sha256: Sha256
 
 
 class _UserRecord(_Record, frozen=True, kw_only=True):

@@ -11,11 +11,6 @@ from numpy.typing import NDArray
 
 from app.gallery.matrix import Rows, TemplateMatrix
 
-USER_ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
-"""A whole `user_id`, wherever it comes in."""
-DISPLAY_NAME_PATTERN = r"[^\x00-\x1f\x7f]+"
-"""A whole display name; 200 characters at most."""
-
 _WRITTEN_AT_ONCE = 128
 _LOOKS = 3
 

@@ -13,13 +13,12 @@ from torch import Tensor
 
 from app.errors import GalleryFileError
 from app.gallery.file import MAX_BYTES, is_torch_file, read_bounded
-from app.gallery.gallery import USER_ID_PATTERN
 from app.gallery.portable import PortableGallery, PortableUser, check_gallery
+from app.gallery.user_fields import MAX_USER_ID_CHARS, USER_ID_PATTERN
 from app.vision.dimensions import EMBEDDING_SIZE
 
 _BUNDLE = "legacy"
 _NOT_IN_USER_IDS = re.compile(r"[^A-Za-z0-9._@-]+")
-_LONGEST_USER_ID = 64
 # What torch.load raises on files that are none, damaged, or hold more than tensors.
 _LOAD_ERRORS = (
     RuntimeError,
@@ -86,7 +85,7 @@ def _refuse_bomb(content: bytes, max_bytes: int) -> None:
 def _user(label: object, value: object) -> PortableUser:
     if not isinstance(label, str) or not isinstance(value, Tensor):
         raise GalleryFileError("The file of torch.save holds something else than {label: tensor}.")
-    user_id = _NOT_IN_USER_IDS.sub("_", label).lstrip("._@-")[:_LONGEST_USER_ID]
+    user_id = _NOT_IN_USER_IDS.sub("_", label).lstrip("._@-")[:MAX_USER_ID_CHARS]
     if not re.fullmatch(USER_ID_PATTERN, user_id):
         raise GalleryFileError("A label of the gallery has no letter or digit.")
     plain = value.layout == torch.strided and value.is_cpu and value.is_floating_point()

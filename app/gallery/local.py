@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidRequestError, UserNotFoundError
-from app.gallery.gallery import USER_ID_PATTERN, Gallery
+from app.gallery.gallery import Gallery
 from app.gallery.portable import PortableGallery, PortableUser
+from app.gallery.user_fields import USER_ID_DESCRIPTION, USER_ID_PATTERN
 from app.vision.dimensions import EMBEDDING_SIZE
 
 
@@ -54,9 +55,7 @@ class LocalGallery:
             InvalidRequestError: No `user_id`, or not an embedding.
         """
         if not re.fullmatch(USER_ID_PATTERN, label):
-            raise InvalidRequestError(
-                f"{label!r} is no user_id: 1 to 64 letters, digits, `.`, `_`, `@`, `-`."
-            )
+            raise InvalidRequestError(f"{label!r} is no user_id: {USER_ID_DESCRIPTION}.")
         norm = float(np.linalg.norm(embedding))
         if embedding.shape != (EMBEDDING_SIZE,) or not 0 < norm < float("inf"):
             raise InvalidRequestError(

@@ -11,6 +11,7 @@ from app.errors import (
     SpaceMismatchError,
     UnreadableImageError,
 )
+from app.gallery.user_fields import Metadata
 from app.vision.alignment import Crop
 from app.vision.dimensions import CROP_SIZE_PX, EMBEDDING_SIZE
 from app.vision.embedder import mean_embedding
@@ -21,9 +22,6 @@ from app.vision.self_test import are_embeddings
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CROP_LIMITS = ImageLimits(max_bytes=200_000, max_pixels=CROP_SIZE_PX**2)
-
-Metadata = dict[str, bool | int | float | str | None]
-"""A client's own notes on a user."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from app.errors import LandmarksError
 from app.observability import Stopwatch
 from app.recognition.byte_budget import ByteBudget
 from app.recognition.decoders import OpenPhoto
 from app.recognition.reading import Reading
 from app.settings import Settings, overridden
+from app.vision.aligned_faces import crop_of
 from app.vision.alignment import ARCFACE_TEMPLATE, Crop, align
 from app.vision.detection import (
     DEFAULT_POLICY,
@@ -197,12 +197,10 @@ def _align_all(view: View, faces: list[Face]) -> list[tuple[Face, Crop]]:
     """Face and crop, in px of the photo, of every detection whose landmarks can be a face's."""
     aligned = []
     for face in faces:
-        try:
-            crop = align(view.picture, face.landmarks)
-        except LandmarksError:  # the detector was mistaken: there is no face here
-            continue
-        face_px = crop.face_px * float(view.to_photo[0, 0])
-        aligned.append((view.in_photo(face), Crop(crop.pixels, face_px)))
+        crop = crop_of(view.picture, face)
+        if crop is not None:
+            face_px = crop.face_px * float(view.to_photo[0, 0])
+            aligned.append((view.in_photo(face), Crop(crop.pixels, face_px)))
     return aligned
 
 

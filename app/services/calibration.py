@@ -17,11 +17,13 @@ from app.evaluation.calibration import (
     propose,
     smallest_supported,
 )
-from app.evaluation.leave_one_out import Floats, LeaveOneOut, templates_of
-from app.evaluation.probes import SIZE_RANGES, Size, shrink_crop
+from app.evaluation.leave_one_out import LeaveOneOut, templates_of
+from app.evaluation.probes import shrink_crop
+from app.evaluation.sizes import SIZE_RANGES, Size
 from app.recognition.serving import Serving
 from app.vision.alignment import Crop
 from app.vision.image import decode_image
+from app.vision.scaling import Floats
 
 # 20,000 photos against 2,000 templates take some 300 MB. Probes of each size go through the
 # networks, 20 ms each on a CPU.

@@ -5,15 +5,13 @@ from dataclasses import asdict
 from functools import partial
 from uuid import uuid4
 
-import cv2
-
 from app.db.repositories import photos, pointer, users
 from app.db.session import WriteSession
 from app.db.tables import Photo, User, utc_now
 from app.recognition.serving import Current, Serving
 from app.services.reviewed_photo import UsablePhoto
-from app.vision.alignment import Crop
 from app.vision.embedder import mean_embedding
+from app.vision.png import encode_png
 
 
 async def add_photos(
@@ -31,7 +29,7 @@ async def add_photos(
         row = Photo(
             id=photo.photo_id,
             user=user.id,
-            crop_png=_png(face.crop) if retain_crops else None,
+            crop_png=encode_png(face.crop.pixels) if retain_crops else None,
             face_px=face.crop.face_px,
             quality=asdict(face.quality),
             sha256=photo.sha256,
@@ -64,9 +62,3 @@ async def refresh_templates(session: WriteSession, current: Current, user: User)
     follow = partial(current.follow_user, user.user_id, templates, revision)
     session.after_commit.append(follow)
     return photo_count
-
-
-def _png(crop: Crop) -> bytes:
-    """The crop without loss."""
-    _, content = cv2.imencode(".png", cv2.cvtColor(crop.pixels, cv2.COLOR_RGB2BGR))
-    return content.tobytes()

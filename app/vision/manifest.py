@@ -15,7 +15,7 @@ _MAX_MANIFEST_BYTES = 1_000_000
 
 # \Z, not $: that would let a line break pass at the end.
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
-_Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Cosine = Annotated[float, msgspec.Meta(ge=-1, le=1)]
 _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -35,7 +35,7 @@ class WeightFile(_Record, frozen=True, kw_only=True):
 
     name: Name
     size_bytes: _Positive
-    sha256: _Sha256
+    sha256: Sha256
 
 
 class EdgeFaceEntry(_Record, frozen=True, kw_only=True):
@@ -119,8 +119,8 @@ class Training(_Record, frozen=True, kw_only=True):
     """Where the weights come from, so that the run can be repeated."""
 
     command: str
-    config_sha256: _Sha256
-    data_list_sha256: _Sha256
+    config_sha256: Sha256
+    data_list_sha256: Sha256
     commit: str
 
 

@@ -14,8 +14,9 @@ import pytest
 
 from app.services.keys import Scope
 from app.settings import Settings
+from app.vision.png import encode_png
 from tests.api.conftest import create_key
-from tests.reload.caller import as_png, wait_until
+from tests.reload.caller import wait_until
 from tests.rotated import Pixels
 from tests.service_process import PATIENCE_S, ServiceProcess, serving
 
@@ -71,7 +72,7 @@ def test_service_ends_in_time_and_the_file_alone_has_everybody_when_requests_do_
         registered = httpx.post(
             f"{process.url}/v1/users",
             data={"user_id": "the-last-one", "detect": "false"},
-            files=[("photos", ("photo", as_png(next(iter(crops.values()))[0])))],
+            files=[("photos", ("photo", encode_png(next(iter(crops.values()))[0])))],
             headers={"Authorization": f"Bearer {key}"},
         )
         assert registered.status_code == 201

@@ -21,10 +21,9 @@ from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
 from app.vision.manifest import Manifest, read_manifest
+from app.vision.scaling import Floats
 from app.vision.torch_networks import TorchNetworks
 from tests.changed import changed
-
-Floats = NDArray[np.float32]
 
 SHIPPED = Path(__file__).parents[2] / "weights" / "farsight-xxs"
 MAX_LOSS = 0.01

@@ -1,4 +1,4 @@
-"""Crops for evaluation: sizes, shrinking, and finding the same face in a shrunk photo."""
+"""Crops for evaluation: shrinking, and finding the same face in a shrunk photo."""
 
 from pathlib import Path
 
@@ -7,13 +7,7 @@ import numpy as np
 import pytest
 
 from app.errors import EvaluationError
-from app.evaluation.probes import (
-    detecting_viewer,
-    parse_sizes,
-    shrink_crop,
-    size_name,
-    view_aligned,
-)
+from app.evaluation.probes import detecting_viewer, shrink_crop, view_aligned
 from app.vision.alignment import Crop
 from app.vision.detection import find_faces
 from app.vision.detector import Detector, Face
@@ -29,17 +23,6 @@ def face(x: float, y: float, side: float) -> Face:
     template = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
     landmarks = (template * side + (x, y)).astype(np.float32)
     return Face(box=(x, y, side, side), landmarks=landmarks, score=0.9)
-
-
-def test_sizes_are_read_when_listed() -> None:
-    assert parse_sizes("hr,32, 24,16") == (None, 32, 24, 16)
-    assert [size_name(size) for size in parse_sizes("HR,8")] == ["hr", "8"]
-
-
-@pytest.mark.parametrize("text", ["", "hr,", "hr;32", "-8", "16.5", "3", "113", "16,16", "hr,HR"])
-def test_sizes_are_refused_when_malformed(text: str) -> None:
-    with pytest.raises(EvaluationError):
-        parse_sizes(text)
 
 
 def test_crop_is_averaged_and_enlarged_when_shrunk() -> None:

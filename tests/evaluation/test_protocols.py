@@ -12,8 +12,9 @@ from PIL import Image as PillowImage
 
 from app.errors import EvaluationError
 from app.evaluation.photo_sets import Photo, read_pairs, read_people
-from app.evaluation.probes import Size, view_aligned
+from app.evaluation.probes import view_aligned
 from app.evaluation.protocols import Contestant, Evaluation, evaluate_pairs, evaluate_people
+from app.evaluation.sizes import Size
 from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder, Route

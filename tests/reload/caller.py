@@ -7,11 +7,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypedDict
 
-import cv2
 import httpx
 import pytest
 
 from app.settings import Settings
+from app.vision.png import encode_png
 from tests.rotated import Pixels
 from tests.service_process import PATIENCE_S
 
@@ -88,7 +88,7 @@ def _upload(*photos: Photo, **fields: str) -> _Upload:
     """A form with photos of one kind."""
     if not isinstance(photos[0], bytes):
         fields["detect"] = "false"
-    contents = [photo if isinstance(photo, bytes) else as_png(photo) for photo in photos]
+    contents = [photo if isinstance(photo, bytes) else encode_png(photo) for photo in photos]
     return {"data": fields, "files": [("photos", ("photo", content)) for content in contents]}
 
 
@@ -97,11 +97,6 @@ def as_json(answer: httpx.Response) -> Json:
     found = answer.json()
     assert isinstance(found, dict)
     return found
-
-
-def as_png(crop: Pixels) -> bytes:
-    """A crop without loss."""
-    return cv2.imencode(".png", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def wait_until(happened: Callable[[], bool], what: str, every_s: float = 0.05) -> None:

@@ -5,9 +5,10 @@ import time
 import pytest
 
 from app.settings import Settings
+from app.vision.png import encode_png
 from demo.service import run_command
 from tests.load import Probe, Reloaded, ask, judge, running_load
-from tests.reload.caller import Caller, as_png
+from tests.reload.caller import Caller
 from tests.reload.conftest import Serve
 from tests.rotated import Pixels
 from tests.service_process import environment
@@ -36,7 +37,7 @@ def test_every_request_is_answered_and_rightly_when_bundles_go_forth_and_back(
 ) -> None:
     strangers = [photos[0] for photos in newcomers.values()]
     crops = [*(photos[-1] for photos in faces.values()), *strangers]
-    probes = [Probe(as_png(crop), detect=False) for crop in crops]
+    probes = [Probe(encode_png(crop), detect=False) for crop in crops]
     with serve(world) as (process, caller):
         expected = ask(process.url, enrolled[1], probes)
         known = [user_id for answer in expected for user_id, _ in answer if user_id is not None]

@@ -21,7 +21,7 @@ from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload
 from app.services.switching import read_gallery
 from app.settings import RegistrationSettings, Settings
-from tests.reload.caller import as_png
+from app.vision.png import encode_png
 from tests.rotated import Pixels, enrol
 
 
@@ -153,7 +153,7 @@ async def _register(graph: Graph, user_id: str, photo: Pixels) -> bool:
         graph.current.serving,
         "test",
         NewUser(user_id, None, {}, allow_duplicate=False),
-        [await Upload.take(None, as_png(photo))],
+        [await Upload.take(None, encode_png(photo))],
         detect=False,
     )
     try:

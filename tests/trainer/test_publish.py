@@ -11,7 +11,8 @@ import torch
 from lightning_fabric import Fabric
 
 from app.errors import BundleError
-from app.evaluation.probes import Size
+from app.evaluation.all_pairs import AllPairs
+from app.evaluation.sizes import Size
 from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle
 from app.vision.dsr import DSR
@@ -24,7 +25,7 @@ from trainer.config import FinetuneConfig
 from trainer.crops import load_crops
 from trainer.errors import ParityError, WorseError
 from trainer.gate import refuse_worse
-from trainer.held_out import ROUTING_SIZES, Scores, choose_routing, choose_thresholds
+from trainer.held_out import ROUTING_SIZES, choose_routing, choose_thresholds
 from trainer.networks import blend, read_dsr, read_edgeface, write_run_networks
 from trainer.parity import embed_by_torch, refuse_difference
 from trainer.run_folder import open_run, read_provenance
@@ -236,19 +237,21 @@ def test_gate_tells_what_is_worse(new: list[SizeMetrics], reason: str) -> None:
     assert reason in refusal.value.detail
 
 
-def scores(genuine: float, impostors: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Scores:
+def pairs(genuine: float, impostors: np.ndarray[tuple[int], np.dtype[np.float32]]) -> AllPairs:
     """One genuine pair and some impostor pairs."""
     similarity = np.append(np.float32(genuine), impostors)[None]
     is_genuine = np.arange(similarity.size)[None] == 0
-    return Scores(similarity, is_genuine, ~is_genuine)
+    return AllPairs(similarity, is_genuine, ~is_genuine)
 
 
 def test_routing_takes_the_sizes_at_which_dsr_pays_on_the_whole() -> None:
     impostors = np.linspace(-0.5, 0.4, 50, dtype=np.float32)
-    known, unknown = scores(0.9, impostors), scores(0.1, impostors)
-    direct: dict[Size, Scores] = {size: known if size >= 28 else unknown for size in ROUTING_SIZES}
+    known, unknown = pairs(0.9, impostors), pairs(0.1, impostors)
+    direct: dict[Size, AllPairs] = {
+        size: known if size >= 28 else unknown for size in ROUTING_SIZES
+    }
     # One size where it does not pay is outweighed by the next ones.
-    restored: dict[Size, Scores] = {
+    restored: dict[Size, AllPairs] = {
         size: known if size in (12, 20, 24) else unknown for size in ROUTING_SIZES
     }
     assert choose_routing(direct, restored) == 28
@@ -258,7 +261,7 @@ def test_routing_takes_the_sizes_at_which_dsr_pays_on_the_whole() -> None:
 def test_thresholds_keep_their_rate() -> None:
     rng = np.random.default_rng(0)
     by_size = {
-        size: scores(0.9, rng.normal(0.01, 0.08, 200_000).astype(np.float32))
+        size: pairs(0.9, rng.normal(0.01, 0.08, 200_000).astype(np.float32))
         for size in (None, 10, 14, *ROUTING_SIZES)
     }
     thresholds = choose_thresholds(by_size)

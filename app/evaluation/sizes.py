@@ -1,0 +1,57 @@
+"""Sizes of faces to which probes are shrunk, and the ranges of sizes that thresholds hold for."""
+
+from app.errors import EvaluationError
+from app.vision.dimensions import CROP_SIZE_PX
+
+Size = int | None
+"""`face_px` that probes are shrunk to; None leaves them as they are ("hr")."""
+
+SMALL_SIZES = (32, 24, 16)
+"""What small faces are, unless somebody asks for other sizes."""
+USUAL_SIZES: tuple[Size, ...] = (None, *SMALL_SIZES)
+"""What evaluation measures unless it is told otherwise."""
+PUBLISHED_SIZES: tuple[Size, ...] = (*USUAL_SIZES, 12)
+"""What a bundle's manifest tells."""
+
+SIZE_RANGES: tuple[tuple[float, float | None, tuple[Size, ...]], ...] = (
+    (0, 14, (10, 12)),
+    (14, 20, (14, 16)),
+    (20, 28, (20, 24)),
+    (28, 40, (28, 32)),
+    (40, None, (40, 56, None)),
+)
+"""Where thresholds hold: from `face_px`, to `face_px`, the sizes that stand for what is between."""
+
+_SMALLEST_PX = 4
+_HR = "hr"
+
+
+def parse_sizes(text: str) -> tuple[Size, ...]:
+    """Reads a list of sizes such as "hr,32,24,16".
+
+    Raises:
+        EvaluationError: Not such a list, a size twice, or outside 4..112 px.
+    """
+    sizes: list[Size] = []
+    for part in (word.strip().lower() for word in text.split(",")):
+        if part != _HR and not part.isdecimal():
+            raise EvaluationError(
+                f'{part!r} is no size; expected a list like "{format_sizes(USUAL_SIZES)}".'
+            )
+        size = None if part == _HR else int(part)
+        if size is not None and not _SMALLEST_PX <= size <= CROP_SIZE_PX:
+            raise EvaluationError(f"Size {size} is outside {_SMALLEST_PX}..{CROP_SIZE_PX} px.")
+        if size in sizes:
+            raise EvaluationError(f"Size {part} is asked for twice.")
+        sizes.append(size)
+    return tuple(sizes)
+
+
+def format_sizes(sizes: tuple[Size, ...]) -> str:
+    """The list that `parse_sizes` reads."""
+    return ",".join(map(size_name, sizes))
+
+
+def size_name(size: Size) -> str:
+    """The size as people and reports write it."""
+    return _HR if size is None else str(size)
