@@ -41,7 +41,7 @@ __all__ = [
 
 _CROP_SHAPE = (CROP_SIZE_PX, CROP_SIZE_PX, 3)
 
-Photo = str | Path | bytes | Image
+PhotoSource = str | Path | bytes | Image
 """A file, the bytes of one, or (height, width, 3) uint8 RGB, upright."""
 
 
@@ -160,7 +160,7 @@ class Pipeline:
 
     def run(
         self,
-        photo: Photo,
+        photo: PhotoSource,
         *,
         threshold: float | None = None,
         top_k: int = 0,
@@ -217,7 +217,7 @@ class Pipeline:
             warnings=found.warnings,
         )
 
-    def upscale(self, photo: Photo, *, detect: bool = True) -> NDArray[np.uint8]:
+    def upscale(self, photo: PhotoSource, *, detect: bool = True) -> NDArray[np.uint8]:
         """What DSR makes of the largest face, whatever its size.
 
         Args:
@@ -330,7 +330,7 @@ def save_gallery(pipeline: Pipeline, path: Path) -> None:
     write_gallery(path, pipeline.gallery.content())
 
 
-def _read(photo: Photo) -> bytes | Image:
+def _read(photo: PhotoSource) -> bytes | Image:
     if isinstance(photo, bytes):
         return photo
     if isinstance(photo, np.ndarray):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.evaluation.photo_sets import Photo, read_pairs, read_people
+from app.evaluation.photo_sets import PersonPhoto, read_pairs, read_people
 from app.evaluation.probes import view_aligned
 from app.evaluation.verification import fold_verdicts
 from app.vision.bundle import load_bundle
@@ -23,7 +23,7 @@ from benchmarks.material import show
 SUSPECT_BELOW = 0.2
 
 
-def embed(bundle: Path, photos: list[Photo]) -> np.ndarray:
+def embed(bundle: Path, photos: list[PersonPhoto]) -> np.ndarray:
     """(n, 512) embeddings of aligned crops."""
     images = [decode_image(photo.path.read_bytes()) for photo in photos]
     crops = [crop for image in images for crop in view_aligned(image, (None,)) if crop is not None]

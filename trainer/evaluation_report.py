@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from app.evaluation.comparison import FEW_PAIRS, Interval
-from app.evaluation.protocols import Contestant, Evaluation, Result
+from app.evaluation.protocols import Contestant, Evaluation, SizeResult
 from app.evaluation.verification import FALSE_ACCEPT_RATES, USUAL_FAR, roc_from_counts
 
 _HISTOGRAM_BINS_AT_ONCE = 16
@@ -34,7 +34,7 @@ def write_report(evaluation: Evaluation, command: str, folder: Path) -> None:
     document = msgspec.json.encode(evaluation.document())
     (folder / "report.json").write_bytes(msgspec.json.format(document, indent=2) + b"\n")
     (folder / "report.md").write_text(_markdown(evaluation, command), encoding="utf-8")
-    plots: dict[str, Callable[[Sequence[Result]], Figure]] = {
+    plots: dict[str, Callable[[Sequence[SizeResult]], Figure]] = {
         "roc.png": _plot_roc,
         "histograms.png": _plot_histograms,
         "sizes.png": _plot_sizes,
@@ -50,7 +50,7 @@ def rows(evaluation: Evaluation) -> list[Row]:
     return [_row(result) for result in evaluation.results]
 
 
-def _row(result: Result) -> Row:
+def _row(result: SizeResult) -> Row:
     figures = result.figures
     tars = [
         _percent(tar) + ("*" if FALSE_ACCEPT_RATES[far] * figures.n_impostor < FEW_PAIRS else "")
@@ -107,14 +107,14 @@ def _markdown(evaluation: Evaluation, command: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _interval_row(result: Result) -> Row:
+def _interval_row(result: SizeResult) -> Row:
     intervals = result.figures.ci95
     tars = [_range(interval) for interval in intervals.tar_at_far.values()]
     rest = [_range(it) for it in (intervals.eer, intervals.accuracy, intervals.rank1)]
     return (_name(result.contestant), result.size, *tars, *rest)
 
 
-def _threshold_row(result: Result) -> Row:
+def _threshold_row(result: SizeResult) -> Row:
     figures = result.figures
     thresholds = [f"{threshold:.3f}" for threshold in figures.threshold_at_far.values()]
     rates = [f"{_percent(rate)} at {fpir}" for fpir, rate in figures.dir_at_fpir.items()]
@@ -137,11 +137,11 @@ def _name(contestant: Contestant) -> str:
     return contestant.bundle + (f", {contestant.baseline}" if contestant.baseline else "")
 
 
-def _contestants(results: Sequence[Result]) -> list[str]:
+def _contestants(results: Sequence[SizeResult]) -> list[str]:
     return list(dict.fromkeys(_name(result.contestant) for result in results))
 
 
-def _plot_roc(results: Sequence[Result]) -> Figure:
+def _plot_roc(results: Sequence[SizeResult]) -> Figure:
     figure, axes = _figure(1)
     sizes = list(dict.fromkeys(result.size for result in results))
     contestants = _contestants(results)
@@ -161,7 +161,7 @@ def _plot_roc(results: Sequence[Result]) -> Figure:
     return figure
 
 
-def _plot_histograms(results: Sequence[Result]) -> Figure:
+def _plot_histograms(results: Sequence[SizeResult]) -> Figure:
     figure, axes = _figure(len(results))
     for axis, result in zip(axes, results, strict=True):
         histogram = result.histogram
@@ -178,7 +178,7 @@ def _plot_histograms(results: Sequence[Result]) -> Figure:
     return figure
 
 
-def _plot_sizes(results: Sequence[Result]) -> Figure:
+def _plot_sizes(results: Sequence[SizeResult]) -> Figure:
     figure, axes = _figure(2)
     for name in _contestants(results):
         own = [result for result in results if _name(result.contestant) == name]

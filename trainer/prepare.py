@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from app.errors import ImageTooLargeError, UnreadableImageError
-from app.evaluation.photo_sets import Photo, read_people
+from app.evaluation.photo_sets import PersonPhoto, read_people
 from app.vision.aligned_faces import usable_crop
 from app.vision.alignment import Crop
 from app.vision.detection import find_faces
@@ -50,7 +50,7 @@ class Report(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    photo: Photo
+    photo: PersonPhoto
     crop: Crop | None
     reason: Rejection | None
 
@@ -97,7 +97,7 @@ def prepare(
         typer.echo(f"  people with fewer than two crops: {', '.join(report.left_out)}")
 
 
-def _crop_of(photo: Photo, detector: Detector, limits: QualityLimits) -> _Outcome:
+def _crop_of(photo: PersonPhoto, detector: Detector, limits: QualityLimits) -> _Outcome:
     try:
         image = decode_image(photo.path.read_bytes())
     except UnreadableImageError:

@@ -86,7 +86,7 @@ class JobSchema(Answer):
 
     id: UUID
     bundle: str
-    space: str
+    space: str = Field(validation_alias="space_id")
     force: bool
     state: State
     step: Step

@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from app.api.admin_schemas import JobSchema
 from app.commands.download import download
 from app.db.migration import open_sessions
 from app.errors import ReloadFailedError
@@ -131,11 +132,11 @@ def reload(
     """
     job = asyncio.run(_reload(name, force, visible=not as_json))
     if as_json:
-        typer.echo(msgspec.json.encode(job).decode())
+        typer.echo(JobSchema.model_validate(job).model_dump_json())
     if job.error is not None:
         raise ReloadFailedError(f"{job.error['detail']} The old bundle serves on.")
     if not as_json:
-        typer.echo(f"Bundle {name} serves, space {job.space}.")
+        typer.echo(f"Bundle {name} serves, space {job.space_id}.")
 
 
 @cli.command()
@@ -147,11 +148,11 @@ def rollback(as_json: AsJson = False) -> None:
             return await graph.bundles.rollback(COMMAND_LINE)
 
     serving = asyncio.run(roll_back())
-    name, space = serving.manifest.name, serving.space_id
+    name, space_id = serving.manifest.name, serving.space_id
     typer.echo(
-        json.dumps({"bundle": name, "space": space})
+        json.dumps({"bundle": name, "space": space_id})
         if as_json
-        else f"Bundle {name} serves again, space {space}."
+        else f"Bundle {name} serves again, space {space_id}."
     )
 
 
@@ -192,12 +193,11 @@ async def _reload(name: str, force: bool, *, visible: bool) -> JobView:
 
 def _as_json(view: BundleView) -> dict[str, object]:
     manifest = None if view.manifest is None else msgspec.to_builtins(view.manifest)
-    space = None if view.manifest is None else view.manifest.space_id
     return {
         "name": view.name,
         "state": view.state,
         "reason": view.reason,
-        "space": space,
+        "space": None if view.manifest is None else view.manifest.space_id,
         "manifest": manifest,
     }
 

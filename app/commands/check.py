@@ -19,7 +19,7 @@ from app.graph import open_graph
 from app.services.bundles import BundleState, list_bundles
 from app.services.soundness import (
     Damage,
-    Finding,
+    Defect,
     find_bad_keys,
     find_damage,
     forget_damage,
@@ -47,7 +47,7 @@ def check(
     settings = Settings.read()
     found = asyncio.run(_check(settings))
     left = found
-    if repair and any(finding.repairable for finding in found):
+    if repair and any(defect.repairable for defect in found):
         asyncio.run(_repair(settings))
         left = asyncio.run(_check(settings))
     if as_json:
@@ -58,23 +58,23 @@ def check(
     raise typer.Exit(1 if left else 0)
 
 
-async def _check(settings: Settings) -> list[Finding]:
+async def _check(settings: Settings) -> list[Defect]:
     found = list(_check_detectors(settings.detectors))
     file = DatabaseFile(database_path(settings.database))
     if not file.path.exists():
-        return [*found, Finding("database", "There is none yet; the first start makes it.", False)]
+        return [*found, Defect("database", "There is none yet; the first start makes it.", False)]
     try:
         file.prepare()
     except DatabaseDamagedError as error:
-        return [*found, Finding("database", error.detail, False)]
+        return [*found, Defect("database", error.detail, False)]
     finally:
         file.close()
-    found += [Finding("database", trouble, True) for trouble in file.troubles()]
+    found += [Defect("database", trouble, True) for trouble in file.troubles()]
     async with open_sessions(settings.database) as sessions:
         found += await _check_bundles(sessions, settings.bundles)
         found += await find_bad_keys(sessions)
         for damage in await find_damage(sessions):
-            found += damage.findings()
+            found += damage.defects()
     return found
 
 
@@ -89,36 +89,36 @@ async def _repair(settings: Settings) -> None:
         await graph.following.complete()
 
 
-async def _check_bundles(sessions: Sessions, store: Path) -> list[Finding]:
+async def _check_bundles(sessions: Sessions, store: Path) -> list[Defect]:
     views = await list_bundles(sessions, store)
     found = [
-        Finding("bundles", f"{view.name}: {view.reason}", False)
+        Defect("bundles", f"{view.name}: {view.reason}", False)
         for view in views
         if view.state == BundleState.BROKEN
     ]
     if not any(view.state == BundleState.SERVING for view in views):
         detail = "The store has no sound bundle that the database says is to serve."
-        found.append(Finding("bundles", detail, False))
+        found.append(Defect("bundles", detail, False))
     return found
 
 
-def _check_detectors(folder: Path) -> Iterator[Finding]:
+def _check_detectors(folder: Path) -> Iterator[Defect]:
     present = [model for model in (YUNET, CENTERFACE) if (folder / model.name).exists()]
     if not present:
-        yield Finding("detectors", "There is none; `python -m app bundles pull yunet`.", False)
+        yield Defect("detectors", "There is none; `python -m app bundles pull yunet`.", False)
     for model in present:
         try:
             checked(model, folder)
         except ModelFileError as error:
-            yield Finding("detectors", error.detail, False)
+            yield Defect("detectors", error.detail, False)
 
 
-def _print(found: list[Finding], left: list[Finding], *, repair: bool) -> None:
+def _print(found: list[Defect], left: list[Defect], *, repair: bool) -> None:
     if not found:
         typer.echo("Everything is as it must be.")
         return
     table = Table("part", "what is wrong", "")
-    for finding in found:
-        hope = "repaired" if repair and finding not in left else "--repair" * finding.repairable
-        table.add_row(finding.part, finding.detail, hope)
+    for defect in found:
+        hope = "repaired" if repair and defect not in left else "--repair" * defect.repairable
+        table.add_row(defect.part, defect.detail, hope)
     Console().print(table)

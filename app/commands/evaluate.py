@@ -14,9 +14,9 @@ from rich.table import Table
 from app.errors import EvaluationError
 from app.evaluation.comparison import FEW_PAIRS
 from app.evaluation.person_figures import PersonFigures, person_figures
-from app.evaluation.photo_sets import Photo, read_people
+from app.evaluation.photo_sets import PersonPhoto, read_people
 from app.evaluation.probes import make_viewer
-from app.evaluation.protocols import Contestant, Evaluation, Result, evaluate_people
+from app.evaluation.protocols import Contestant, Evaluation, SizeResult, evaluate_people
 from app.evaluation.sizes import USUAL_SIZES, Size, format_sizes, parse_sizes
 from app.evaluation.verification import FALSE_ACCEPT_RATES, USUAL_FAR
 from app.settings import Settings
@@ -95,14 +95,14 @@ def _weights(named: Path | None, settings: Settings) -> Bundle:
     return load_bundle(named if named.is_dir() else find_bundle(settings.bundles, str(named)))
 
 
-def _people(result: Result, photos: list[Photo]) -> list[PersonFigures]:
+def _people(result: SizeResult, photos: list[PersonPhoto]) -> list[PersonFigures]:
     assert result.matches is not None  # every photo was compared with all others
     # Who is missed, and whom a search names, is told at the threshold for this rate.
     threshold = result.figures.threshold_at_far[USUAL_FAR]
     return person_figures(result.matches, [photo.person for photo in photos], threshold)
 
 
-def _document(evaluation: Evaluation, photos: list[Photo]) -> dict[str, object]:
+def _document(evaluation: Evaluation, photos: list[PersonPhoto]) -> dict[str, object]:
     """What the trainer writes into report.json, and everybody's figures for each size."""
     people = [
         {"size": result.size, "false_accept_rate": FALSE_ACCEPT_RATES[USUAL_FAR]}
@@ -112,7 +112,7 @@ def _document(evaluation: Evaluation, photos: list[Photo]) -> dict[str, object]:
     return {**evaluation.document(), "people": people}
 
 
-def _print(evaluation: Evaluation, photos: list[Photo], bundle: Bundle) -> None:
+def _print(evaluation: Evaluation, photos: list[PersonPhoto], bundle: Bundle) -> None:
     console = Console()
     console.print(
         f"{evaluation.n_photos} photos of {evaluation.n_people} people, bundle "
@@ -138,7 +138,7 @@ def _print(evaluation: Evaluation, photos: list[Photo], bundle: Bundle) -> None:
         console.print(f"No face in {len(evaluation.without_face)} photos: {names}", markup=False)
 
 
-def _print_people(console: Console, result: Result, photos: list[Photo]) -> None:
+def _print_people(console: Console, result: SizeResult, photos: list[PersonPhoto]) -> None:
     missed = [person for person in _people(result, photos) if person.missed]
     table = Table("person", "photos", "missed", "taken for")
     table.title = f"Most missed at {result.size}, FAR {USUAL_FAR}"
@@ -152,7 +152,7 @@ def _print_people(console: Console, result: Result, photos: list[Photo]) -> None
     console.print(table)
 
 
-def _print_thresholds(console: Console, results: list[Result]) -> None:
+def _print_thresholds(console: Console, results: list[SizeResult]) -> None:
     table = Table("size", *(f"FAR {name}" for name in FALSE_ACCEPT_RATES))
     table.title = "Thresholds that keep a false-accept rate (and the TAR there)"
     marked = False

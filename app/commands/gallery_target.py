@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from app.commands.target import LocalTarget, Store, Wishes
+from app.commands.target import LocalTarget, RegistrationWishes, Store
 from app.errors import UserExistsError
 from app.gallery.file import read_gallery, write_gallery
 from app.gallery.merge import OnConflict, merge_galleries
@@ -45,7 +45,9 @@ class GalleryTarget(LocalTarget):
         self._with_crops = with_crops
         self._unwritten = 0
 
-    async def prepare(self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes) -> Store:
+    async def prepare(
+        self, user_id: str, photos: Sequence[NamedPhoto], wishes: RegistrationWishes
+    ) -> Store:
         """See Target."""
         if user_id in self._user_ids:
             raise UserExistsError(f"There is already a user {user_id!r}.")

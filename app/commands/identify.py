@@ -15,8 +15,8 @@ from PIL import Image as PillowImage
 from app.commands.annotate import draw_identified
 from app.commands.camera import Frame, open_camera
 from app.commands.capture import open_preview
-from app.commands.place import Place, open_target
 from app.commands.target import Target, read_photo
+from app.commands.target_options import TargetOptions, open_target
 from app.commands.window import Key
 from app.errors import (
     FarsightError,
@@ -109,7 +109,7 @@ def identify(
 
     async def work() -> None:
         settings = Settings.read()
-        async with open_target(Place(url, gallery_path, device), settings) as target:
+        async with open_target(TargetOptions(url, gallery_path, device), settings) as target:
             if webcam:
                 await _identify_frames(target, video, teller, min_face_px)
             else:

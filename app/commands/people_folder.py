@@ -14,7 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.commands.target import Store, Target, Wishes, read_photo
+from app.commands.target import RegistrationWishes, Store, Target, read_photo
 from app.errors import (
     DuplicatePersonError,
     FarsightError,
@@ -57,7 +57,7 @@ class RejectedPhoto:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class FolderReport:
     """What became of a folder; people are told by their user_id."""
 
     registered: list[str] = field(default_factory=list)
@@ -71,7 +71,9 @@ def people_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir())
 
 
-async def register_people(target: Target, people: Sequence[Path], wishes: Wishes) -> Report:
+async def register_people(
+    target: Target, people: Sequence[Path], wishes: RegistrationWishes
+) -> FolderReport:
     """Registers everybody; progress goes to stderr.
 
     Args:
@@ -83,7 +85,7 @@ async def register_people(target: Target, people: Sequence[Path], wishes: Wishes
         FarsightError: Something that does not concern one person alone. Who was registered
             before stays so.
     """
-    report = Report()
+    report = FolderReport()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -107,7 +109,7 @@ async def register_people(target: Target, people: Sequence[Path], wishes: Wishes
     return report
 
 
-def _read(target: Target, folder: Path, wishes: Wishes) -> asyncio.Task[Store]:
+def _read(target: Target, folder: Path, wishes: RegistrationWishes) -> asyncio.Task[Store]:
     async def read() -> Store:
         photos = [read_photo(path) for path in photos_in(folder)]
         return await target.prepare(folder.name, photos, wishes)
@@ -115,7 +117,7 @@ def _read(target: Target, folder: Path, wishes: Wishes) -> asyncio.Task[Store]:
     return asyncio.create_task(read())
 
 
-async def _register(user_id: str, reading: Awaitable[Store], report: Report) -> None:
+async def _register(user_id: str, reading: Awaitable[Store], report: FolderReport) -> None:
     try:
         store = await reading
         registration = await store()
@@ -134,7 +136,7 @@ def _photo_reports(error: FarsightError) -> list[PhotoReport]:
     return msgspec.convert(error.facts.get("photos", []), list[PhotoReport])
 
 
-def _note_rejected(user_id: str, photos: list[PhotoReport], report: Report) -> None:
+def _note_rejected(user_id: str, photos: list[PhotoReport], report: FolderReport) -> None:
     report.rejected_photos.extend(
         RejectedPhoto(user_id, photo.filename, photo.reason, photo.detail)
         for photo in photos

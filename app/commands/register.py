@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from app.commands.capture import take_captures
-from app.commands.people_folder import Report, people_in, register_people
-from app.commands.place import Place, open_target
-from app.commands.target import Wishes, read_photo
+from app.commands.people_folder import FolderReport, people_in, register_people
+from app.commands.target import RegistrationWishes, read_photo
+from app.commands.target_options import TargetOptions, open_target
 from app.errors import FarsightError, TooFewPhotosError
 from app.services.face_choice import Box, FaceChoice, FaceRule
 from app.settings import Settings
@@ -108,18 +108,18 @@ def register(
     _check_usage(given, photos, user_id, from_dir, webcam=webcam, aligned=aligned)
     boxes = _boxes(box or [], given)
     choice = FaceChoice(face, boxes)
-    wishes = Wishes(allow_duplicate=allow_duplicate, detect=not aligned, choice=choice)
-    place = Place(url, gallery_path, device)
+    wishes = RegistrationWishes(allow_duplicate=allow_duplicate, detect=not aligned, choice=choice)
+    options = TargetOptions(url, gallery_path, device)
     settings = Settings.read()
     if from_dir is not None:
-        report = asyncio.run(_register_folder(place, settings, from_dir, wishes))
+        report = asyncio.run(_register_folder(options, settings, from_dir, wishes))
         _print_report(report, as_json=as_json)
         raise typer.Exit(1 if report.refused else 0)
     assert user_id is not None
     captures = num_captures if webcam else None
     try:
         registration = asyncio.run(
-            _register_person(place, settings, user_id, given, captures, wishes)
+            _register_person(options, settings, user_id, given, captures, wishes)
         )
     except FarsightError as error:
         if as_json:
@@ -178,15 +178,15 @@ def _boxes(told: Sequence[str], files: Sequence[Path]) -> dict[int, Box]:
 
 
 async def _register_person(
-    place: Place,
+    options: TargetOptions,
     settings: Settings,
     user_id: str,
     files: Sequence[Path],
     captures: int | None,
-    wishes: Wishes,
+    wishes: RegistrationWishes,
 ) -> Registration:
     """With `captures`, that many from the camera, or from the one file."""
-    async with open_target(place, settings) as target:
+    async with open_target(options, settings) as target:
         if captures is None:
             photos = [read_photo(path) for path in files]
         else:
@@ -196,9 +196,9 @@ async def _register_person(
 
 
 async def _register_folder(
-    place: Place, settings: Settings, folder: Path, wishes: Wishes
-) -> Report:
-    async with open_target(place, settings) as target:
+    options: TargetOptions, settings: Settings, folder: Path, wishes: RegistrationWishes
+) -> FolderReport:
+    async with open_target(options, settings) as target:
         return await register_people(target, people_in(folder), wishes)
 
 
@@ -218,7 +218,7 @@ def _as_option(box: FoundBox) -> str:
     return ",".join(f"{side:.0f}" for side in (box.x, box.y, box.width, box.height))
 
 
-def _print_report(report: Report, *, as_json: bool) -> None:
+def _print_report(report: FolderReport, *, as_json: bool) -> None:
     if as_json:
         typer.echo(msgspec.json.encode(report).decode())
         return

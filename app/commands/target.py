@@ -40,7 +40,7 @@ _ERRORS = {error.code: error for error in STATUSES}
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RegistrationWishes:
     """What a caller asks of a registration.
 
     Attributes:
@@ -57,7 +57,9 @@ class Wishes:
 class Target(Protocol):
     """Registers and identifies; errors are FarsightErrors wherever they come from."""
 
-    async def prepare(self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes) -> Store:
+    async def prepare(
+        self, user_id: str, photos: Sequence[NamedPhoto], wishes: RegistrationWishes
+    ) -> Store:
         """The first part of a registration; errors are those of Registration's."""
 
     async def identify(
@@ -84,7 +86,9 @@ class LocalTarget:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
-    async def prepare(self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes) -> Store:
+    async def prepare(
+        self, user_id: str, photos: Sequence[NamedPhoto], wishes: RegistrationWishes
+    ) -> Store:
         """See Target."""
         try:
             _USER_ID.validate_python(user_id)
@@ -125,12 +129,14 @@ class RemoteTarget:
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
-    async def prepare(self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes) -> Store:
+    async def prepare(
+        self, user_id: str, photos: Sequence[NamedPhoto], wishes: RegistrationWishes
+    ) -> Store:
         """See Target; the service does both parts in one."""
         return partial(self._register, user_id, photos, wishes)
 
     async def _register(
-        self, user_id: str, photos: Sequence[NamedPhoto], wishes: Wishes
+        self, user_id: str, photos: Sequence[NamedPhoto], wishes: RegistrationWishes
     ) -> Registration:
         try:
             return await self._client.register(

@@ -51,7 +51,7 @@ class BundleFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class TemplateComparison:
     """Every photo against the users' templates, in one space.
 
     Attributes:
@@ -72,7 +72,7 @@ class Comparison:
     @classmethod
     def of(
         cls, people: NDArray[np.integer], embeddings: Floats, thresholds: NDArray[np.floating]
-    ) -> "Comparison":
+    ) -> "TemplateComparison":
         """Compares photos of some users.
 
         Args:
@@ -137,7 +137,7 @@ class FalseAccepts:
     lost: float
 
     @classmethod
-    def of(cls, before: Comparison, after: Comparison) -> "FalseAccepts":
+    def of(cls, before: TemplateComparison, after: TemplateComparison) -> "FalseAccepts":
         """Counts them in two comparisons of the same photos."""
         pairs = np.triu_indices(len(before.accepted), k=1)
         shares_before, shares_after = before.accepted_shares[pairs], after.accepted_shares[pairs]

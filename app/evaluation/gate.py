@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.errors import BundleError
-from app.evaluation.enrolled import BundleFigures, Comparison, EnrolledPhotos, FalseAccepts
+from app.evaluation.enrolled import BundleFigures, EnrolledPhotos, FalseAccepts, TemplateComparison
 from app.evaluation.sizes import size_name
 from app.evaluation.verification import USUAL_FAR
 from app.vision.manifest import Manifest, SizeMetrics
@@ -180,8 +180,8 @@ def judge_enrolled(
         raise BundleError(
             f"{broken} of {len(photos.after)} enrolled crops get vectors that are no embeddings."
         )
-    before = Comparison.of(photos.people, photos.before, photos.threshold_before)
-    after = Comparison.of(photos.people, photos.after, photos.threshold_after)
+    before = TemplateComparison.of(photos.people, photos.before, photos.threshold_before)
+    after = TemplateComparison.of(photos.people, photos.after, photos.threshold_after)
     accepts = FalseAccepts.of(before, after)
     gained, lost = math.floor(accepts.gained), math.ceil(accepts.lost)
     figures = EnrolledFigures(
@@ -259,7 +259,9 @@ def _alike_reasons(impostor_mean: float | None, new: Manifest) -> list[str]:
     ]
 
 
-def _lost_reasons(before: Comparison, after: Comparison, max_loss: float) -> list[str]:
+def _lost_reasons(
+    before: TemplateComparison, after: TemplateComparison, max_loss: float
+) -> list[str]:
     n = len(after.genuine)
     known_before, known_after = (int(of.genuine_accepted.sum()) for of in (before, after))
     lost = known_before - known_after

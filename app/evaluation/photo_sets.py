@@ -29,7 +29,7 @@ _FEWEST_FOLDS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
+class PersonPhoto:
     """One file, and who is on it (the name of its folder)."""
 
     path: Path
@@ -40,8 +40,8 @@ class Photo:
 class Pair:
     """Two photos to be compared: `first` stays sharp (gallery side), `second` is the probe."""
 
-    first: Photo
-    second: Photo
+    first: PersonPhoto
+    second: PersonPhoto
     fold: int
 
     @property
@@ -50,7 +50,7 @@ class Pair:
         return self.first.person == self.second.person
 
 
-def read_people(root: Path) -> list[Photo]:
+def read_people(root: Path) -> list[PersonPhoto]:
     """Reads a tree with one folder per person, by name.
 
     Files that are no images, hidden ones and people without photos are passed over.
@@ -64,7 +64,7 @@ def read_people(root: Path) -> list[Photo]:
     if not root.is_dir():
         raise EvaluationError(f"There is no folder {root}.")
     photos = [
-        Photo(path, folder.name)
+        PersonPhoto(path, folder.name)
         for folder in sorted(root.iterdir())
         if folder.is_dir()
         for path in photos_in(folder)
@@ -174,7 +174,7 @@ class _PhotoFinder:
         self._root = root
         self._listed: dict[str, list[Path]] = {}
 
-    def photo(self, name: str, number: str) -> Photo:
+    def photo(self, name: str, number: str) -> PersonPhoto:
         if not number.isdecimal() or int(number) < 1:
             raise EvaluationError(f"the photo's number is {number!r}, not 1 or more.")
         index = int(number)
@@ -187,7 +187,7 @@ class _PhotoFinder:
             matching = paths[index - 1 : index]
         if not matching:
             raise EvaluationError(f"{name!r} has no photo {index} (there are {len(paths)}).")
-        return Photo(matching[0], name)
+        return PersonPhoto(matching[0], name)
 
     def _photos_of(self, name: str) -> list[Path]:
         if name not in self._listed:

@@ -20,7 +20,7 @@ from app.errors import EvaluationError, ImageTooLargeError, UnreadableImageError
 from app.evaluation.comparison import Comparison, Figures, Side, compare_pairs, compare_people
 from app.evaluation.pair_counts import Histogram
 from app.evaluation.person_figures import BestMatches
-from app.evaluation.photo_sets import Pair, Photo
+from app.evaluation.photo_sets import Pair, PersonPhoto
 from app.evaluation.probes import Viewer
 from app.evaluation.sizes import Size, size_name
 from app.vision.alignment import Crop
@@ -31,7 +31,7 @@ from app.vision.image import decode_image
 _PHOTOS_PER_STEP = 64
 
 Progress = Callable[[int, int], None]
-"""Told after every step: photos done, photos in all."""
+"""Told after every step: how many are done, how many there are."""
 
 
 class CropEmbedder(Protocol):
@@ -59,7 +59,7 @@ class Contestant:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SizeResult:
     """One contestant at one size.
 
     Attributes:
@@ -97,7 +97,7 @@ class Evaluation:
     n_photos: int
     n_people: int
     without_face: list[str]
-    results: list[Result]
+    results: list[SizeResult]
 
     def document(self) -> dict[str, object]:
         """`report.json`: plain values; rates are fractions.
@@ -128,7 +128,7 @@ class Evaluation:
 
 
 def evaluate_people(
-    photos: Sequence[Photo],
+    photos: Sequence[PersonPhoto],
     sizes: Sequence[Size],
     view: Viewer,
     contestants: Sequence[Contestant],
@@ -178,7 +178,7 @@ def evaluate_pairs(
 
 def _evaluate(
     protocol: Literal["people", "pairs"],
-    photos: Sequence[Photo],
+    photos: Sequence[PersonPhoto],
     sizes: Sequence[Size],
     view: Viewer,
     contestants: Sequence[Contestant],
@@ -197,7 +197,7 @@ def _evaluate(
                 raise EvaluationError(
                     f"A face was found in {gallery_found.sum()} of {len(photos)} photos: {error}."
                 ) from error
-            result = Result(
+            result = SizeResult(
                 size=size_name(size),
                 contestant=contestant,
                 route=probes.route(),
@@ -240,7 +240,7 @@ class _Column:
 
 
 def _embed(
-    photos: Sequence[Photo],
+    photos: Sequence[PersonPhoto],
     sizes: Sequence[Size],
     view: Viewer,
     contestants: Sequence[Contestant],
@@ -262,7 +262,7 @@ def _embed(
     return embedded
 
 
-def _view(photo: Photo, sizes: Sequence[Size], view: Viewer) -> list[Crop | None]:
+def _view(photo: PersonPhoto, sizes: Sequence[Size], view: Viewer) -> list[Crop | None]:
     try:
         return view(decode_image(photo.path.read_bytes()), sizes)
     except (OSError, UnreadableImageError, ImageTooLargeError, EvaluationError) as error:

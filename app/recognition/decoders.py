@@ -45,7 +45,7 @@ _REFUSALS = {error.code: error for error in (ImageTooLargeError, UnreadableImage
 _log = logging.getLogger(__name__)
 
 
-class Photo(Protocol):
+class DecodablePhoto(Protocol):
     """A photo that can be decoded; see app.vision.image.EncodedPhoto."""
 
     @property
@@ -59,7 +59,7 @@ class Photo(Protocol):
         """Parts of it."""
 
 
-OpenPhoto = Callable[[bytes, ImageLimits], Photo]
+OpenPhoto = Callable[[bytes, ImageLimits], DecodablePhoto]
 """Reads a photo's header: `app.vision.image.open_photo` in this process, or `Decoders.open`."""
 
 
@@ -78,7 +78,7 @@ class Decoders:
         self._lock = threading.Lock()
         self._is_closed = False
 
-    def open(self, data: bytes, limits: ImageLimits) -> Photo:
+    def open(self, data: bytes, limits: ImageLimits) -> DecodablePhoto:
         """See app.vision.image.open_photo; small JPEGs and PNGs are decoded in the own process.
 
         Raises:

@@ -8,7 +8,7 @@ import numpy as np
 from app.errors import ImageTooLargeError
 from app.observability import Stopwatch
 from app.recognition.byte_budget import ByteBudget
-from app.recognition.decoders import OpenPhoto, Photo
+from app.recognition.decoders import DecodablePhoto, OpenPhoto
 from app.vision.alignment import Crop
 from app.vision.detector import Face
 from app.vision.image import DecodedPhoto, Image, PhotoWarning, Rect
@@ -57,7 +57,7 @@ class Reading:
         self.warnings: tuple[PhotoWarning, ...] = ()
         if isinstance(photo, bytes):
             with stopwatch.stage("decode"):
-                self._file: Photo | None = open_photo(photo, limits)
+                self._file: DecodablePhoto | None = open_photo(photo, limits)
             header = self._file.header
             self.width_px, self.height_px = header.width_px, header.height_px
         else:

@@ -1,5 +1,6 @@
 """From the bundle store and the database's pointer to the serving that answers requests."""
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -65,6 +66,18 @@ class Activation:
         if space_id not in (None, embedder.bundle.space_id):
             raise BundleError(f"Bundle {name!r} has other files than it had.")
         return embedder
+
+    async def load_serving(self, sessions: Sessions, name: str, space_id: str) -> Serving:
+        """Loads a bundle that has served, and everybody's templates of its space.
+
+        Raises:
+            BundleError: It is missing, damaged, or defines another space.
+            OutOfMemoryError: See load.
+        """
+        embedder = await asyncio.to_thread(self.load, name, space_id)
+        async with sessions.read() as session:
+            gallery = await read_gallery(session, space_id)
+        return self.serving(embedder, gallery)
 
     def serving(self, embedder: Embedder, gallery: Gallery) -> Serving:
         """Networks and people of one space, with the thresholds that are set."""

@@ -11,7 +11,7 @@ from app.errors import BundleError, NoFormerBundleError
 from app.recognition.serving import Current, Serving
 from app.services.activation import Activation
 from app.services.reembedding import Reembedding
-from app.services.switching import erase_other_spaces, read_gallery, switch
+from app.services.switching import erase_other_spaces, switch
 from app.vision.bundle import verify_bundle
 from app.vision.manifest import MANIFEST_NAME, Manifest
 
@@ -137,10 +137,7 @@ class Bundles:
         loaded = self._current.former
         if loaded is not None and (loaded.manifest.name, loaded.space_id) == (name, space_id):
             return loaded
-        embedder = await asyncio.to_thread(self._activation.load, name, space_id)
-        async with self._sessions.read() as session:
-            gallery = await read_gallery(session, space_id)
-        return self._activation.serving(embedder, gallery)
+        return await self._activation.load_serving(self._sessions, name, space_id)
 
 
 def _views(store: Path, states: dict[tuple[str, str], BundleState]) -> list[BundleView]:

@@ -1,7 +1,7 @@
 """What the enrolled people say about thresholds: read, compared, and only then advised."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +19,11 @@ from app.evaluation.calibration import (
 )
 from app.evaluation.leave_one_out import LeaveOneOut, templates_of
 from app.evaluation.probes import shrink_crop
+from app.evaluation.protocols import Progress
 from app.evaluation.sizes import SIZE_RANGES, Size
 from app.recognition.serving import Serving
-from app.vision.alignment import Crop
-from app.vision.image import decode_image
+from app.services.enrolled_sample import draw, vectors_of
+from app.services.reembedding import decode_crops
 from app.vision.scaling import Floats
 
 # 20,000 photos against 2,000 templates take some 300 MB. Probes of each size go through the
@@ -33,9 +34,6 @@ _MAX_PHOTOS = 20_000
 _MAX_PROBES = 1_000
 _PER_STEP = 64
 _NAMED_AT_MOST = 10
-
-Advance = Callable[[int, int], None]
-"""Told after every step: probes done, probes in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ async def calibrate(
     *,
     false_accept_rate: float,
     same_person: float,
-    advance: Advance,
+    advance: Progress,
 ) -> Calibration:
     """Compares every enrolled photo with all templates, its own one without it.
 
@@ -161,14 +159,14 @@ async def calibrate(
         serving: Its networks read the shrunk crops.
         false_accept_rate: Wanted, per comparison.
         same_person: Two faces this similar are one person; see find_mislabelled.
-        advance: Told how far it is.
+        advance: Told how far it is: probes done, probes in all.
 
     Raises:
         UnreadableImageError: A stored crop is damaged.
     """
     photos, users_in_all = await _read(sessions, serving.space_id)
     people = np.unique([photo.user_id for photo in photos], return_inverse=True)[1]
-    embeddings = np.array([photo.vector for photo in photos], np.float32).reshape(-1, 512)
+    embeddings = vectors_of(photos)
     names = sorted({photo.user_id for photo in photos})
     compared = LeaveOneOut.of(people, embeddings)
     mislabelled = tuple(
@@ -206,9 +204,7 @@ async def _read(sessions: Sessions, space_id: str) -> tuple[list[EnrolledPhoto],
     async with sessions.read() as session:
         users = await enrolled.users_in_space(session, space_id)
         in_all = len(users)
-        if in_all > _MAX_USERS:
-            drawn = np.random.default_rng(0).choice(in_all, _MAX_USERS, replace=False)
-            users = [users[index] for index in sorted(drawn)]
+        users = draw(users, _MAX_USERS)
         per_user = min(_MAX_PHOTOS_PER_USER, _MAX_PHOTOS // max(1, len(users)))
         return await enrolled.photos_in_space(session, space_id, users, per_user), in_all
 
@@ -221,7 +217,7 @@ class _Probes:
         sessions: Sessions,
         serving: Serving,
         photos: Sequence[EnrolledPhoto],
-        advance: Advance,
+        advance: Progress,
     ) -> None:
         self._sessions = sessions
         self._serving = serving
@@ -256,7 +252,7 @@ class _Probes:
             stored = await enrolled.crops_of(session, [photo.photo for photo in photos])
 
         def embed() -> Floats:
-            crops = [Crop(decode_image(stored[of.photo]), of.face_px) for of in photos]
+            crops = decode_crops((stored[of.photo], of.face_px) for of in photos)
             return self._serving.embedder.embed([shrink_crop(crop, size) for crop in crops])[0]
 
         return await asyncio.to_thread(embed)

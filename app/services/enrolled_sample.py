@@ -1,17 +1,22 @@
 """Photos of enrolled people, seen by the bundle that serves and by the one that is to."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
+from uuid import UUID
 
 import numpy as np
 
-from app.db.repositories import spaces
+from app.db.repositories import enrolled
+from app.db.repositories.enrolled import EnrolledPhoto
 from app.db.session import Sessions, patiently
 from app.evaluation.enrolled import EnrolledPhotos
 from app.evaluation.gate import GateReport, judge_enrolled
 from app.recognition.inference import Inference
 from app.recognition.serving import Serving
 from app.services.reembedding import PATIENCE_S, decode_crops
+from app.vision.dimensions import EMBEDDING_SIZE
+from app.vision.scaling import Floats
 
 # 19,900 pairs of users: a false-accept rate of 1e-4 shows as two of them. At five photos each a
 # CPU needs four seconds.
@@ -39,21 +44,37 @@ class EnrolledSample:
             new: What is to; its gallery is not looked at.
             max_loss: See judge_enrolled.
         """
-        sample = await patiently(partial(self._draw, serving.space_id), PATIENCE_S)
-        crops = await asyncio.to_thread(decode_crops, [crop for crop, _ in sample])
+        sample, stored = await patiently(partial(self._draw, serving.space_id), PATIENCE_S)
+        crops = await asyncio.to_thread(
+            decode_crops, [(stored[of.photo], of.face_px) for of in sample]
+        )
         photos = EnrolledPhotos(
-            people=np.array([crop.user for crop, _ in sample], dtype=np.int64),
-            before=np.array([vector for _, vector in sample], np.float32).reshape(-1, 512),
+            people=np.array([of.user for of in sample], dtype=np.int64),
+            before=vectors_of(sample),
             after=await self._inference.embed(crops, new.embedder, background=True),
-            threshold_before=np.array([serving.threshold(crop.face_px) for crop in crops]),
-            threshold_after=np.array([new.threshold(crop.face_px) for crop in crops]),
+            threshold_before=np.array([serving.threshold(of.face_px) for of in sample]),
+            threshold_after=np.array([new.threshold(of.face_px) for of in sample]),
         )
         return judge_enrolled(photos, new.manifest, new.false_accept_rate, max_loss)
 
-    async def _draw(self, space_id: str) -> list[spaces.EmbeddedCrop]:
+    async def _draw(self, space_id: str) -> tuple[list[EnrolledPhoto], dict[UUID, bytes]]:
+        """Photos and their crops."""
         async with self._sessions.read() as session:
-            users = await spaces.users_with_crops(session, space_id)
-            if len(users) > _MAX_USERS:
-                drawn = np.random.default_rng(0).choice(len(users), _MAX_USERS, replace=False)
-                users = [users[index] for index in sorted(drawn)]
-            return await spaces.embedded_crops(session, space_id, users, _MAX_PHOTOS_PER_USER)
+            users = draw(await enrolled.users_with_crops(session, space_id), _MAX_USERS)
+            photos = await enrolled.photos_in_space(
+                session, space_id, users, _MAX_PHOTOS_PER_USER, with_crop=True
+            )
+            return photos, await enrolled.crops_of(session, [of.photo for of in photos])
+
+
+def draw(users: Sequence[int], at_most: int) -> Sequence[int]:
+    """Some of many users, always the same; their order stays."""
+    if len(users) <= at_most:
+        return users
+    drawn = np.random.default_rng(0).choice(len(users), at_most, replace=False)
+    return [users[index] for index in sorted(drawn)]
+
+
+def vectors_of(photos: Sequence[EnrolledPhoto]) -> Floats:
+    """(n, 512) the embeddings of photos, in their order."""
+    return np.array([of.vector for of in photos], np.float32).reshape(-1, EMBEDDING_SIZE)

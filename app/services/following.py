@@ -21,7 +21,7 @@ from app.services.activation import Activation
 from app.services.background import Background
 from app.services.reembedding import Reembedding
 from app.services.reload import Reload
-from app.services.switching import read_gallery, try_to_catch_up
+from app.services.switching import try_to_catch_up
 from app.vision.embedder import Embedder
 from app.vision.self_test import check_self_test
 
@@ -150,11 +150,9 @@ class Following:
                     return True
 
     async def _load(self, row: BundleRow) -> Serving:
-        embedder = await asyncio.to_thread(self._activation.load, row.name, row.space_id)
-        await asyncio.to_thread(check_self_test, embedder)
-        async with self._sessions.read() as session:
-            gallery = await read_gallery(session, row.space_id)
-        return self._activation.serving(embedder, gallery)
+        serving = await self._activation.load_serving(self._sessions, row.name, row.space_id)
+        await asyncio.to_thread(check_self_test, serving.embedder)
+        return serving
 
     async def _embedder(self, row: BundleRow, active: BundleRow) -> Embedder:
         for serving in (self._current.serving, self._current.former):

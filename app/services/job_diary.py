@@ -47,7 +47,7 @@ class JobView:
     Attributes:
         id: Its name.
         bundle: Which is to serve.
-        space: That the bundle defines.
+        space_id: Of the space that the bundle defines.
         force: Whether it passes the gate whatever its figures.
         state: Whether it is still at work.
         step: The step that it is at, or at which it ended.
@@ -65,7 +65,7 @@ class JobView:
 
     id: UUID
     bundle: str
-    space: str
+    space_id: str
     force: bool
     state: State
     step: Step
@@ -98,7 +98,7 @@ def view_job(row: Job) -> JobView:
     return JobView(
         id=row.id,
         bundle=row.bundle,
-        space=row.space_id,
+        space_id=row.space_id,
         force=row.force,
         state=State(row.state),
         step=Step(row.step),

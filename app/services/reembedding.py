@@ -6,7 +6,7 @@ people who are registered, changed or erased meanwhile need no special care.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -61,13 +61,15 @@ class Reembedding:
         while page := await patiently(
             partial(self._page, embedder.bundle.space_id, after), PATIENCE_S
         ):
-            crops = await asyncio.to_thread(decode_crops, page)
+            crops = await asyncio.to_thread(
+                decode_crops, [(crop.png, crop.face_px) for crop in page]
+            )
             vectors = await self._inference.embed(crops, embedder, background=True)
             store = partial(self._store, embedder.bundle.space_id, page, vectors, tell)
             await patiently(partial(self._sessions.write, store), PATIENCE_S)
             after = page[-1].user, page[-1].photo
 
-    async def _page(self, space_id: str, after: spaces.Place | None) -> list[StoredCrop]:
+    async def _page(self, space_id: str, after: spaces.CropCursor | None) -> list[StoredCrop]:
         async with self._sessions.read() as session:
             page = await spaces.crops_to_embed(session, space_id, after, _PAGE)
             if not page and after is not None:
@@ -107,10 +109,10 @@ class Reembedding:
             await tell(session, len(page))
 
 
-def decode_crops(stored: Sequence[StoredCrop]) -> list[Crop]:
-    """Stored crops as networks take them.
+def decode_crops(stored: Iterable[tuple[bytes, float]]) -> list[Crop]:
+    """Crops as networks take them, of PNG files and their `face_px`.
 
     Raises:
         UnreadableImageError: One is damaged.
     """
-    return [Crop(decode_image(crop.png), crop.face_px) for crop in stored]
+    return [Crop(decode_image(png), face_px) for png, face_px in stored]

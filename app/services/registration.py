@@ -226,7 +226,7 @@ class Registration:
             TooManyPhotosError: See PhotoReview.review, as for the other errors about photos.
         """
         async with self._sessions.read() as session:
-            user = await users.find(session, user_id)
+            user = await users.get(session, user_id)
             template = await _template(session, user, serving.space_id)
             stored_crops = await photos.crops(session, user)
         reviewed = await self._review.review(
@@ -235,7 +235,7 @@ class Registration:
         await asyncio.to_thread(reject_copies, reviewed, stored_crops)
 
         async def store(session: WriteSession) -> RegistrationAnswer:
-            user = await users.find(session, user_id)
+            user = await users.get(session, user_id)
             stored = await photos.hashes(session, user)
             template = await _template(session, user, serving.space_id)
             for photo, _, embedding in usable_photos(reviewed):
@@ -261,7 +261,7 @@ class Registration:
         """
 
         async def store(session: WriteSession) -> None:
-            user = await users.find(session, user_id)
+            user = await users.get(session, user_id)
             await photos.erase(session, user, photo_id)
             for stored in await events.answers_about(session, user):
                 stored.answer = _without_photo(stored.answer or {}, photo_id)

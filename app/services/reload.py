@@ -118,7 +118,7 @@ class Reload:
             JobNotFoundError: There is none of this id.
         """
         async with self._sessions.read() as session:
-            return view_job(await jobs.find(session, job_id))
+            return view_job(await jobs.get(session, job_id))
 
     async def take_over(self) -> None:
         """Goes on with a job that nobody works on any more."""
@@ -184,11 +184,11 @@ class Reload:
 
         await diary.step(Step.VERIFY)
         manifest = await asyncio.to_thread(verify_bundle, folder)
-        if manifest.space_id != job.space:
+        if manifest.space_id != job.space_id:
             raise BundleError(f"The files of {job.bundle!r} have changed since the reload began.")
 
         await diary.step(Step.LOAD)
-        embedder = await asyncio.to_thread(self._activation.load, job.bundle, job.space)
+        embedder = await asyncio.to_thread(self._activation.load, job.bundle, job.space_id)
 
         await diary.step(Step.WARM_UP)
         await asyncio.to_thread(warm_up, embedder)
@@ -197,7 +197,7 @@ class Reload:
         await asyncio.to_thread(check_self_test, embedder)
         await asyncio.to_thread(check_parity, embedder)
 
-        if job.space == self._current.serving.space_id:
+        if job.space_id == self._current.serving.space_id:
             # The same networks: nobody moves, and no figure can be worse.
             await diary.step(Step.SWITCH)
             gallery = self._current.serving.gallery
@@ -208,13 +208,13 @@ class Reload:
         await self._pass_gate(job, diary, embedder)
 
         async with self._sessions.read() as session:
-            total = await spaces.count_to_embed(session, job.space)
+            total = await spaces.count_to_embed(session, job.space_id)
         await diary.step(Step.RE_EMBED, total)
         await self._reembedding.complete(embedder, diary.advance)
 
         await diary.step(Step.SWITCH)
         async with self._sessions.read() as session:
-            gallery = await read_gallery(session, job.space)
+            gallery = await read_gallery(session, job.space_id)
         await self._switch(diary, self._activation.serving(embedder, gallery))
         await erase_other_spaces(self._sessions)
 

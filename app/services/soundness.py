@@ -32,7 +32,7 @@ _KEY_HASH_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Defect:
     """Something that is not as it must be.
 
     Attributes:
@@ -72,11 +72,11 @@ class Damage:
         damaged = {photo for photo, _ in self.embeddings}
         return {photo for photo in damaged - sound if not self._has_crop(photo)}
 
-    def findings(self) -> Iterator[Finding]:
+    def defects(self) -> Iterator[Defect]:
         """In words."""
         who = f"user {self.user.user_id!r}"
         for photo in sorted(self.crops):
-            yield Finding("crops", f"{who}: the crop of photo {photo} is no image.", False)
+            yield Defect("crops", f"{who}: the crop of photo {photo} is no image.", False)
         for photo, space_id in sorted(self.embeddings):
             if self._has_crop(photo):
                 cure, repairable = "it can be made of the crop", True
@@ -87,12 +87,12 @@ class Damage:
             detail = (
                 f"{who}: the embedding of photo {photo} in space {space_id} is damaged; {cure}."
             )
-            yield Finding("embeddings", detail, repairable)
+            yield Defect("embeddings", detail, repairable)
         for space_id in sorted(self.templates):
             detail = f"{who}: the template in space {space_id} is damaged, missing or out of date."
             left = self._photos_left()
             repairable = all(self._has(photo, space_id) for photo in left) and bool(left)
-            yield Finding("templates", detail, repairable)
+            yield Defect("templates", detail, repairable)
 
     def _photos_left(self) -> set[UUID]:
         return self.user.crops.keys() - self.lost
@@ -110,7 +110,7 @@ async def find_damage(sessions: Sessions) -> list[Damage]:
     """Looks at everybody's crops, embeddings and templates."""
     async with sessions.read() as session:
         rows = [await pointer.active_bundle(session), await pointer.former_bundle(session)]
-    spaces = {row.space_id for row in rows if row}
+    space_ids = {row.space_id for row in rows if row}
     found: list[Damage] = []
     after = 0
     while True:
@@ -118,23 +118,23 @@ async def find_damage(sessions: Sessions) -> list[Damage]:
             page = await raw.users(session, after, _USERS_AT_ONCE)
         if not page:
             return found
-        found += [damage for damage in await asyncio.to_thread(_judge, page, spaces) if damage]
+        found += [damage for damage in await asyncio.to_thread(_judge, page, space_ids) if damage]
         after = page[-1].row
 
 
-async def find_bad_keys(sessions: Sessions) -> list[Finding]:
+async def find_bad_keys(sessions: Sessions) -> list[Defect]:
     """API keys that could never be used, and whether an administrator has one."""
     async with sessions.read() as session:
         every = await keys.every(session)
     known = {scope.value for scope in Scope}
     found = [
-        Finding("keys", f"key {key.id}: damaged; revoke it and create another.", False)
+        Defect("keys", f"key {key.id}: damaged; revoke it and create another.", False)
         for key in every
         if len(key.secret_sha256) != _KEY_HASH_CHARS or not set(key.scopes) <= known
     ]
     if every and not any(Scope.ADMIN in key.scopes and not key.revoked_at for key in every):
         detail = "No key has the scope admin; `python -m app keys create --scope admin` makes one."
-        found.append(Finding("keys", detail, False))
+        found.append(Defect("keys", detail, False))
     return found
 
 
@@ -148,7 +148,7 @@ async def forget_damage(sessions: Sessions, damages: Sequence[Damage]) -> None:
         for damage in damages:
             await raw.forget(session, damage.user, damage.embeddings, damage.templates)
             if len(damage.lost) < len(damage.user.crops):
-                user = await users.find(session, damage.user.user_id)
+                user = await users.get(session, damage.user.user_id)
                 for photo in damage.lost:
                     await photos.erase(session, user, photo)
 
@@ -160,17 +160,17 @@ async def remake_templates(sessions: Sessions, current: Current, damages: Sequen
 
     async def store(session: WriteSession) -> None:
         for damage in damages:
-            user = await users.find(session, damage.user.user_id)
+            user = await users.get(session, damage.user.user_id)
             await refresh_templates(session, current, user)
 
     await sessions.write(store)
 
 
-def _judge(page: Sequence[RawUser], spaces: set[str]) -> list[Damage]:
-    return [_judge_one(user, spaces) for user in page]
+def _judge(page: Sequence[RawUser], space_ids: set[str]) -> list[Damage]:
+    return [_judge_one(user, space_ids) for user in page]
 
 
-def _judge_one(user: RawUser, spaces: set[str]) -> Damage:
+def _judge_one(user: RawUser, space_ids: set[str]) -> Damage:
     damage = Damage(user)
     damage.crops = {photo for photo, png in user.crops.items() if not _is_crop(png)}
     vectors: dict[str, list[NDArray[np.float32]]] = {}
@@ -180,7 +180,7 @@ def _judge_one(user: RawUser, spaces: set[str]) -> Damage:
             damage.embeddings.add((photo, space_id))
         else:
             vectors.setdefault(space_id, []).append(vector)
-    for space_id in spaces | set(user.templates):
+    for space_id in space_ids | set(user.templates):
         complete = len(vectors.get(space_id, [])) == len(user.crops) > 0
         content, photo_count = user.templates.get(space_id, (b"", 0))
         template = _as_vector(content)

@@ -242,8 +242,8 @@ class GalleryImport:
         )
         nobody = dict.fromkeys(templates)
         changes = {
-            space: templates if space == space_id else nobody
-            for space, _ in self._current.galleries()
+            galleries_space_id: templates if galleries_space_id == space_id else nobody
+            for galleries_space_id, _ in self._current.galleries()
         }
         session.after_commit.append(partial(self._current.follow, changes, revision))
 

@@ -81,7 +81,7 @@ class Users:
             UserNotFoundError: There is none.
         """
         async with self._sessions.read() as session:
-            return await self._detail(session, await users.find(session, user_id))
+            return await self._detail(session, await users.get(session, user_id))
 
     async def page(self, cursor: str | None, limit: int) -> UserPage:
         """Users in the order of registration.
@@ -106,7 +106,7 @@ class Users:
         """
 
         async def store(session: WriteSession) -> UserDetail:
-            user = await users.find(session, user_id)
+            user = await users.get(session, user_id)
             if "display_name" in changes:
                 user.display_name = changes["display_name"]
             if "metadata" in changes:
@@ -135,7 +135,7 @@ class Users:
         """
 
         async def store(session: WriteSession) -> None:
-            user = await users.find(session, user_id)
+            user = await users.get(session, user_id)
             await users.erase(session, {user_id: user.id})
             await events.record(session, actor, "user.erased", user_id, {})
             revision = await pointer.count_gallery_change(session)

@@ -39,7 +39,7 @@ async def _add(session: WriteSession) -> None:
 
 
 async def _erase(session: WriteSession) -> None:
-    user = await users.find(session, "anna")
+    user = await users.get(session, "anna")
     await users.erase(session, {"anna": user.id})
 
 
@@ -140,7 +140,7 @@ async def test_old_name_leaves_the_disk_when_it_is_replaced(
     await sessions.write(_add)
 
     async def change(session: WriteSession) -> None:
-        user = await users.find(session, "anna")
+        user = await users.get(session, "anna")
         user.display_name, user.details = "Anna", {}
         await erasures.add(session, "anna")
         await events.record(session, "test", "user.changed", "anna", {})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from app.errors import EvaluationError
-from app.evaluation.photo_sets import Photo, read_pairs, read_people
+from app.evaluation.photo_sets import PersonPhoto, read_pairs, read_people
 from app.evaluation.probes import view_aligned
 from app.evaluation.protocols import Contestant, Evaluation, evaluate_pairs, evaluate_people
 from app.evaluation.sizes import Size
@@ -180,7 +180,7 @@ def test_progress_ends_at_all_photos_when_told(tmp_path: Path) -> None:
 def test_stock_network_tells_people_apart_and_loses_with_size_when_real(
     shared: Path, stock_bundle: Path
 ) -> None:
-    by_person: dict[str, list[Photo]] = {}
+    by_person: dict[str, list[PersonPhoto]] = {}
     for photo in read_people(shared / "faces" / "val"):
         by_person.setdefault(photo.person, []).append(photo)
     assert len(by_person) == 40

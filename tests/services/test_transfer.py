@@ -68,7 +68,7 @@ async def test_export_leaves_out_who_was_erased_meanwhile_and_does_not_keep_them
             await users.put_template(session, user, "0" * 16, template, 0, revision=1)
 
     async def erase(session: WriteSession) -> None:
-        await users.erase(session, {"anna": (await users.find(session, "anna")).id})
+        await users.erase(session, {"anna": (await users.get(session, "anna")).id})
 
     async def page_while_others_erase(
         session: ReadSession, space_id: str, after: int, limit: int

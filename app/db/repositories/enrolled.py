@@ -17,6 +17,7 @@ class EnrolledPhoto:
     """A photo behind a template, without its crop."""
 
     photo: UUID
+    user: int
     user_id: str
     face_px: float
     has_crop: bool
@@ -31,8 +32,25 @@ async def users_in_space(session: ReadSession, space_id: str) -> Sequence[int]:
     return found.all()
 
 
+async def users_with_crops(session: ReadSession, space_id: str) -> Sequence[int]:
+    """Row ids of users who have a crop that is embedded in a space, ascending."""
+    found = await session.scalars(
+        select(Photo.user)
+        .join(Embedding, Embedding.photo == Photo.id)
+        .where(Embedding.space_id == space_id, Photo.crop_png.is_not(None))
+        .distinct()
+        .order_by(Photo.user)
+    )
+    return found.all()
+
+
 async def photos_in_space(
-    session: ReadSession, space_id: str, users: Collection[int], per_user: int
+    session: ReadSession,
+    space_id: str,
+    users: Collection[int],
+    per_user: int,
+    *,
+    with_crop: bool = False,
 ) -> list[EnrolledPhoto]:
     """Some photos of some users, user by user.
 
@@ -41,7 +59,11 @@ async def photos_in_space(
         space_id: Whose embeddings.
         users: Row ids.
         per_user: The oldest so many photos of each.
+        with_crop: Only those whose crop is kept.
     """
+    wanted = [Embedding.space_id == space_id, Photo.user.in_(users)]
+    if with_crop:
+        wanted.append(Photo.crop_png.is_not(None))
     place = func.row_number().over(partition_by=Photo.user, order_by=(Photo.created_at, Photo.id))
     ordered = (
         select(
@@ -55,15 +77,15 @@ async def photos_in_space(
         )
         .join(User, User.id == Photo.user)
         .join(Embedding, Embedding.photo == Photo.id)
-        .where(Embedding.space_id == space_id, Photo.user.in_(users))
+        .where(*wanted)
         .subquery()
     )
     found = await session.execute(
         select(ordered).where(ordered.c.place <= per_user).order_by(ordered.c.user, ordered.c.place)
     )
     return [
-        EnrolledPhoto(photo, user_id, face_px, bool(has_crop), vector)
-        for photo, _, user_id, face_px, has_crop, vector, _ in found
+        EnrolledPhoto(photo, user, user_id, face_px, bool(has_crop), vector)
+        for photo, user, user_id, face_px, has_crop, vector, _ in found
     ]
 
 

@@ -13,7 +13,7 @@ from app.errors import JobNotFoundError, ReloadRunningError
 RUNNING = "running"
 
 
-async def find(session: ReadSession, job_id: UUID) -> Job:
+async def get(session: ReadSession, job_id: UUID) -> Job:
     """A job by its id.
 
     Raises:

@@ -12,7 +12,7 @@ from app.db.repositories import erasures
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, Photo, Template, User
 
-Place = tuple[int, UUID]
+CropCursor = tuple[int, UUID]
 """A user's row and a photo: where a page of crops ends."""
 
 _ERASED_AT_ONCE = 5_000
@@ -29,7 +29,7 @@ class StoredCrop:
 
 
 async def crops_to_embed(
-    session: ReadSession, space_id: str, after: Place | None, limit: int
+    session: ReadSession, space_id: str, after: CropCursor | None, limit: int
 ) -> list[StoredCrop]:
     """Crops that have no embedding in a space, user by user.
 
@@ -50,56 +50,6 @@ async def crops_to_embed(
         wanted = wanted.where((Photo.user > user) | ((Photo.user == user) & (Photo.id > photo)))
     found = await session.execute(wanted)
     return [StoredCrop(photo, user, png or b"", face_px) for photo, user, png, face_px in found]
-
-
-EmbeddedCrop = tuple[StoredCrop, NDArray[np.float32]]
-"""A crop and its embedding in one space."""
-
-
-async def users_with_crops(session: ReadSession, space_id: str) -> Sequence[int]:
-    """Row ids of users who have a crop that is embedded in a space, ascending."""
-    found = await session.scalars(
-        select(Photo.user)
-        .join(Embedding, Embedding.photo == Photo.id)
-        .where(Embedding.space_id == space_id, Photo.crop_png.is_not(None))
-        .distinct()
-        .order_by(Photo.user)
-    )
-    return found.all()
-
-
-async def embedded_crops(
-    session: ReadSession, space_id: str, users: Collection[int], per_user: int
-) -> list[EmbeddedCrop]:
-    """Some crops of some users with their embeddings in a space.
-
-    Args:
-        session: Reads.
-        space_id: The space.
-        users: Row ids.
-        per_user: The oldest so many photos of each.
-    """
-    place = func.row_number().over(partition_by=Photo.user, order_by=(Photo.created_at, Photo.id))
-    ordered = (
-        select(
-            Photo.id,
-            Photo.user,
-            Photo.crop_png,
-            Photo.face_px,
-            Embedding.vector,
-            place.label("place"),
-        )
-        .join(Embedding, Embedding.photo == Photo.id)
-        .where(Embedding.space_id == space_id, Photo.user.in_(users), Photo.crop_png.is_not(None))
-        .subquery()
-    )
-    found = await session.execute(
-        select(ordered).where(ordered.c.place <= per_user).order_by(ordered.c.user, ordered.c.id)
-    )
-    return [
-        (StoredCrop(photo, user, png, face_px), vector)
-        for photo, user, png, face_px, vector, _ in found
-    ]
 
 
 async def count_to_embed(session: ReadSession, space_id: str) -> int:
@@ -167,26 +117,28 @@ async def put_templates(session: WriteSession, templates: Sequence[Template]) ->
     await session.flush()
 
 
-async def erase_outside(session: WriteSession, spaces: Collection[str]) -> int:
-    """Deletes some templates and embeddings of all other spaces.
+async def erase_outside(session: WriteSession, except_in: Collection[str]) -> int:
+    """Deletes some templates and embeddings of all spaces but some.
 
     Returns:
         How many rows went; 0 when nothing is left to delete.
     """
     templates = await session.scalars(
-        select(Template.user).where(Template.space_id.not_in(spaces)).limit(_ERASED_AT_ONCE)
+        select(Template.user).where(Template.space_id.not_in(except_in)).limit(_ERASED_AT_ONCE)
     )
     users = set(templates)
     await session.execute(
-        delete(Template).where(Template.user.in_(users), Template.space_id.not_in(spaces))
+        delete(Template).where(Template.user.in_(users), Template.space_id.not_in(except_in))
     )
     photos = set(
         await session.scalars(
-            select(Embedding.photo).where(Embedding.space_id.not_in(spaces)).limit(_ERASED_AT_ONCE)
+            select(Embedding.photo)
+            .where(Embedding.space_id.not_in(except_in))
+            .limit(_ERASED_AT_ONCE)
         )
     )
     await session.execute(
-        delete(Embedding).where(Embedding.photo.in_(photos), Embedding.space_id.not_in(spaces))
+        delete(Embedding).where(Embedding.photo.in_(photos), Embedding.space_id.not_in(except_in))
     )
     if users or photos:
         await erasures.add(session, "")

@@ -14,7 +14,7 @@ from app.db.tables import JsonObject, Photo, StoredAnswer, Template, User
 from app.errors import UserExistsError, UserNotFoundError
 
 
-async def find(session: ReadSession, user_id: str) -> User:
+async def get(session: ReadSession, user_id: str) -> User:
     """A user's row.
 
     Raises:

@@ -21,7 +21,7 @@ KEY_VARIABLE = "FARSIGHT_API_KEY"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TargetOptions:
     """The local database, unless one of the first two is given.
 
     Attributes:
@@ -43,8 +43,8 @@ class Place:
 
 
 @asynccontextmanager
-async def open_target(place: Place, settings: Settings) -> AsyncIterator[Target]:
-    """Opens what `place` names and closes it in the end.
+async def open_target(options: TargetOptions, settings: Settings) -> AsyncIterator[Target]:
+    """Opens what `options` names and closes it in the end.
 
     Raises:
         UnauthenticatedError: A service, but no key in the environment.
@@ -52,17 +52,17 @@ async def open_target(place: Place, settings: Settings) -> AsyncIterator[Target]
         GalleryFileError: See open_gallery, as for SpaceMismatchError.
         FarsightError: Whatever forbids a start of the service.
     """
-    if place.url is not None:
+    if options.url is not None:
         key = os.environ.get(KEY_VARIABLE)
         if not key:
-            raise UnauthenticatedError(f"Put the key for {place.url} into {KEY_VARIABLE}.")
-        async with AsyncClient(place.url, key) as client:
+            raise UnauthenticatedError(f"Put the key for {options.url} into {KEY_VARIABLE}.")
+        async with AsyncClient(options.url, key) as client:
             yield RemoteTarget(client)
         return
-    if place.device is not None:
-        settings = settings.model_copy(update={"device": place.device})
-    if place.gallery_path is not None:
-        async with open_gallery(place.gallery_path, settings) as target:
+    if options.device is not None:
+        settings = settings.model_copy(update={"device": options.device})
+    if options.gallery_path is not None:
+        async with open_gallery(options.gallery_path, settings) as target:
             yield target
         return
     async with open_graph(settings) as graph:
