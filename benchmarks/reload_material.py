@@ -13,9 +13,10 @@ import numpy as np
 from app.settings import Settings
 from app.vision.image import decode_image
 from app.vision.png import encode_png
+from app.vision.scaling import Pixels
 from demo.service import run_command
 from tests.load import Probe
-from tests.rotated import Pixels, rotate_bundle
+from tests.rotated import rotate_bundle
 from tests.service_process import ServiceProcess, environment, serving
 
 SHARED = Path(os.environ.get("FARSIGHT_SHARED", "../shared"))

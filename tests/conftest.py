@@ -17,9 +17,10 @@ from app.vision.detector import Detector, load_detector
 from app.vision.embedder import Embedder
 from app.vision.model_files import YUNET
 from app.vision.published import published_bundle, read_published
+from app.vision.scaling import Pixels
 from app.vision.self_test import known_answers
 from demo.samples import fetch_samples
-from tests.rotated import Pixels, crops_of, enrol, rotate_bundle
+from tests.rotated import crops_of, enrol, rotate_bundle
 
 TRAINED = Path(__file__).parents[1] / "weights" / "farsight-xxs"
 SHARED = Path(os.environ.get("FARSIGHT_SHARED", Path(__file__).parents[2] / "shared"))

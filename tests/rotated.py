@@ -7,9 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import msgspec
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from app.db.migration import open_sessions
 from app.db.repositories import photos, users
@@ -23,12 +21,13 @@ from app.vision.alignment import Crop
 from app.vision.bundle import Bundle, load_bundle, weight_file, write_bundle
 from app.vision.embedder import Embedder
 from app.vision.image import decode_image
+from app.vision.manifest import Networks
 from app.vision.onnx_export import export_edgeface
 from app.vision.png import encode_png
+from app.vision.scaling import Pixels
 from app.vision.self_test import known_answers
-from app.vision.torch_networks import build_networks, pack_weights
-
-Pixels = NDArray[np.uint8]
+from app.vision.torch_networks import TorchNetworks, build_networks
+from tests.changed import changed
 
 
 def rotate_bundle(bundle: Path, name: str, seed: int = 0) -> Path:
@@ -41,31 +40,27 @@ def rotate_bundle(bundle: Path, name: str, seed: int = 0) -> Path:
     turned, _ = torch.linalg.qr(
         torch.randn(512, 512, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     )
-    edgeface = build_networks(loaded).edgeface
-    parameters = dict(edgeface.named_parameters())
-    for name_of in ("model.head.fc.weight", "model.head.fc.bias"):
-        parameter = parameters[name_of]
-        parameter.copy_((turned @ parameter.double()).float())
-    content = pack_weights(edgeface)
-    files = {"edgeface.safetensors": content}
-    networks = loaded.manifest.networks
+
+    def turn(networks: TorchNetworks) -> None:
+        parameters = dict(networks.edgeface.named_parameters())
+        for name_of in ("model.head.fc.weight", "model.head.fc.bias"):
+            parameter = parameters[name_of]
+            parameter.copy_((turned @ parameter.double()).float())
+
+    rotated = changed(loaded, turn)
+    files = dict(rotated.files)
+    entry, dsr = loaded.manifest.networks.edgeface, loaded.manifest.networks.dsr
     entry = msgspec.structs.replace(
-        networks.edgeface, weights=weight_file("edgeface.safetensors", content)
+        entry, weights=weight_file(entry.weights.name, files[entry.weights.name])
     )
     if entry.onnx is not None:  # served as fast as the other one
-        files["edgeface.onnx"] = export_edgeface(edgeface)
-        onnx = weight_file("edgeface.onnx", files["edgeface.onnx"])
-        entry = msgspec.structs.replace(entry, onnx=onnx)
+        content = export_edgeface(build_networks(rotated).edgeface)
+        files[entry.onnx.name] = content
+        entry = msgspec.structs.replace(entry, onnx=weight_file(entry.onnx.name, content))
     manifest = msgspec.structs.replace(
-        loaded.manifest,
-        name=name,
-        networks=msgspec.structs.replace(networks, edgeface=entry),
+        loaded.manifest, name=name, networks=Networks(edgeface=entry, dsr=dsr)
     )
-    for file in () if networks.dsr is None else (networks.dsr.weights, networks.dsr.onnx):
-        if file is not None:
-            files[file.name] = (bundle / file.name).read_bytes()
-    turned_bundle = Bundle(manifest, files)
-    answers = known_answers(Embedder(turned_bundle, "cpu"))
+    answers = known_answers(Embedder(Bundle(manifest, files), "cpu"))
     return write_bundle(bundle.parent, msgspec.structs.replace(manifest, self_test=answers), files)
 
 

@@ -6,11 +6,9 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
+from app.vision.detector import Rectangle
 from app.vision.image import Image
 from clients import IdentifiedFace
-
-Box = tuple[float, float, float, float]
-"""x, y, width, height in px."""
 
 _KNOWN, _UNKNOWN = "lime", "orange"
 # Of the picture's longer side: readable on a phone's photo and on a small crop.
@@ -31,7 +29,7 @@ def draw_identified(image: Image, faces: Sequence[IdentifiedFace]) -> Image:
     return np.asarray(picture)
 
 
-def draw_frame(image: Image, text: str, boxes: Sequence[Box], colour: str) -> Image:
+def draw_frame(image: Image, text: str, boxes: Sequence[Rectangle], colour: str) -> Image:
     """A frame with advice along its upper edge."""
     picture, draw, text_px = _begin(image)
     for box in boxes:
@@ -46,7 +44,7 @@ def _begin(image: Image) -> tuple[PillowImage.Image, ImageDraw.ImageDraw, int]:
     return picture, ImageDraw.Draw(picture), text_px
 
 
-def _draw_box(draw: ImageDraw.ImageDraw, box: Box, colour: str, text_px: int) -> None:
+def _draw_box(draw: ImageDraw.ImageDraw, box: Rectangle, colour: str, text_px: int) -> None:
     x, y, width, height = box
     draw.rectangle((x, y, x + width, y + height), outline=colour, width=max(1, text_px // 8))
 

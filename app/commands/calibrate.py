@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from app.commands.calibration_plot import require_matplotlib, write_plot
+from app.commands.progress import counted
 from app.db.migration import open_sessions
 from app.recognition.inference import set_library_threads
 from app.recognition.serving import Serving
@@ -57,15 +57,9 @@ def calibrate(
 async def _calibrate(false_accept_rate: float) -> tuple[Calibration, Serving]:
     settings = Settings.read()
     set_library_threads(settings.threads.torch, settings.threads.opencv)
-    console = Console(stderr=True)
     async with open_sessions(settings.database) as sessions:
         serving = await Activation(settings).start(sessions)
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task("Shrunk photos", total=None)
-
-            def advance(done: int, total: int) -> None:
-                bar.update(task, completed=done, total=total)
-
+        with counted("Shrunk photos") as advance:
             found = await compare_enrolled(
                 sessions,
                 serving,

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
+from app.commands.progress import counted
 from app.errors import EvaluationError
 from app.evaluation.comparison import FEW_PAIRS
 from app.evaluation.person_figures import PersonFigures, person_figures
@@ -59,13 +59,7 @@ def evaluate(
     view = make_viewer(aligned, "crop", detector, settings.detectors, offline=settings.offline)
     embedder = Embedder(bundle, choose_device(device), os.cpu_count() or 1)
     contestant = Contestant(bundle.manifest.name, bundle.space_id, embedder)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Photos", total=None)
-
-        def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
+    with counted("Photos") as advance:
         evaluation = evaluate_people(photos, probe_sizes, view, [contestant], advance)
     if as_json:
         typer.echo(json.dumps(_document(evaluation, photos)))

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from app.errors import (
     InvalidRequestError,
     NoFaceError,
-    TooManyPhotosError,
     UnusablePhotoError,
     UserNotFoundError,
 )
@@ -19,6 +18,7 @@ from app.recognition.decision import Decision, decide, strictest_threshold
 from app.recognition.inference import Inference
 from app.recognition.recognizer import Finding, FoundFace
 from app.recognition.serving import Serving
+from app.services.reviewed_photo import refuse_too_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +118,7 @@ class Identifier:
             OverloadedError: See Inference.admit.
             DeadlineExceededError: See Inference.admit.
         """
-        if len(photos) > self._max_photos:
-            raise TooManyPhotosError(
-                f"{len(photos)} photos came; at most {self._max_photos} are read at once.",
-                max_photos=self._max_photos,
-            )
+        refuse_too_many(len(photos), self._max_photos)
         if len(photos) > 1 and not wishes.same_person:
             raise InvalidRequestError("Several photos need same_person=true.")
         if wishes.same_person:

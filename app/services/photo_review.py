@@ -8,14 +8,18 @@ from numpy.typing import NDArray
 from app.errors import (
     ImageTooLargeError,
     InvalidRequestError,
-    TooManyPhotosError,
     UnreadableImageError,
 )
 from app.recognition.inference import Inference
 from app.recognition.serving import Serving
 from app.services.face_choice import ANY_FACE, FaceChoice, FaceRule
 from app.services.photo_comparison import outliers
-from app.services.reviewed_photo import ReviewedPhoto, Upload, usable_photos
+from app.services.reviewed_photo import (
+    ReviewedPhoto,
+    Upload,
+    refuse_too_many,
+    usable_photos,
+)
 from app.vision.covers import is_covered, without_eyes, without_mouth
 from app.vision.embedder import mean_embedding
 from app.vision.quality import QualityLimits, Rejection, rejection
@@ -73,11 +77,7 @@ class PhotoReview:
             OverloadedError: See Inference.admit.
             DeadlineExceededError: See Inference.admit.
         """
-        if len(uploads) > self._max_photos:
-            raise TooManyPhotosError(
-                f"{len(uploads)} photos came; at most {self._max_photos} are read at once.",
-                max_photos=self._max_photos,
-            )
+        refuse_too_many(len(uploads), self._max_photos)
         _require_sense(choice, len(uploads), detect=detect)
         photos: list[ReviewedPhoto] = []
         async with self._inference.admit():

@@ -10,6 +10,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import TooManyPhotosError
 from app.recognition.recognizer import FoundFace
 from app.services.face_choice import Box
 from app.vision.image import PhotoWarning
@@ -47,6 +48,18 @@ class Upload:
         """Hashes once and in another thread: 20 MB take as long as reading a small photo."""
         digest = await asyncio.to_thread(hashlib.sha256, content)
         return cls(filename, content, digest.hexdigest())
+
+
+def refuse_too_many(photos: int, at_most: int) -> None:
+    """Makes sure that a request has no more photos than are read at once.
+
+    Raises:
+        TooManyPhotosError: It has.
+    """
+    if photos > at_most:
+        raise TooManyPhotosError(
+            f"{photos} photos came; at most {at_most} are read at once.", max_photos=at_most
+        )
 
 
 @dataclass(frozen=True, slots=True)

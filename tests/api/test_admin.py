@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from app.settings import DatabaseSettings, Settings
-from tests.rotated import Pixels
+from app.vision.scaling import Pixels
 
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service

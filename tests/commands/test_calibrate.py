@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.settings import DatabaseSettings, Settings
-from tests.rotated import Pixels, enrol
+from app.vision.scaling import Pixels
+from tests.rotated import enrol
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]

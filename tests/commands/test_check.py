@@ -19,7 +19,8 @@ from app.errors import DatabaseDamagedError
 from app.graph import open_graph
 from app.settings import Settings
 from app.vision.model_files import YUNET
-from tests.rotated import Pixels, enrol
+from app.vision.scaling import Pixels
+from tests.rotated import enrol
 from tests.service_process import environment
 
 People = dict[str, list[Pixels]]

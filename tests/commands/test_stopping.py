@@ -15,9 +15,9 @@ import pytest
 from app.services.keys import Scope
 from app.settings import Settings
 from app.vision.png import encode_png
+from app.vision.scaling import Pixels
 from tests.api.conftest import create_key
 from tests.reload.caller import wait_until
-from tests.rotated import Pixels
 from tests.service_process import PATIENCE_S, ServiceProcess, serving
 
 

@@ -11,7 +11,8 @@ from app.evaluation.calibration import (
     propose,
     smallest_supported,
 )
-from app.evaluation.leave_one_out import Floats, LeaveOneOut, templates_of
+from app.evaluation.leave_one_out import LeaveOneOut, templates_of
+from app.vision.scaling import Floats
 
 SAME_PERSON = 0.5
 

@@ -12,7 +12,7 @@ import pytest
 
 from app.settings import Settings
 from app.vision.png import encode_png
-from tests.rotated import Pixels
+from app.vision.scaling import Pixels
 from tests.service_process import PATIENCE_S
 
 Answers = dict[str, tuple[str | None, float]]

@@ -9,9 +9,10 @@ import pytest
 
 from app.services.keys import Scope
 from app.settings import DatabaseSettings, Settings
+from app.vision.scaling import Pixels
 from tests.api.conftest import create_key
 from tests.reload.caller import Caller, Rows
-from tests.rotated import Pixels, crops_of, enrol
+from tests.rotated import crops_of, enrol
 from tests.service_process import ServiceProcess, serving
 
 Serve = Callable[..., AbstractContextManager[tuple[ServiceProcess, Caller]]]

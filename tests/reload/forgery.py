@@ -14,7 +14,8 @@ from app.vision.bundle import load_bundle, weight_file, write_bundle
 from app.vision.edgeface import EdgeFace
 from app.vision.manifest import MANIFEST_NAME, read_manifest
 from app.vision.onnx_export import export_edgeface
-from app.vision.torch_networks import build_networks, pack_weights
+from app.vision.torch_networks import TorchNetworks, build_networks, pack_weights
+from tests.changed import changed
 
 _EDGEFACE = "edgeface.safetensors"
 _DSR = "dsr.safetensors"
@@ -47,10 +48,8 @@ def publish(good: Path, name: str, edgeface: bytes, variant: str | None = None) 
 
 def publish_changed(good: Path, name: str, change: Callable[[EdgeFace], None]) -> Path:
     """A bundle whose network was changed."""
-    network = build_networks(load_bundle(good)).edgeface
-    with torch.no_grad():
-        change(network)
-    return publish(good, name, pack_weights(network))
+    forged = changed(load_bundle(good), lambda networks: change(networks.edgeface))
+    return publish(good, name, forged.files[_EDGEFACE])
 
 
 def publish_tensors(good: Path, name: str, change: Callable[[Tensors], None]) -> Path:
@@ -154,10 +153,12 @@ def pickle(good: Path, name: str) -> None:
 
 def foreign_onnx(good: Path, name: str) -> None:
     """What onnxruntime would run is another network than the one that was measured."""
-    network = build_networks(load_bundle(good)).edgeface
-    with torch.no_grad():
-        network.get_parameter("model.head.fc.bias").add_(0.3)
-    _put_onnx(copy_of(good, name), export_edgeface(network))
+
+    def change(networks: TorchNetworks) -> None:
+        networks.edgeface.get_parameter("model.head.fc.bias").add_(0.3)
+
+    other = build_networks(changed(load_bundle(good), change))
+    _put_onnx(copy_of(good, name), export_edgeface(other.edgeface))
 
 
 def broken_onnx(good: Path, name: str) -> None:

@@ -10,10 +10,10 @@ from shutil import copytree
 import pytest
 
 from app.settings import Settings
+from app.vision.scaling import Pixels
 from tests.reload import forgery
 from tests.reload.caller import Caller, Json, Rows, as_json, assert_same
 from tests.reload.conftest import Serve, copied
-from tests.rotated import Pixels
 from tests.service_process import ServiceProcess
 
 Forge = Callable[[Path, str], None]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from app.services.keys import Scope
 from app.settings import Settings
+from app.vision.scaling import Pixels
 from tests.api.conftest import create_key
 from tests.reload.caller import Caller, Rows
 from tests.reload.forgery import copy_of
-from tests.rotated import Pixels, enrol
+from tests.rotated import enrol
 from tests.service_process import serving
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
+from app.vision.scaling import Pixels
 from tests.reload.caller import Caller, Json, Rows, assert_same, wait_until
 from tests.reload.conftest import Serve, copied
-from tests.rotated import Pixels
 
 Probes = dict[str, Pixels]
 

@@ -11,9 +11,9 @@ from contextlib import closing, contextmanager
 import pytest
 
 from app.settings import Settings
+from app.vision.scaling import Pixels
 from tests.reload.caller import Caller, Rows, assert_same, wait_until
 from tests.reload.conftest import Serve
-from tests.rotated import Pixels
 from tests.service_process import PATIENCE_S, ServiceProcess, environment
 
 Photos = dict[str, list[bytes]]

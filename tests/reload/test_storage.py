@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.settings import Settings
+from app.vision.scaling import Pixels
 from tests.reload.caller import Rows, assert_same, wait_until
 from tests.reload.conftest import Serve
-from tests.rotated import Pixels
 from tests.service_process import ServiceProcess
 
 Photos = dict[str, list[bytes]]

@@ -6,11 +6,11 @@ import pytest
 
 from app.settings import Settings
 from app.vision.png import encode_png
+from app.vision.scaling import Pixels
 from demo.service import run_command
 from tests.load import Probe, Reloaded, ask, judge, running_load
 from tests.reload.caller import Caller
 from tests.reload.conftest import Serve
-from tests.rotated import Pixels
 from tests.service_process import environment
 
 CONNECTIONS = 8

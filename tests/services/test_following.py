@@ -22,7 +22,8 @@ from app.services.reviewed_photo import Upload
 from app.services.switching import read_gallery
 from app.settings import RegistrationSettings, Settings
 from app.vision.png import encode_png
-from tests.rotated import Pixels, enrol
+from app.vision.scaling import Pixels
+from tests.rotated import enrol
 
 
 @pytest.fixture
