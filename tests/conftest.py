@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from app.vision.published import published_bundle, read_published
 from app.vision.scaling import Pixels
 from app.vision.self_test import known_answers
 from demo.samples import fetch_samples
-from tests.rotated import crops_of, enrol, rotate_bundle
+from tests.rotated import crops_of, enrol, store_of_two
 
 TRAINED = Path(__file__).parents[1] / "weights" / "farsight-xxs"
 SHARED = Path(os.environ.get("FARSIGHT_SHARED", Path(__file__).parents[2] / "shared"))
@@ -104,10 +103,7 @@ def people(shared: Path) -> dict[str, list[bytes]]:
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle store: farsight-xxs, and `turned`, which is the same in another space."""
-    folder = tmp_path_factory.mktemp("store")
-    shutil.copytree(TRAINED, folder / TRAINED.name)
-    rotate_bundle(folder / TRAINED.name, "turned")
-    return folder
+    return store_of_two(tmp_path_factory.mktemp("store"), TRAINED)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Bundles that know the same faces in other spaces, and people enrolled without photos."""
 
 import asyncio
+import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -62,6 +63,12 @@ def rotate_bundle(bundle: Path, name: str, seed: int = 0) -> Path:
     )
     answers = known_answers(Embedder(Bundle(manifest, files), "cpu"))
     return write_bundle(bundle.parent, msgspec.structs.replace(manifest, self_test=answers), files)
+
+
+def store_of_two(folder: Path, bundle: Path) -> Path:
+    """A bundle store: a copy of a bundle, and `turned`, which is the same in another space."""
+    rotate_bundle(shutil.copytree(bundle, folder / bundle.name), "turned")
+    return folder
 
 
 def enrol(

@@ -2,7 +2,6 @@
 
 import io
 import pickle
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from app.gallery.portable import PortableGallery, PortableUser
 from app.services.keys import Scope
 from app.settings import LimitSettings, Settings
 from tests.api.conftest import running
-from tests.rotated import rotate_bundle
+from tests.rotated import store_of_two
 
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
@@ -28,10 +27,7 @@ NAMES = ("07252", "07263", "07266")
 @pytest.fixture(scope="module")
 def store(stock_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`stock`, and `turned`, which defines another space."""
-    folder = tmp_path_factory.mktemp("store")
-    shutil.copytree(stock_bundle, folder / stock_bundle.name)
-    rotate_bundle(folder / stock_bundle.name, "turned")
-    return folder
+    return store_of_two(tmp_path_factory.mktemp("store"), stock_bundle)
 
 
 @pytest.fixture(scope="module")

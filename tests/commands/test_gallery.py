@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from app.services.keys import COMMAND_LINE
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload
 from app.settings import Settings
-from tests.rotated import rotate_bundle
+from tests.rotated import store_of_two
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("07252", "07263")
@@ -74,10 +73,7 @@ class Shell:
 @pytest.fixture(scope="module")
 def store(stock_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`stock`, and `turned`, which defines another space."""
-    folder = tmp_path_factory.mktemp("store")
-    shutil.copytree(stock_bundle, folder / stock_bundle.name)
-    rotate_bundle(folder / stock_bundle.name, "turned")
-    return folder
+    return store_of_two(tmp_path_factory.mktemp("store"), stock_bundle)
 
 
 @pytest.fixture

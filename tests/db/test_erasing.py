@@ -2,36 +2,22 @@
 
 import resource
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from app.db.migration import open_sessions
 from app.db.repositories import erasures, events, pointer, users
 from app.db.session import Sessions, WriteSession
 from app.db.tables import JsonObject
 from app.errors import StorageError
 from app.services.erasures import Erasures
-from app.settings import DatabaseSettings
 
 _SECRET = "a-name-that-stands-nowhere-else"
 _NOTES: JsonObject = {"notes": [f"{_SECRET}-{number}" for number in range(4000)]}
 _SMALLEST_BYTES = 33_000  # SQLite's file of shared memory has as many
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "test.db"
-
-
-@pytest.fixture
-async def sessions(database: Path) -> AsyncIterator[Sessions]:
-    url = f"sqlite+aiosqlite:///{database}"
-    async with open_sessions(DatabaseSettings(url=url, timeout_s=0.3)) as opened:
-        yield opened
 
 
 async def _add(session: WriteSession) -> None:

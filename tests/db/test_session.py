@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import pytest
@@ -15,18 +15,6 @@ from app.db.session import Sessions, WriteSession
 from app.errors import DatabaseBusyError, UserExistsError
 from app.settings import DatabaseSettings
 from app.turns import Requester, requester
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "test.db"
-
-
-@pytest.fixture
-async def sessions(database: Path) -> AsyncIterator[Sessions]:
-    url = f"sqlite+aiosqlite:///{database}"
-    async with open_sessions(DatabaseSettings(url=url, pool_size=2, timeout_s=0.3)) as opened:
-        yield opened
 
 
 async def _user_ids(sessions: Sessions) -> list[str]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.evaluation.gate import HeldOutFigures, binomial_tail, judge_manifests
 from app.vision.manifest import EdgeFaceEntry, Manifest, Networks, SizeMetrics, WeightFile
+from tests.measured import measured
 
 MAX_LOSS = 0.01
 
@@ -24,24 +25,6 @@ def manifest(*metrics: SizeMetrics, name: str = "new") -> Manifest:
         metrics=metrics,
         licence="none",
         attribution="nobody",
-    )
-
-
-def measured(
-    size: str = "hr",
-    tar: float | None = 0.95,
-    impostor_mean: float = 0.02,
-    n_genuine: int = 20_000,
-) -> SizeMetrics:
-    return SizeMetrics(
-        size=size,
-        n_genuine=n_genuine,
-        n_impostor=100,
-        eer=0.1,
-        tar_at_far={} if tar is None else {"1e-3": tar},
-        rank1=0.9,
-        impostor_mean=impostor_mean,
-        impostor_std=0.08,
     )
 
 

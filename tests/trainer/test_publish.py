@@ -20,6 +20,7 @@ from app.vision.edgeface import EdgeFace
 from app.vision.embedder import Embedder
 from app.vision.manifest import SizeMetrics
 from app.vision.self_test import check_self_test
+from tests.measured import measured
 from trainer.__main__ import main
 from trainer.config import FinetuneConfig
 from trainer.crops import load_crops
@@ -71,27 +72,12 @@ def publish(run: Path, store: Path, people: Path, baseline: Path) -> list[object
     return ["publish", *folders, "--baseline", baseline, "--name", "ours"]
 
 
-def figures(
-    size: str, tar: float, impostor_mean: float = 0.02, n_genuine: int = 20_000
-) -> SizeMetrics:
-    return SizeMetrics(
-        size=size,
-        n_genuine=n_genuine,
-        n_impostor=100,
-        eer=0.1,
-        tar_at_far={"1e-3": tar},
-        rank1=0.9,
-        impostor_mean=impostor_mean,
-        impostor_std=0.08,
-    )
-
-
-STOCK = [figures(*of) for of in (("hr", 0.99), ("24", 0.95), ("16", 0.75), ("12", 0.40))]
+STOCK = [measured(*of) for of in (("hr", 0.99), ("24", 0.95), ("16", 0.75), ("12", 0.40))]
 
 
 def better(**change: float) -> list[SizeMetrics]:
     tar = {"hr": 0.988, "24": 0.96, "16": 0.85, "12": 0.6} | change
-    return [figures(size, value) for size, value in tar.items()]
+    return [measured(size, value) for size, value in tar.items()]
 
 
 def test_bundle_is_published_whole(
@@ -216,10 +202,10 @@ def test_gate_lets_better_weights_pass() -> None:
 
 
 def test_gate_does_not_take_two_pairs_of_photos_for_a_fall() -> None:
-    few = [figures(of.size, of.tar_at_far["1e-3"], n_genuine=200) for of in better(hr=0.971)]
+    few = [measured(of.size, of.tar_at_far["1e-3"], n_genuine=200) for of in better(hr=0.971)]
     refuse_worse(few, STOCK)
     with pytest.raises(WorseError, match=r"by more than 0\.02"):
-        refuse_worse([few[0], *few[2:], figures("24", 0.929, n_genuine=200)], STOCK)
+        refuse_worse([few[0], *few[2:], measured("24", 0.929, n_genuine=200)], STOCK)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +214,7 @@ def test_gate_does_not_take_two_pairs_of_photos_for_a_fall() -> None:
         (better(hr=0.9869), "at hr px fell from 0.9900 to 0.9869"),
         (better(**{"24": 0.946}), "at 24 px fell from 0.9500 to 0.9460"),
         (better(**{"24": 0.95, "16": 0.75, "12": 0.4}), "is 0.7000, not better than stock"),
-        ([*better()[:3], figures("12", 0.6, 0.101)], "impostor mean 0.101 at 12 px is above 0.1"),
+        ([*better()[:3], measured("12", 0.6, 0.101)], "impostor mean 0.101 at 12 px is above 0.1"),
     ],
 )
 def test_gate_tells_what_is_worse(new: list[SizeMetrics], reason: str) -> None:
