@@ -1,4 +1,7 @@
-"""Every probe against every photo of a gallery, all similarities in memory at once."""
+"""Every probe against every photo of a gallery, all similarities in memory at once.
+
+`comparison` streams any number of photos through here in blocks, and adds confidence intervals.
+"""
 
 from dataclasses import dataclass
 

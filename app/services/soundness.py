@@ -15,17 +15,16 @@ from numpy.typing import NDArray
 from app.db.repositories import keys, photos, pointer, raw, users
 from app.db.repositories.raw import RawUser
 from app.db.session import Sessions, WriteSession
-from app.errors import UnreadableImageError
+from app.errors import GalleryFileError
+from app.gallery.portable import decode_crop, is_embedding
 from app.recognition.serving import Current
 from app.services.keys import Scope
 from app.services.template import refresh_templates
 from app.vision.dimensions import CROP_SIZE_PX, EMBEDDING_SIZE
 from app.vision.embedder import mean_embedding
-from app.vision.image import decode_image
 
 _USERS_AT_ONCE = 100
 _VECTOR_BYTES = 4 * EMBEDDING_SIZE
-_LENGTH_TOLERANCE = 1e-3
 # Means of the same vectors, computed in another order.
 _TEMPLATE_TOLERANCE = 1e-4
 _KEY_HASH_CHARS = 64
@@ -198,9 +197,10 @@ def _is_crop(png: bytes | None) -> bool:
     if png is None:
         return True  # was not kept
     try:
-        return decode_image(png).shape == (CROP_SIZE_PX, CROP_SIZE_PX, 3)
-    except UnreadableImageError:
+        decode_crop(png, CROP_SIZE_PX)
+    except GalleryFileError:
         return False
+    return True
 
 
 def _as_vector(content: bytes) -> NDArray[np.float32] | None:
@@ -208,5 +208,4 @@ def _as_vector(content: bytes) -> NDArray[np.float32] | None:
     if len(content) != _VECTOR_BYTES:
         return None
     vector = np.frombuffer(content, "<f4")
-    length = float(np.linalg.norm(vector.astype(np.float64)))
-    return vector if abs(length - 1) < _LENGTH_TOLERANCE else None
+    return vector if is_embedding(vector) else None
