@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from app.commands.people_folder import people_in, register_people
-from app.commands.target import LocalTarget, Wishes
+from app.commands.target import LocalTarget, RegistrationWishes
 from app.evaluation.photo_sets import photos_in
 from app.graph import open_graph
 from app.recognition.byte_budget import ByteBudget
@@ -27,7 +27,7 @@ from app.vision.photo_file import ImageLimits
 from benchmarks.material import show
 
 _AT_A_TIME = 50
-_WISHES = Wishes(detect=False)
+_WISHES = RegistrationWishes(detect=False)
 
 
 async def measure(people: list[Path], folder: Path) -> None:

@@ -99,7 +99,7 @@ def _view_photo(
 ) -> list[Crop | None]:
     height, width = image.shape[:2]
     face = _most_prominent(find(image), width, height)
-    crop = face and crop_of(image, face)
+    crop = None if face is None else crop_of(image, face)
     if face is None or crop is None:
         return [None] * len(sizes)
     if degrade == "crop":
@@ -123,7 +123,7 @@ def _shrink_photo(
     nearest = min(
         there, key=lambda other: float(np.hypot(*(_centre(other) - centre))), default=None
     )
-    return nearest and crop_of(small, nearest)
+    return None if nearest is None else crop_of(small, nearest)
 
 
 def _most_prominent(faces: list[Face], width: int, height: int) -> Face | None:

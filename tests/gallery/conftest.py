@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from app.gallery.portable import Metadata, PortableGallery, PortablePhoto, PortableUser
+from app.gallery.portable import PortableGallery, PortablePhoto, PortableUser
+from app.gallery.user_fields import Metadata
 from app.vision.embedder import mean_embedding
 from app.vision.quality import Quality
 
