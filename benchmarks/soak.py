@@ -24,7 +24,6 @@ import typer
 from matplotlib.figure import Figure as Plot
 
 from benchmarks.health import process_ids, resident_mib, status_sum
-from benchmarks.options import OutOption
 from benchmarks.results import Figures, Results, Row, show
 from benchmarks.service import Service, checkouts, serving
 from benchmarks.soak_callers import SMALL_FACE, Asked, Caller, calling
@@ -240,10 +239,9 @@ def main(
     seconds: Annotated[float, typer.Option(help="At most; default: no limit.")] = math.inf,
     connections: Annotated[int, typer.Option(help="That ask at once.", min=1, max=6)] = 4,
     seed: Annotated[int, typer.Option(help="Of the mix.")] = 0,
-    out: OutOption = Path("runs/soak"),
+    out: Annotated[Path, typer.Option(help="Folder for figures and plot.")] = Path("runs/soak"),
 ) -> None:
     """Sends mixed requests and looks whether the service grows."""
-    assert out is not None
     (checkout,) = checkouts(None)
     with serving(checkout, "yunet", _SCOPES) as service:
         material = prepare(service, read_subjects(), connections)
