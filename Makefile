@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo train-demo serve test fuzz check format lint types contracts containers bench lock clean
+.PHONY: help install demo train-demo serve test soak fuzz fuzz-images fuzz-api check format lint types contracts containers bench lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,8 +33,17 @@ serve: $(INSTALLED) ## start the service on http://127.0.0.1:8000
 test: $(INSTALLED) ## run the whole test suite, two files at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-fuzz: $(INSTALLED) ## damaged and hostile photos, and what they cost (FOR_S=60: seconds)
+soak: $(INSTALLED) ## 50,000 mixed requests, and whether the service grows (REQUESTS=N, FOR_S=60)
+	$(BIN)/python -m benchmarks.soak $(if $(REQUESTS),--requests $(REQUESTS)) \
+	    $(if $(FOR_S),--seconds $(FOR_S))
+
+fuzz: fuzz-images fuzz-api ## both of the next two (FOR_S=60: seconds of each)
+
+fuzz-images: $(INSTALLED) ## damaged and hostile photos, and what they cost
 	$(BIN)/python -m benchmarks.fuzz_images --seconds $(or $(FOR_S),60)
+
+fuzz-api: $(INSTALLED) ## every operation of the API, as described and otherwise
+	$(BIN)/python -m benchmarks.fuzz_api --seconds $(or $(FOR_S),60)
 
 check: lint types contracts containers test ## everything that CI checks
 
@@ -71,4 +80,4 @@ lock: ## resolve all dependencies anew into constraints.txt
 	  "$$fresh/bin/pip" freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
 
 clean: ## remove what the demo and the checks wrote; .venv stays
-	rm -rf demo/data demo/report.png .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf demo/data demo/report.png .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis

@@ -63,6 +63,7 @@ def steps(peers_python: Path | None) -> list[Step]:
             )
     command = ("attacks", "--detector", "yunet")
     found.append(Step("attacks-yunet", "A caller beside attacks", command, compares=False))
+    found.append(Step("soak", "Soak", ("soak",), compares=False))
     if peers_python is not None:
         command = ("peers", "--python", str(peers_python))
         found.append(Step("peers", "Beside others", command, compares=False))

@@ -94,14 +94,24 @@ def _figures(heard: Sequence[Heard]) -> Figures:
     return {"p50, ms": p50, "p99, ms": p99, "asked": len(heard), "failed": failed}
 
 
+def process_ids(service: Service) -> set[int]:
+    """The service and its decoder processes."""
+    return {service.process_id, *decoder_processes(service.process_id)}
+
+
+def status_sum(service: Service, field: str) -> int:
+    """A number that Linux tells of every process, summed over those of the service."""
+    total = 0
+    for process_id in process_ids(service):
+        status = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
+        (line,) = [line for line in status.splitlines() if line.startswith(f"{field}:")]
+        total += int(line.split()[1])
+    return total
+
+
 def resident_mib(service: Service, field: str) -> float:
     """Memory of the service's processes: `VmRSS`, or `VmHWM` for the most so far of each."""
-    kib = 0
-    for process_id in {service.process_id, *decoder_processes(service.process_id)}:
-        status = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
-        (line,) = [line for line in status.splitlines() if line.startswith(field)]
-        kib += int(line.split()[1])
-    return kib / 1024
+    return status_sum(service, field) / 1024
 
 
 def large_photo(subjects: Sequence[Subject]) -> bytes:

@@ -1,6 +1,7 @@
 """docs/benchmarks.md from what the scripts have found."""
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def write_page(page: Path, out: Path, titles: Mapping[str, str]) -> None:
 
     Args:
         page: Its path; plots go beside it.
-        out: Where the scripts have left `NAME.json` or `NAME.txt`.
+        out: Where the scripts have left `NAME.json` or `NAME.txt`; some `NAME.png` too.
         titles: Of the sections, by name; those without files are left out.
     """
     parts = [_HEAD.format(cores=os.cpu_count())]
@@ -48,6 +49,11 @@ def write_page(page: Path, out: Path, titles: Mapping[str, str]) -> None:
                 plot = page.with_name(f"benchmarks-{name}.png")
                 _draw(rows, figure).savefig(plot, dpi=_DPI)
                 parts.append(f"![{title}: {figure}]({plot.name})\n")
+            drawn = out / f"{name}.png"
+            if drawn.exists():
+                plot = page.with_name(f"benchmarks-{name}.png")
+                shutil.copyfile(drawn, plot)
+                parts.append(f"![{title}]({plot.name})\n")
         elif printed.exists():
             parts.append(f"## {title}\n")
             parts.append(f"```\n{printed.read_text(encoding='utf-8').strip()}\n```\n")

@@ -53,7 +53,7 @@ class Service:
     Attributes:
         name: How tables call it.
         url: Where it listens.
-        key: With the scopes `enroll` and `identify`.
+        key: With the scopes that were asked for.
         other_key: Somebody else's, with the scope `identify`.
         process_id: Of the process.
         http: Sends the key with every request.
@@ -110,12 +110,18 @@ def detectors_folder(detector: str) -> Path:
 
 
 @contextmanager
-def serving(checkout: Checkout, detector: str, **changes: str) -> Iterator[Service]:
+def serving(
+    checkout: Checkout,
+    detector: str,
+    scopes: Sequence[str] = ("enroll", "identify"),
+    **changes: str,
+) -> Iterator[Service]:
     """Starts the service of a checkout on an empty database; ends it afterwards.
 
     Args:
         checkout: Whose code.
         detector: `yunet` or `centerface`.
+        scopes: Of the key.
         changes: Further variables.
 
     Raises:
@@ -131,8 +137,8 @@ def serving(checkout: Checkout, detector: str, **changes: str) -> Iterator[Servi
         }
         command = [sys.executable, "-m", "app"]
         keys = []
-        for scopes in (("enroll", "identify"), ("identify",)):
-            options = [word for scope in scopes for word in ("--scope", scope)]
+        for of_key in (scopes, ("identify",)):
+            options = [word for scope in of_key for word in ("--scope", scope)]
             # S603, here and below: the command is made of this file's words and a folder.
             key = subprocess.run(  # noqa: S603
                 [*command, "keys", "create", *options],

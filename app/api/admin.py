@@ -32,6 +32,18 @@ router = APIRouter(
 )
 
 _LOOK_EVERY_S = 0.5
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"const": "job"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobSchema"},
+        },
+    },
+}
 
 
 @router.get("/bundles", responses=problems(401, 403, 503))
@@ -75,7 +87,7 @@ async def show_job(
 @router.get(
     "/jobs/{job_id}/events",
     responses={
-        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        200: {"content": {"text/event-stream": {"itemSchema": _EVENT}}},
         **problems(401, 403, 404, 422, 503),
     },
     response_class=StreamingResponse,

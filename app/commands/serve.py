@@ -16,7 +16,7 @@ from app.commands.stopping import Stopping
 from app.errors import SettingsError
 from app.main import create_app
 from app.observability import configure_logging
-from app.recognition.memory import return_large_pieces_at_once
+from app.recognition.memory import keep_little_freed_memory
 from app.settings import Settings
 
 _SWITCH_INTERVAL_S = 0.0005
@@ -31,7 +31,7 @@ def serve(
     """Serve the HTTP API. All other settings come from FARSIGHT_* variables."""
     settings = Settings.read()
     configure_logging(settings.log_level)
-    return_large_pieces_at_once()
+    keep_little_freed_memory()
     # Readers call the networks many times per photo, and after each call a thread waits for the
     # interpreter, 5 ms by default: a tenth of the throughput (docs/decisions/0014).
     sys.setswitchinterval(_SWITCH_INTERVAL_S)

@@ -16,7 +16,7 @@ import msgspec
 
 from app.errors import ImageTooLargeError, UnreadableImageError
 from app.recognition.decoder_messages import Pixels, Reply, Request, receive, receive_bytes, send
-from app.recognition.memory import return_large_pieces_at_once
+from app.recognition.memory import keep_little_freed_memory
 from app.vision.image import DecodedPhoto, open_photo
 
 
@@ -88,7 +88,7 @@ def _limit_memory(max_bytes: int | None) -> None:
 
 
 if __name__ == "__main__":
-    return_large_pieces_at_once()
+    keep_little_freed_memory()
     # Who stops the service may tell this process as well; the service ends it when all is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,10 +1,11 @@
 """Memory that networks and photos have left behind."""
 
 import ctypes
+import os
 import sys
 
 # glibc's mallopt(3).
-_M_MMAP_THRESHOLD = -3
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _LARGE_BYTES = 8_000_000
 
 
@@ -22,14 +23,20 @@ def give_back_freed_memory() -> None:
             trim(0)
 
 
-def return_large_pieces_at_once() -> None:
-    """From now on the allocator returns what is larger than 8 MB as soon as it is freed.
+def keep_little_freed_memory() -> None:
+    """From now on the allocator keeps less of what is freed; call it before threads are started.
 
-    By itself glibc keeps pieces of up to 32 MB once one of them was freed, each thread for itself:
-    pixels of large photos, mostly (docs/decisions/0002-image-decoding.md, "Large photos"). Other C
-    libraries have no such call, and nothing happens there.
+    - What is larger than 8 MB goes back to the system as soon as it is freed. By itself glibc keeps
+      pieces of up to 32 MB once one of them was freed, each thread for itself: pixels of large
+      photos, mostly (docs/decisions/0002-image-decoding.md, "Large photos").
+    - Threads share as many arenas as there are cores, not eight times as many. What is freed stays
+      in its arena, and each arena comes to keep as much as the dearest requests need, one after
+      the other, over tens of thousands of requests (docs/decisions/0021-soak.md).
+
+    Other C libraries have no such call, and nothing happens there.
     """
     if sys.platform == "linux":
         set_option = getattr(ctypes.CDLL(None), "mallopt", None)
         if set_option is not None:
             set_option(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+            set_option(_M_ARENA_MAX, os.cpu_count() or 1)

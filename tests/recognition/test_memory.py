@@ -1,15 +1,18 @@
 """Freed memory goes back to the system."""
 
 import ctypes
+import os
 import sys
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import numpy as np
 import pytest
 
-from app.recognition.memory import give_back_freed_memory, return_large_pieces_at_once
+from app.recognition.memory import give_back_freed_memory, keep_little_freed_memory
 
 PIECE_BYTES = 1000
 PIECES = 100_000
@@ -48,7 +51,7 @@ def test_large_pieces_are_returned_at_once_when_small_ones_above_them_live_on() 
 
 def free_large_pieces() -> int:
     """By how many KiB the process shrinks."""
-    return_large_pieces_at_once()
+    keep_little_freed_memory()
     large, above = [], []
     for _ in range(LARGE_PIECES):
         large.append(np.ones(LARGE_BYTES, np.uint8))
@@ -57,3 +60,41 @@ def free_large_pieces() -> int:
     del large
     assert len(above) == LARGE_PIECES
     return before - resident_kib()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what glibc tells")
+def test_threads_share_arenas_when_there_are_more_of_them_than_cores() -> None:
+    if not hasattr(ctypes.CDLL(None), "malloc_info"):
+        pytest.skip("not glibc")
+    cores = os.cpu_count() or 1
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
+        arenas = fresh.submit(arenas_of_threads, 4 * cores).result(timeout=60)
+    assert 1 <= arenas <= cores
+
+
+def arenas_of_threads(threads: int) -> int:
+    """How many arenas there are while so many threads hold memory."""
+    keep_little_freed_memory()
+    c = ctypes.CDLL(None)
+    c.fopen.restype = ctypes.c_void_p
+    c.malloc.restype = ctypes.c_void_p
+    together = threading.Barrier(threads + 1)
+
+    def hold() -> None:
+        c.malloc(PIECE_BYTES)
+        together.wait()  # all have theirs
+        together.wait()  # they were counted
+
+    held = [threading.Thread(target=hold) for _ in range(threads)]
+    for thread in held:
+        thread.start()
+    together.wait()
+    with NamedTemporaryFile() as told:
+        file = ctypes.c_void_p(c.fopen(told.name.encode(), b"w"))
+        c.malloc_info(0, file)
+        c.fclose(file)
+        arenas = Path(told.name).read_text(encoding="ascii").count("<heap nr=")
+    together.wait()
+    for thread in held:
+        thread.join()
+    return arenas
