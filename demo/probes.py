@@ -10,7 +10,7 @@ from PIL import Image as PillowImage
 
 from app.vision.alignment import Crop, align
 from app.vision.image import Image, decode_image
-from clients import Client, IdentifiedFace
+from farsight_client import Client, IdentifiedFace
 
 SMALL_PX = (32, 24, 16)
 """Median `face_px` that a photo is shrunk to."""

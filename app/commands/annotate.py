@@ -7,7 +7,7 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
 from app.vision.image import Image
-from clients import IdentifiedFace
+from farsight_client import IdentifiedFace
 
 Box = tuple[float, float, float, float]
 """x, y, width, height in px."""

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from app.settings import Settings
-from clients import ApiError, AsyncClient, Box, Client
 from demo.service import Address, run_command, running_service
+from farsight_client import ApiError, AsyncClient, Box, Client
 
 ANNA, BERT = "07263", "07359"
 People = dict[str, list[bytes]]
