@@ -19,7 +19,7 @@ COPY alembic alembic
 COPY weights weights
 # The detectors go into the image, so that it starts without a network.
 ARG DETECTORS="yunet centerface"
-RUN pip install --constraint constraints.txt --editable . \
+RUN pip install --constraint constraints.txt --editable ./clients --editable . \
     && for detector in $DETECTORS; do \
          FARSIGHT_DETECTORS=detectors python -m app bundles pull "$detector" || exit 1; \
        done

@@ -13,11 +13,11 @@ help: ## what there is
 
 install: $(INSTALLED) ## make .venv and install into it, once
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml clients/pyproject.toml constraints.txt
 	@echo "Installing into .venv; the first time takes some minutes."
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	    --constraint constraints.txt --editable '.[train,dev]'
+	    --constraint constraints.txt --editable ./clients --editable '.[train,dev]'
 	touch $@
 
 demo: $(INSTALLED) ## register and identify real people through the real service
@@ -75,7 +75,7 @@ bench: $(INSTALLED) ## measure every figure of the docs (hours; BASE=DIR: beside
 lock: ## resolve all dependencies anew into constraints.txt
 	set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
 	$(PYTHON) -m venv "$$fresh"; \
-	"$$fresh/bin/pip" install --disable-pip-version-check --editable '.[train,dev]'; \
+	"$$fresh/bin/pip" install --disable-pip-version-check --editable ./clients --editable '.[train,dev]'; \
 	{ echo '# Every version that is installed; `make lock` writes this file.'; \
 	  "$$fresh/bin/pip" freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
 

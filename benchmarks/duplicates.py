@@ -16,8 +16,8 @@ import typer
 from app.services.keys import Scope
 from app.settings import DatabaseSettings, Settings
 from benchmarks.reload_material import SHARED
-from clients import ApiError, Client
 from demo.service import run_command
+from farsight_client import ApiError, Client
 from tests.service_process import environment, serving
 
 _STORED = "201"

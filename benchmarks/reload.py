@@ -34,7 +34,7 @@ from benchmarks.reload_material import (
     probes_of,
     started,
 )
-from clients import Client
+from farsight_client import Client
 from tests.load import Heard, Reloaded, ask, judge, running_load
 from tests.rotated import enrol
 
@@ -76,25 +76,25 @@ def reload_once(service: Service, bundle: str) -> Round:
     seen: dict[str, float] = {}
     with Client(service.url, service.key) as client:
         before = client.version().space
+        assert before is not None
         asked = time.monotonic()
         job = client.reload(bundle)
-        while job["state"] == "running":
+        while job.state == "running":
             time.sleep(_LOOK_EVERY_S)
-            job = client.job(str(job["id"]))
-            seen.setdefault(str(job["step"]), time.monotonic())
+            job = client.job(job.id)
+            seen.setdefault(job.step, time.monotonic())
         ended = time.monotonic()
-        if job["state"] != "succeeded":
-            raise RuntimeError(f"the reload failed: {job['error']}")
-        after = client.version().space
-    typer.echo(f"{job['done']} photos to {bundle} in {ended - asked:.1f} s", err=True)
+        if job.state != "succeeded" or job.rate_per_s is None:
+            raise RuntimeError(f"the reload failed: {job.error}")
+    typer.echo(f"{job.done} photos to {bundle} in {ended - asked:.1f} s", err=True)
     ends = [*list(seen.values())[1:], ended]
     time.sleep(_SETTLE_S)
     return Round(
         bundle=bundle,
-        reloaded=Reloaded(asked, ended, before, after),
+        reloaded=Reloaded(asked, ended, before, job.space),
         steps={name: (began, end) for (name, began), end in zip(seen.items(), ends, strict=True)},
-        photos=int(str(job["done"])),
-        per_s=float(str(job["rate_per_s"])),
+        photos=job.done,
+        per_s=job.rate_per_s,
         rss_mib=_resident_mib(service.process.process.pid),
     )
 

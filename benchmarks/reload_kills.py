@@ -10,7 +10,7 @@ import typer
 
 from app.settings import DatabaseSettings, Settings
 from benchmarks.reload_material import Service, database_file, started
-from clients import Client, JsonObject
+from farsight_client import Client, JsonObject
 from tests.load import Faces, Probe, ask, same_faces
 
 _LOOK_EVERY_S = 0.2
@@ -45,7 +45,7 @@ def measure_kills(
             after_s = chance.uniform(0, lasts_s)
             time.sleep(after_s)
             with Client(service.url, service.key) as client:
-                step = client.job(job)["step"]
+                step = client.job(job).step
             service.process.kill()
         with started(settings, key) as service:
             at_once = _differences(service, settings, probes, usual)
@@ -73,8 +73,8 @@ def _reload_lasts_s(settings: Settings, key: str, names: Sequence[str]) -> float
 def _begin_reload(service: Service, names: Sequence[str]) -> str:
     """Asks for the bundle after the one that serves; the job's id."""
     with Client(service.url, service.key) as client:
-        place = names.index(client.version().bundle)
-        return str(client.reload(names[(place + 1) % len(names)])["id"])
+        place = names.index(str(client.version().bundle))
+        return client.reload(names[(place + 1) % len(names)]).id
 
 
 def _wait_for_end(service: Service, settings: Settings) -> str:
@@ -83,8 +83,8 @@ def _wait_for_end(service: Service, settings: Settings) -> str:
         while True:
             (last,) = rows.execute("SELECT id FROM jobs ORDER BY created_at DESC LIMIT 1")
             job = client.job(last[0])
-            if job["state"] != "running":
-                return f"{job['state']} (attempt {job['attempts']})"
+            if job.state != "running":
+                return f"{job.state} (attempt {job.attempts})"
             time.sleep(_LOOK_EVERY_S)
 
 

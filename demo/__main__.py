@@ -20,12 +20,12 @@ from rich.table import Table
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
 from app.vision.image import Image
-from clients import ApiError, Client
 from demo.probes import SMALL_PX, Probe, Subject, ask
 from demo.rows import Row, make_rows
 from demo.samples import SampleError, fetch_samples
 from demo.service import ServiceError, running_service
 from demo.sheet import draw_sheet
+from farsight_client import ApiError, Client
 
 ROOT = Path(__file__).parents[1]
 BUNDLE = ROOT / "weights" / "farsight-xxs"

@@ -11,7 +11,7 @@ from app.evaluation.sizes import SMALL_SIZES
 from app.vision.alignment import Crop, align
 from app.vision.image import Image, decode_image
 from app.vision.png import encode_png
-from clients import Client, IdentifiedFace
+from farsight_client import Client, IdentifiedFace
 
 SMALL_PX = SMALL_SIZES
 """Median `face_px` that a photo is shrunk to."""

@@ -7,8 +7,8 @@ import numpy as np
 
 from app.vision.embedder import Embedder
 from app.vision.image import Image
-from clients import Box, IdentifiedFace
 from demo.probes import Probe, Subject
+from farsight_client import Box, IdentifiedFace
 
 # Shrinking moves a face's centre, relative to the photo, by far less than its own width.
 _SAME_PLACE = 0.5

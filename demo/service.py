@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+from farsight_client import ApiError, Client
 
 _START_TIMEOUT_S = 180
 _LOG_LINES_SHOWN = 15
@@ -62,6 +62,7 @@ def running_service(settings: Mapping[str, str], log: Path) -> Iterator[Address]
         *("keys", "create", "--scope", "enroll", "--scope", "identify"), settings=settings
     )
     port = _free_port()
+    address = Address(f"http://127.0.0.1:{port}", key)
     command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
     with (
         log.open("wb") as lines,
@@ -71,22 +72,22 @@ def running_service(settings: Mapping[str, str], log: Path) -> Iterator[Address]
         ) as process,
     ):
         try:
-            _wait_until_ready(f"http://127.0.0.1:{port}", process, log)
-            yield Address(f"http://127.0.0.1:{port}", key)
+            with Client(address.url, timeout_s=_START_TIMEOUT_S) as client:
+                _wait_until_ready(client, process, log)
+            yield address
         finally:
             process.terminate()
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(client: Client, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            # No proxy between two processes of one machine.
-            if httpx.get(f"{url}/readyz", timeout=_START_TIMEOUT_S, trust_env=False).is_success:
-                return
-        except httpx.TransportError:
-            pass  # not listening yet
-        time.sleep(0.2)
+            client.ready()
+        except ApiError:
+            time.sleep(0.2)
+        else:
+            return
     last_lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES_SHOWN:]
     raise ServiceError("The service did not get ready. Its last lines:\n" + "\n".join(last_lines))
 

@@ -14,9 +14,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from time import monotonic
 
-import httpx
-
-from clients import ApiError, Identification, calls
+from farsight_client import ApiError, AsyncClient
 
 _TIMEOUT_S = 60.0
 _PAUSE_AFTER_FAILURE_S = 0.05
@@ -213,35 +211,20 @@ async def _identify_each(
     url: str, key: str, probes: Sequence[Probe], turns: Iterator[int], heard: list[Heard]
 ) -> None:
     """One connection: the next turn as soon as the answer to the last one is there."""
-    headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(
-        base_url=url, headers=headers, timeout=_TIMEOUT_S, trust_env=False
-    ) as http:
+    # Without patience: an answer of 503 is a failure.
+    async with AsyncClient(url, key, timeout_s=_TIMEOUT_S, patience_s=0) as client:
         for index in turns:
-            heard.append(await _identify(http, index, probes[index]))
+            heard.append(await _identify(client, index, probes[index]))
             if heard[-1].failure is not None:
                 await asyncio.sleep(_PAUSE_AFTER_FAILURE_S)
 
 
-async def _identify(http: httpx.AsyncClient, index: int, probe: Probe) -> Heard:
-    # Not through clients.AsyncClient, which asks again after an answer of 503.
-    call = calls.identify(
-        [probe.photo],
-        None,
-        top_k=0,
-        max_faces=10,
-        skip_faces=0,
-        detect=probe.detect,
-        same_person=False,
-        min_face_px=None,
-    )
-    request = call.request(http)
+async def _identify(client: AsyncClient, index: int, probe: Probe) -> Heard:
     began = monotonic()
     try:
-        answer = await http.send(request)
-        ended = monotonic()
-        found: Identification = call.read(answer)
-    except (httpx.HTTPError, ApiError) as error:
+        found = await client.identify(probe.photo, detect=probe.detect)
+    except ApiError as error:
         return Heard(index, began, monotonic(), failure=f"{type(error).__name__}: {error}")
+    ended = monotonic()
     faces = tuple((face.user_id, face.similarity) for face in found.faces)
     return Heard(index, began, ended, space=found.space, faces=faces)

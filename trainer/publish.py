@@ -35,10 +35,12 @@ from app.vision.onnx_export import export_dsr, export_edgeface
 from app.vision.published import published_bundle
 from app.vision.self_test import known_answers
 from app.vision.torch_networks import pack_weights
+from farsight_client import KEY_VARIABLE, Client
 from trainer.config import Engine
 from trainer.crops import clean_labels, load_crops
 from trainer.errors import NotReloadedError
 from trainer.gate import refuse_worse
+from trainer.handover import client_for, hand_over
 from trainer.held_out import (
     SIZES,
     HeldOut,
@@ -49,7 +51,6 @@ from trainer.metrics import embed
 from trainer.model_card import model_card
 from trainer.networks import blend, read_dsr, read_edgeface
 from trainer.parity import embed_by_torch, refuse_difference
-from trainer.reload_request import KEY_VARIABLE, ReloadRequest
 from trainer.run_folder import Provenance, read_provenance
 
 _LICENCE = "BSD-3-Clause"
@@ -108,7 +109,7 @@ def publish(
 
     With --reload: exit code 1 if it is published but the service does not serve it.
     """
-    request = ReloadRequest(reload_url) if reload_url else None
+    client = client_for(reload_url) if reload_url else None
     name = name or run.resolve().name.lower()
     if (store / name).exists() and not replace_old:
         raise BundleError(f"There is already a bundle named {name!r}; --replace takes its place.")
@@ -144,13 +145,14 @@ def publish(
     card = model_card(manifest, baseline_metrics, run, provenance, note)
     folder = write_bundle(store, manifest, {**files, _CARD_NAME: card.encode()}, replace_old)
     typer.echo(f"Published {folder}, space {manifest.space_id}.")
-    if request:
-        _reload(request, name)
+    if client:
+        _reload(client, name)
 
 
-def _reload(request: ReloadRequest, name: str) -> None:
+def _reload(client: Client, name: str) -> None:
     try:
-        request.send(name)
+        with client:
+            hand_over(client, name)
     except NotReloadedError as error:
         typer.echo(f"{error.title}. {error.detail}", err=True)
         raise typer.Exit(1) from error

@@ -8,7 +8,7 @@ from PIL import ImageDraw, ImageFont
 
 from app.vision.detector import Rectangle
 from app.vision.image import Image
-from clients import IdentifiedFace
+from farsight_client import IdentifiedFace
 
 _KNOWN, _UNKNOWN = "lime", "orange"
 # Of the picture's longer side: readable on a phone's photo and on a small crop.

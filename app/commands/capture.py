@@ -23,7 +23,7 @@ from app.vision.detector import Detector, Face
 from app.vision.image import Image
 from app.vision.png import encode_png
 from app.vision.quality import REGISTRATION_LIMITS, QualityLimits, Rejection
-from clients import NamedPhoto
+from farsight_client import NamedPhoto
 
 # Frames closer to each other add nothing to a template.
 _BETWEEN_CAPTURES_S = 0.5

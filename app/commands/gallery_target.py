@@ -19,7 +19,7 @@ from app.recognition.serving import Serving
 from app.services.registration import Prepared
 from app.services.transfer import read_everybody
 from app.settings import DatabaseSettings, Settings
-from clients import NamedPhoto, Registration
+from farsight_client import NamedPhoto, Registration
 
 # The file is written as a whole: often enough to lose little, seldom enough to cost little.
 _REGISTRATIONS_PER_WRITE = 50

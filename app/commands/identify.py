@@ -30,7 +30,7 @@ from app.vision.detection import LARGEST_MIN_FACE_PX, SMALLEST_MIN_FACE_PX
 from app.vision.device import DeviceName
 from app.vision.image import Image, decode_image
 from app.vision.png import encode_png
-from clients import Identification, IdentifiedFace
+from farsight_client import Identification, IdentifiedFace
 
 # Of a camera or a video, a frame so often: people do not come and go faster.
 _BETWEEN_FRAMES_S = 0.5

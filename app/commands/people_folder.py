@@ -25,7 +25,7 @@ from app.errors import (
     UserExistsError,
 )
 from app.evaluation.photo_sets import photos_in
-from clients import PhotoReport
+from farsight_client import PhotoReport
 
 # These concern one person. Any other error ends the run: the next person would meet it too.
 _REFUSALS = (

@@ -19,8 +19,8 @@ from app.errors import FarsightError, TooFewPhotosError
 from app.services.face_choice import Box, FaceChoice, FaceRule
 from app.settings import Settings
 from app.vision.device import DeviceName
-from clients import Box as FoundBox
-from clients import PhotoReport, Registration
+from farsight_client import Box as FoundBox
+from farsight_client import PhotoReport, Registration
 
 
 def register(

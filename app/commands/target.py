@@ -28,7 +28,7 @@ from app.services.face_choice import ANY_FACE, FaceChoice
 from app.services.keys import COMMAND_LINE
 from app.services.registration import NewUser, Prepared
 from app.services.reviewed_photo import Upload
-from clients import ApiError, AsyncClient, Box, Identification, NamedPhoto, Registration
+from farsight_client import ApiError, AsyncClient, Box, Identification, NamedPhoto, Registration
 
 T = TypeVar("T")
 

@@ -10,14 +10,11 @@ import typer
 
 from app.commands.gallery_target import open_gallery
 from app.commands.target import LocalTarget, RemoteTarget, Target
-from app.errors import UnauthenticatedError
+from app.errors import InvalidRequestError, UnauthenticatedError
 from app.graph import open_graph
 from app.settings import Settings
 from app.vision.device import DeviceName
-from clients import AsyncClient
-
-KEY_VARIABLE = "FARSIGHT_API_KEY"
-"""Where the key for `--url` is: on the command line, other users of the machine would see it."""
+from farsight_client import KEY_VARIABLE, AsyncClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +45,17 @@ async def open_target(options: TargetOptions, settings: Settings) -> AsyncIterat
 
     Raises:
         UnauthenticatedError: A service, but no key in the environment.
+        InvalidRequestError: No service can have this address, or no key can look like this.
         DeviceError: The device is not there.
         GalleryFileError: See open_gallery, as for SpaceMismatchError.
         FarsightError: Whatever forbids a start of the service.
     """
     if options.url is not None:
+        # On the command line, other users of the machine would see it.
         key = os.environ.get(KEY_VARIABLE)
         if not key:
             raise UnauthenticatedError(f"Put the key for {options.url} into {KEY_VARIABLE}.")
-        async with AsyncClient(options.url, key) as client:
+        async with _client(options.url, key) as client:
             yield RemoteTarget(client)
         return
     if options.device is not None:
@@ -67,3 +66,10 @@ async def open_target(options: TargetOptions, settings: Settings) -> AsyncIterat
         return
     async with open_graph(settings) as graph:
         yield LocalTarget(graph)
+
+
+def _client(url: str, key: str) -> AsyncClient:
+    try:
+        return AsyncClient(url, key)
+    except ValueError as error:
+        raise InvalidRequestError(str(error)) from error

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from app.settings import Settings
-from clients import ApiError, AsyncClient, Box, Client
 from demo.service import Address, run_command, running_service
+from farsight_client import ApiError, AsyncClient, Box, Client
 
 ANNA, BERT = "07263", "07359"
 People = dict[str, list[bytes]]
@@ -64,7 +64,7 @@ def test_every_method_answers_as_the_service_does(address: Address, people: Peop
         assert [user.user_id for user in farsight.users()] == ["anna"]
         assert len(farsight.get_user("anna").photos) == 4
 
-        face = farsight.identify([people[ANNA][5]], top_k=1).faces[0]
+        face = farsight.identify(people[ANNA][5], top_k=1).faces[0]
         assert face.user_id == face.candidates[0].user_id == "anna"
         assert face.box.width > 0
         (photo,) = farsight.identify([people[ANNA][5]], min_face_px=40).photos
@@ -80,7 +80,7 @@ def test_every_method_answers_as_the_service_does(address: Address, people: Peop
         assert not farsight.verify_photos(people[ANNA][6], people[BERT][6]).match
         assert farsight.version().gallery_revision == 2
 
-        assert farsight.erase_user("anna")
+        assert not farsight.erase_user("anna").pending
         assert not farsight.erasure("anna").pending
         assert list(farsight.users()) == []
         with pytest.raises(ApiError) as gone:
@@ -104,15 +104,19 @@ async def test_async_client_answers_alike(address: Address, people: People) -> N
         assert (await farsight.verify_user(people[ANNA][6], "anna")).match
         assert not (await farsight.verify_photos(people[ANNA][6], people[BERT][6])).match
         assert (await farsight.version()).bundle == "stock"
-        assert await farsight.erase_user("anna")
+        assert not (await farsight.erase_user("anna")).pending
         assert not (await farsight.erasure("anna")).pending
         with pytest.raises(ApiError) as gone:
             await farsight.get_user("anna")
         assert gone.value.code == "user_not_found"
 
 
-def test_admin_methods_reach_the_service(address: Address, variables: dict[str, str]) -> None:
+async def test_admin_methods_answer_as_the_service_does(
+    address: Address, variables: dict[str, str], people: People, tmp_path: Path
+) -> None:
     key = run_command("keys", "create", "--scope", "admin", settings=variables)
+    with Client(address.url, address.key) as enrolls:
+        enrolls.register("anna", _photos(people[ANNA], 0, 1, 2))
     with Client(address.url, key) as farsight:
         with pytest.raises(ApiError) as unknown_job:
             farsight.job(str(uuid4()))
@@ -120,5 +124,40 @@ def test_admin_methods_reach_the_service(address: Address, variables: dict[str, 
         with pytest.raises(ApiError) as nowhere_to:
             farsight.rollback()
         assert nowhere_to.value.code == "no_former_bundle"
-        started = farsight.reload("stock", force=True)
-        assert farsight.job(str(started["id"]))["bundle"] == "stock"
+        (bundle,) = farsight.bundles()
+        assert (bundle.name, bundle.state) == ("stock", "serving")
+        *_, ended = farsight.job_events(farsight.reload("stock", force=True).id)
+        assert ended.bundle == "stock"
+        assert ended.state != "running"
+        assert farsight.job(ended.id) == ended
+        farsight.export_gallery(tmp_path / "all.gallery", crops=True)
+        refused = farsight.import_gallery(tmp_path / "all.gallery", on_conflict="skip")
+        assert (refused.added, refused.skipped) == (0, 1)
+    async with AsyncClient(address.url, key) as awaits:
+        assert await awaits.bundles() == [bundle]
+        assert [job async for job in awaits.job_events(ended.id)] == [ended]
+        with (tmp_path / "again.gallery").open("wb") as file:
+            await awaits.export_gallery(file)
+        replaced = await awaits.import_gallery(tmp_path / "all.gallery", on_conflict="replace")
+        assert replaced.replaced == 1
+        assert (await awaits.live()).status == (await awaits.ready()).status == "ok"
+
+
+def test_photo_and_notes_of_a_user_can_be_changed(address: Address, people: People) -> None:
+    with Client(address.url, address.key) as farsight:
+        farsight.register("anna", _photos(people[ANNA], 0, 1, 2, 3), display_name="Anna")
+        first = farsight.get_user("anna").photos[0]
+        assert not farsight.delete_photo("anna", first.photo_id).pending
+        changed = farsight.change_user("anna", metadata={"door": 4})
+        assert (changed.user.display_name, changed.user.metadata) == ("Anna", {"door": 4})
+        assert len(changed.photos) == 3
+        assert farsight.change_user("anna", display_name=None).user.display_name is None
+        with pytest.raises(ApiError) as last:
+            farsight.delete_photo("anna", changed.photos[0].photo_id)
+        assert last.value.code == "last_photos"
+    with Client(address.url) as nobody:
+        assert nobody.version().bundle is None
+        assert nobody.ready().status == "ok"
+        with pytest.raises(ApiError) as refused:
+            nobody.get_user("anna")
+        assert refused.value.status == 401

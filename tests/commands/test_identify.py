@@ -135,6 +135,7 @@ def test_crop_is_taken_whole_when_it_is_aligned(run_app: "RunApp", shared: Path)
         (["--webcam"], 1, "There is no display"),
         (["--webcam", "{folder}/broken.jpg"], 1, "is not a video"),
         (["{photo}", "--url", "http://127.0.0.1:9"], 1, "did not answer"),
+        (["{photo}", "--url", "localhost:8000"], 1, "not an address"),
     ],
 )
 def test_process_ends_with_a_sentence_when_it_cannot_identify(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from clients import Box, Candidate, IdentifiedFace, Quality
 from demo.probes import Probe, Subject
+from farsight_client import Box, Candidate, IdentifiedFace, Quality
 
 PERSON = Subject("ada.png", "ada", "")
 STRANGER = Subject("stranger.png", None, "")

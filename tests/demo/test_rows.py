@@ -9,10 +9,10 @@ import pytest
 from app.vision.alignment import ARCFACE_TEMPLATE
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
-from clients import Box, Candidate, IdentifiedFace, Quality
 from demo.probes import Probe, Subject
 from demo.rows import make_rows
 from demo.sheet import draw_sheet
+from farsight_client import Box, Candidate, IdentifiedFace, Quality
 
 SUBJECT = Subject("two.png", None, "strangers")
 ENROLLED = {"ada": np.full((112, 112, 3), 200, np.uint8)}

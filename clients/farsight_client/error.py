@@ -1,9 +1,12 @@
-"""The one exception of the clients."""
+"""The one exception that the clients raise of their own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import msgspec
 
-from clients.answers import JsonObject
+from farsight_client.answers import JsonObject
 
 _PROBLEM = "application/problem+json"
 _TOLD = frozenset({"type", "title", "status", "detail", "code", "request_id"})
@@ -20,6 +23,7 @@ class ApiError(Exception):
         detail: This case in a sentence.
         facts: Further members of the problem document; for `too_few_photos`, `photos`.
         request_id: To be found in the service's log; None when there is none.
+        retry_after_s: When to try again; None when the service does not say.
     """
 
     def __init__(
@@ -30,6 +34,7 @@ class ApiError(Exception):
         detail: str,
         facts: JsonObject | None = None,
         request_id: str | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(f"{title}. {detail}")
         self.status = status
@@ -38,6 +43,7 @@ class ApiError(Exception):
         self.detail = detail
         self.facts = facts or {}
         self.request_id = request_id
+        self.retry_after_s = retry_after_s
 
 
 class _Problem(msgspec.Struct, frozen=True):
@@ -51,11 +57,20 @@ def refused(answer: httpx.Response) -> ApiError:
     """The error that an answer of 400 and above tells of."""
     if answer.headers.get("content-type", "").partition(";")[0] != _PROBLEM:
         return not_farsight(answer)
-    problem = msgspec.json.decode(answer.content, type=_Problem)
+    try:
+        problem = msgspec.json.decode(answer.content, type=_Problem)
+    except msgspec.DecodeError:
+        return not_farsight(answer)
     members = msgspec.json.decode(answer.content, type=JsonObject)
     facts = {name: value for name, value in members.items() if name not in _TOLD}
     return ApiError(
-        answer.status_code, problem.code, problem.title, problem.detail, facts, problem.request_id
+        answer.status_code,
+        problem.code,
+        problem.title,
+        problem.detail,
+        facts,
+        problem.request_id,
+        retry_after_s(answer),
     )
 
 
@@ -70,11 +85,21 @@ def not_farsight(answer: httpx.Response) -> ApiError:
     )
 
 
-def unreachable(url: httpx.URL, error: httpx.TransportError) -> ApiError:
-    """No answer came."""
-    return ApiError(
-        None,
-        "unreachable",
-        "The service cannot be reached",
-        f"{url} did not answer ({type(error).__name__}).",
-    )
+def retry_after_s(answer: httpx.Response) -> float | None:
+    """When an answer says to come again."""
+    told = answer.headers.get("retry-after", "")
+    return float(told) if told.isdecimal() else None
+
+
+@contextmanager
+def speaking() -> Iterator[None]:
+    """Within it, what goes wrong with a connection is an ApiError."""
+    try:
+        yield
+    except httpx.RequestError as error:
+        raise ApiError(
+            None,
+            "unreachable",
+            "The service cannot be reached",
+            f"{error.request.url} did not answer ({type(error).__name__}).",
+        ) from error

@@ -1,6 +1,6 @@
-"""What the service answers, field by field as docs/openapi.json describes it.
+"""What the service answers about people, field by field as docs/openapi.json describes it.
 
-Fields that a newer service adds are passed over.
+Fields that a newer service adds are passed over. Words that a newer one may add to are `str`.
 """
 
 from datetime import datetime
@@ -11,11 +11,11 @@ JsonObject = dict[str, object]
 Metadata = dict[str, bool | int | float | str | None]
 
 
-class _Answer(msgspec.Struct, frozen=True):
-    pass
+class Answer(msgspec.Struct, frozen=True):
+    """What an answer of the service holds; it cannot be changed."""
 
 
-class User(_Answer, frozen=True):
+class User(Answer, frozen=True):
     """A user without photos."""
 
     user_id: str
@@ -26,22 +26,28 @@ class User(_Answer, frozen=True):
     updated_at: datetime
 
 
-class Erasure(_Answer, frozen=True):
-    """Whether something that was erased of a user may still be on the disk, and since when."""
+class Erasure(Answer, frozen=True):
+    """Whether something that was erased of a user may still be on the disk.
+
+    Attributes:
+        user_id: Whose.
+        pending: True: somebody reads an older state, and the service tries again until it is gone.
+        erased_at: When; None where nothing is left.
+    """
 
     user_id: str
     pending: bool
     erased_at: datetime | None
 
 
-class UserPage(_Answer, frozen=True):
+class UserPage(Answer, frozen=True):
     """One page of users; `next_cursor` is None on the last one."""
 
     items: list[User]
     next_cursor: str | None
 
 
-class Quality(_Answer, frozen=True):
+class Quality(Answer, frozen=True):
     """What can be told of a face without recognising it.
 
     Attributes:
@@ -61,7 +67,7 @@ class Quality(_Answer, frozen=True):
     detection_score: float
 
 
-class StoredPhoto(_Answer, frozen=True):
+class StoredPhoto(Answer, frozen=True):
     """A photo of a user; the service keeps no more of it than this and the crop."""
 
     photo_id: str
@@ -70,14 +76,14 @@ class StoredPhoto(_Answer, frozen=True):
     created_at: datetime
 
 
-class UserDetail(_Answer, frozen=True):
+class UserDetail(Answer, frozen=True):
     """A user and their photos, oldest first."""
 
     user: User
     photos: list[StoredPhoto]
 
 
-class PhotoWarning(_Answer, frozen=True):
+class PhotoWarning(Answer, frozen=True):
     """What is wrong with a photo that is used all the same.
 
     Attributes:
@@ -89,7 +95,7 @@ class PhotoWarning(_Answer, frozen=True):
     detail: str
 
 
-class Box(_Answer, frozen=True):
+class Box(Answer, frozen=True):
     """In px of the upright photo."""
 
     x: float
@@ -98,7 +104,7 @@ class Box(_Answer, frozen=True):
     height: float
 
 
-class PhotoReport(_Answer, frozen=True):
+class PhotoReport(Answer, frozen=True):
     """What became of one uploaded photo.
 
     Attributes:
@@ -126,14 +132,14 @@ class PhotoReport(_Answer, frozen=True):
     boxes: list[Box]
 
 
-class Candidate(_Answer, frozen=True):
+class Candidate(Answer, frozen=True):
     """A user and how similar they are; not an identification."""
 
     user_id: str
     similarity: float
 
 
-class Registration(_Answer, frozen=True):
+class Registration(Answer, frozen=True):
     """A user after photos were added, and a report per photo.
 
     Attributes:
@@ -147,7 +153,7 @@ class Registration(_Answer, frozen=True):
     near_users: list[Candidate]
 
 
-class Face(_Answer, frozen=True):
+class Face(Answer, frozen=True):
     """One face of a photo.
 
     Attributes:
@@ -165,14 +171,14 @@ class Face(_Answer, frozen=True):
     quality: Quality
 
 
-class Decision(_Answer, frozen=True):
+class Decision(Answer, frozen=True):
     """Whose face it is.
 
     Attributes:
         user_id: None for a stranger.
         similarity: Cosine to the most similar user; None when nobody is registered.
         margin: How much lower the runner-up's similarity is; None when there is none.
-        threshold: From which similarity on `user_id` is set.
+        threshold: Minimum similarity at which `user_id` is set.
         candidates: As many as `top_k` asks for, best first.
     """
 
@@ -198,14 +204,14 @@ class IdentifiedFace(Face, frozen=True, kw_only=True):
     candidates: list[Candidate]
 
 
-class PhotoError(_Answer, frozen=True):
+class PhotoError(Answer, frozen=True):
     """Why a photo was not searched: `unreadable_image` or `image_too_large`, and a sentence."""
 
     code: str
     detail: str
 
 
-class SearchedPhoto(_Answer, frozen=True):
+class SearchedPhoto(Answer, frozen=True):
     """A photo of the request, and how it was searched for faces; without figures where not.
 
     Attributes:
@@ -226,7 +232,7 @@ class SearchedPhoto(_Answer, frozen=True):
     error: PhotoError | None
 
 
-class Identification(_Answer, frozen=True):
+class Identification(Answer, frozen=True):
     """Who is in the photos.
 
     Attributes:
@@ -248,7 +254,7 @@ class Identification(_Answer, frozen=True):
     timings_ms: dict[str, float]
 
 
-class Verification(_Answer, frozen=True):
+class Verification(Answer, frozen=True):
     """Are two faces one person: `match` when the similarity reaches the threshold.
 
     `faces` has the largest of each photo; these come in the order in which they are named.
@@ -262,12 +268,3 @@ class Verification(_Answer, frozen=True):
     bundle: str
     space: str
     timings_ms: dict[str, float]
-
-
-class Version(_Answer, frozen=True):
-    """What is running in the process that was asked."""
-
-    version: str
-    bundle: str
-    space: str
-    gallery_revision: int

@@ -1,0 +1,77 @@
+"""Client of Farsight's HTTP API. It knows the API, nothing of the service's code."""
+
+from farsight_client.answers import (
+    Box,
+    Candidate,
+    Decision,
+    Erasure,
+    Face,
+    Identification,
+    IdentifiedFace,
+    JsonObject,
+    Metadata,
+    PhotoError,
+    PhotoReport,
+    PhotoWarning,
+    Quality,
+    Registration,
+    SearchedPhoto,
+    StoredPhoto,
+    User,
+    UserDetail,
+    UserPage,
+    Verification,
+)
+from farsight_client.async_client import AsyncClient
+from farsight_client.client import Client
+from farsight_client.connecting import KEY_VARIABLE
+from farsight_client.error import ApiError
+from farsight_client.operator_answers import (
+    Bundle,
+    GalleryImport,
+    Job,
+    JobError,
+    Serving,
+    SizeMetrics,
+    Status,
+    Version,
+)
+from farsight_client.uploads import Content, NamedPhoto, Photo
+
+__all__ = [
+    "KEY_VARIABLE",
+    "ApiError",
+    "AsyncClient",
+    "Box",
+    "Bundle",
+    "Candidate",
+    "Client",
+    "Content",
+    "Decision",
+    "Erasure",
+    "Face",
+    "GalleryImport",
+    "Identification",
+    "IdentifiedFace",
+    "Job",
+    "JobError",
+    "JsonObject",
+    "Metadata",
+    "NamedPhoto",
+    "Photo",
+    "PhotoError",
+    "PhotoReport",
+    "PhotoWarning",
+    "Quality",
+    "Registration",
+    "SearchedPhoto",
+    "Serving",
+    "SizeMetrics",
+    "Status",
+    "StoredPhoto",
+    "User",
+    "UserDetail",
+    "UserPage",
+    "Verification",
+    "Version",
+]

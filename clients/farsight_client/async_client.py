@@ -1,0 +1,146 @@
+"""The client for asyncio; see farsight_client.client."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from farsight_client import calls
+from farsight_client.answers import User
+from farsight_client.call import Call
+from farsight_client.connecting import PATIENCE_S, TIMEOUT_S, address, headers, is_elsewhere
+from farsight_client.error import refused, speaking
+from farsight_client.methods import async_method
+from farsight_client.operator_answers import Bundle, Job
+from farsight_client.uploads import Target, writing
+from farsight_client.watching import PAUSE_S, Watch
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """Speaks with a service from asyncio; arguments and methods as those of Client.
+
+    Photos and gallery files are read and written at once, not in another thread.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=address(url),
+            headers=headers(key),
+            timeout=timeout_s,
+            trust_env=is_elsewhere(url),
+        )
+        self._patience_s = patience_s
+
+    register = async_method(calls.register)
+    add_photos = async_method(calls.add_photos)
+    delete_photo = async_method(calls.delete_photo)
+    user_page = async_method(calls.user_page)
+    get_user = async_method(calls.get_user)
+    change_user = async_method(calls.change_user)
+    erase_user = async_method(calls.erase_user)
+    erasure = async_method(calls.erasure)
+    identify = async_method(calls.identify)
+    verify_user = async_method(calls.verify_user)
+    verify_photos = async_method(calls.verify_photos)
+    import_gallery = async_method(calls.import_gallery)
+    reload = async_method(calls.reload)
+    rollback = async_method(calls.rollback)
+    job = async_method(calls.job)
+    live = async_method(calls.live)
+    ready = async_method(calls.ready)
+    version = async_method(calls.version)
+
+    async def users(self) -> AsyncIterator[User]:
+        """All users in the order of registration; pages are fetched as they are needed."""
+        page = await self.user_page()
+        for user in page.items:
+            yield user
+        while page.next_cursor is not None:
+            page = await self.user_page(cursor=page.next_cursor)
+            for user in page.items:
+                yield user
+
+    async def bundles(self) -> list[Bundle]:
+        """The bundles of the service's store, by name; the files of each are checked now."""
+        return (await self.send(calls.bundle_list())).items
+
+    async def job_events(self, job_id: str) -> AsyncIterator[Job]:
+        """How a reload stands: now, and whenever something has changed, until it has ended.
+
+        A service that is started anew goes on with its job, and may be away for `patience_s`.
+        """
+        watch = Watch(job_id, self._patience_s)
+        while True:
+            with watch.bearing():
+                async with self._answer(watch.call) as answer:
+                    async for chunk in answer.aiter_bytes():
+                        for job in watch.news(answer, chunk):
+                            yield job
+            if watch.ended:
+                return
+            await asyncio.sleep(PAUSE_S)
+
+    async def export_gallery(self, target: Target, *, crops: bool = False) -> None:
+        """Writes everybody into a gallery file, piece by piece as it comes.
+
+        Args:
+            target: A path, where the file appears when it is whole; or a file open for writing.
+            crops: With crops, so that it can be moved to another space.
+        """
+        with writing(target) as file:
+            async with self._answer(calls.export_gallery(crops=crops)) as answer:
+                async for chunk in answer.aiter_bytes():
+                    file.write(chunk)
+
+    async def send(self, call: Call[T]) -> T:
+        """Sends a call and gives back what was answered; the other methods do."""
+        async with self._answer(call) as answer:
+            return call.decode(answer, await answer.aread())
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def _answer(self, call: Call[object]) -> AsyncIterator[httpx.Response]:
+        """The service's answer, its body still to be read."""
+        with speaking():
+            async with aclosing(await self._begin(call)) as answer:
+                call.check(answer)
+                yield answer
+
+    async def _begin(self, call: Call[object]) -> httpx.Response:
+        patience_s = self._patience_s
+        while True:
+            answer = await self._http.send(call.request(self._http), stream=True)
+            if not answer.is_error:
+                return answer
+            await answer.aread()
+            pause_s = call.pause_s(answer)
+            if pause_s is None or pause_s > patience_s:
+                raise refused(answer)
+            patience_s -= pause_s
+            await asyncio.sleep(pause_s)

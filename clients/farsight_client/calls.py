@@ -1,0 +1,345 @@
+"""Every operation of the API as a function that makes its call.
+
+Each is a method of both clients, which takes the same arguments and gives back what was answered.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+import msgspec
+
+from farsight_client.answers import (
+    Box,
+    Erasure,
+    Identification,
+    JsonObject,
+    Metadata,
+    Registration,
+    UserDetail,
+    UserPage,
+    Verification,
+)
+from farsight_client.call import Call
+from farsight_client.operator_answers import (
+    BundleList,
+    GalleryImport,
+    Job,
+    Serving,
+    Status,
+    Version,
+)
+from farsight_client.uploads import Content, NamedPhoto, Photo, content_of, named_photos
+
+_NO_BOXES: Mapping[int, Box] = {}
+_PAGE = 200
+
+
+def register(
+    user_id: str,
+    photos: Photo | Sequence[Photo],
+    *,
+    display_name: str | None = None,
+    metadata: Metadata | None = None,
+    allow_duplicate: bool = False,
+    detect: bool = True,
+    face: str | None = None,
+    boxes: Mapping[int, Box] = _NO_BOXES,
+) -> Call[Registration]:
+    """Registers a person from photos of this person.
+
+    It carries an Idempotency-Key of its own, so that it is sent again when the service is busy.
+
+    Args:
+        user_id: Chosen by you: 1 to 64 letters, digits, `.`, `_`, `@`, `-`.
+        photos: Three or more, unless the service is set otherwise.
+        display_name: For people.
+        metadata: Your own notes, one level deep.
+        allow_duplicate: Register even if the face belongs to somebody else.
+        detect: False where the photos are aligned face crops already.
+        face: Which counts where a photo shows several: the `largest`, or none (`only`); by
+            default the one whom the other photos show.
+        boxes: By the photo's place, from 0: faces outside do not count.
+    """
+    data = {
+        "user_id": user_id,
+        "allow_duplicate": json.dumps(allow_duplicate),
+        **_which_face(face, boxes, detect=detect),
+    }
+    if display_name is not None:
+        data["display_name"] = display_name
+    if metadata is not None:
+        data["metadata"] = json.dumps(metadata)
+    return Call(
+        "POST",
+        "/v1/users",
+        Registration,
+        repeatable=True,
+        data=data,
+        files=_as_files(photos),
+        headers={"Idempotency-Key": uuid.uuid4().hex},
+    )
+
+
+def add_photos(
+    user_id: str,
+    photos: Photo | Sequence[Photo],
+    *,
+    detect: bool = True,
+    face: str | None = None,
+    boxes: Mapping[int, Box] = _NO_BOXES,
+) -> Call[Registration]:
+    """Adds photos to a user; arguments as in `register`.
+
+    It is sent once: a second time, the same photos would be duplicates.
+    """
+    return Call(
+        "POST",
+        f"{_user(user_id)}/photos",
+        Registration,
+        data=_which_face(face, boxes, detect=detect),
+        files=_as_files(photos),
+    )
+
+
+def delete_photo(user_id: str, photo_id: str) -> Call[Erasure]:
+    """Erases a photo of a user; the last ones that a user needs stay.
+
+    It is sent once: a second time, there is no such photo.
+
+    Returns:
+        `pending`: somebody reads the database, and the service tries again until it is done.
+    """
+    path = f"{_user(user_id)}/photos/{quote(photo_id, safe='')}"
+    return Call("DELETE", path, Erasure, empty=_erased(user_id))
+
+
+def user_page(*, cursor: str | None = None, limit: int = _PAGE) -> Call[UserPage]:
+    """One page of users in the order of registration; `users` turns the pages.
+
+    Args:
+        cursor: `next_cursor` of the page before.
+        limit: Largest number of users, up to 200.
+    """
+    params = {"limit": str(limit)}
+    if cursor is not None:
+        params["cursor"] = cursor
+    return Call("GET", "/v1/users", UserPage, repeatable=True, params=params)
+
+
+def get_user(user_id: str) -> Call[UserDetail]:
+    """A user and their photos."""
+    return Call("GET", _user(user_id), UserDetail, repeatable=True)
+
+
+def change_user(
+    user_id: str,
+    *,
+    display_name: str | msgspec.UnsetType | None = msgspec.UNSET,
+    metadata: Metadata | msgspec.UnsetType = msgspec.UNSET,
+) -> Call[UserDetail]:
+    """Changes what is given.
+
+    Args:
+        user_id: Whose.
+        display_name: None takes it away.
+        metadata: Replaces all notes.
+    """
+    given = {"display_name": display_name, "metadata": metadata}
+    body: JsonObject = {name: value for name, value in given.items() if value is not msgspec.UNSET}
+    return Call("PATCH", _user(user_id), UserDetail, repeatable=True, body=body)
+
+
+def erase_user(user_id: str) -> Call[Erasure]:
+    """Erases rows, crops, embeddings and templates of a user.
+
+    It is sent once: a second time, there is no such user.
+
+    Returns:
+        `pending`: somebody reads the database, and the service tries again until it is done.
+    """
+    return Call("DELETE", _user(user_id), Erasure, empty=_erased(user_id))
+
+
+def erasure(user_id: str) -> Call[Erasure]:
+    """Whether something that was erased of a user may still be on the disk."""
+    return Call("GET", f"{_user(user_id)}/erasure", Erasure, repeatable=True)
+
+
+def identify(
+    photos: Photo | Sequence[Photo],
+    *,
+    threshold: float | None = None,
+    top_k: int = 0,
+    max_faces: int = 10,
+    skip_faces: int = 0,
+    detect: bool = True,
+    same_person: bool = False,
+    min_face_px: float | None = None,
+) -> Call[Identification]:
+    """Who is in a photo.
+
+    Args:
+        photos: One; several with `same_person`.
+        threshold: Minimum similarity for a name; by default the bundle's for the face's size.
+        top_k: Candidates to tell of, whatever their similarity.
+        max_faces: At most this many, largest first; up to 100.
+        skip_faces: Pass over so many larger ones: those of the pages before, up to `faces_found`.
+        detect: False where the photo is an aligned face crop already.
+        same_person: The photos are frames of one person, answered together.
+        min_face_px: Smallest face to look for: 16 by default, more in large photos.
+    """
+    data = {
+        "top_k": str(top_k),
+        "max_faces": str(max_faces),
+        "skip_faces": str(skip_faces),
+        "detect": json.dumps(detect),
+        "same_person": json.dumps(same_person),
+        **_if_given(threshold=threshold, min_face_px=min_face_px),
+    }
+    files = _as_files(photos)
+    return Call("POST", "/v1/identify", Identification, repeatable=True, data=data, files=files)
+
+
+def verify_user(
+    photo: Photo, user_id: str, *, threshold: float | None = None
+) -> Call[Verification]:
+    """Whether the largest face of a photo is a user's."""
+    data = {"user_id": user_id, **_if_given(threshold=threshold)}
+    return _verify(data, photo=photo)
+
+
+def verify_photos(
+    photo: Photo, other_photo: Photo, *, threshold: float | None = None
+) -> Call[Verification]:
+    """Whether the largest faces of two photos are one person's."""
+    return _verify(_if_given(threshold=threshold), photo=photo, other_photo=other_photo)
+
+
+def export_gallery(*, crops: bool = False) -> Call[bytes]:
+    """Everybody in one file, as it is streamed."""
+    return Call(
+        "GET",
+        "/v1/gallery/export",
+        bytes,
+        repeatable=True,
+        params={"crops": json.dumps(crops)},
+        media_type="application/octet-stream",
+    )
+
+
+def import_gallery(file: Content, *, on_conflict: str = "refuse") -> Call[GalleryImport]:
+    """Takes everybody of a gallery file in, or nobody.
+
+    Args:
+        file: As `export_gallery` writes it.
+        on_conflict: What becomes of users who are there already: `refuse`, `skip` or `replace`.
+    """
+    return Call(
+        "POST",
+        "/v1/gallery/import",
+        GalleryImport,
+        data={"on_conflict": on_conflict},
+        files=[("file", ("gallery", content_of(file)))],
+    )
+
+
+def bundle_list() -> Call[BundleList]:
+    """The bundles of the service's store; the files of each are checked now."""
+    return Call("GET", "/v1/admin/bundles", BundleList, repeatable=True)
+
+
+def reload(bundle: str, *, force: bool = False) -> Call[Job]:
+    """Begins to change to another bundle; `job_events` tells how it goes.
+
+    It is sent once: a second time, there is a reload at work.
+
+    Args:
+        bundle: Its name in the store.
+        force: Whatever the gate finds; the audit log keeps who did.
+    """
+    return Call("POST", "/v1/admin/reload", Job, body={"bundle": bundle, "force": force})
+
+
+def rollback() -> Call[Serving]:
+    """Brings the bundle that served before back, at once.
+
+    It is sent once: a second time, it would go forward again.
+    """
+    return Call("POST", "/v1/admin/rollback", Serving)
+
+
+def job(job_id: str) -> Call[Job]:
+    """How a reload stands."""
+    return Call("GET", _job(job_id), Job, repeatable=True)
+
+
+def job_events(job_id: str) -> Call[Job]:
+    """The same as server-sent events."""
+    return Call(
+        "GET",
+        f"{_job(job_id)}/events",
+        Job,
+        repeatable=True,
+        media_type="text/event-stream",
+    )
+
+
+def live() -> Call[Status]:
+    """The process answers; no key is needed."""
+    return Call("GET", "/livez", Status, repeatable=True)
+
+
+def ready() -> Call[Status]:
+    """Networks and database have answered a moment ago; no key is needed.
+
+    It is sent once: that the service is not ready is an answer too, `ApiError` of 503.
+    """
+    return Call("GET", "/readyz", Status)
+
+
+def version() -> Call[Version]:
+    """What is running."""
+    return Call("GET", "/version", Version, repeatable=True)
+
+
+def _verify(data: Mapping[str, str], **photos: Photo) -> Call[Verification]:
+    files = [(field, named) for field, photo in photos.items() for named in named_photos(photo)]
+    return Call("POST", "/v1/verify", Verification, repeatable=True, data=data, files=files)
+
+
+def _which_face(
+    face: str | None, boxes: Mapping[int, Box], *, detect: bool
+) -> dict[str, str | list[str]]:
+    """What registrations say of the face that is meant."""
+    data: dict[str, str | list[str]] = {"detect": json.dumps(detect)}
+    if face is not None:
+        data["face"] = face
+    if boxes:
+        data["box"] = [
+            json.dumps({"photo": photo, **msgspec.structs.asdict(box)})
+            for photo, box in boxes.items()
+        ]
+    return data
+
+
+def _user(user_id: str) -> str:
+    return f"/v1/users/{quote(user_id, safe='')}"
+
+
+def _job(job_id: str) -> str:
+    return f"/v1/admin/jobs/{quote(job_id, safe='')}"
+
+
+def _erased(user_id: str) -> Erasure:
+    """What 204 says."""
+    return Erasure(user_id, pending=False, erased_at=None)
+
+
+def _as_files(photos: Photo | Sequence[Photo]) -> list[tuple[str, NamedPhoto]]:
+    return [("photos", photo) for photo in named_photos(photos)]
+
+
+def _if_given(**fields: float | None) -> dict[str, str]:
+    return {name: str(value) for name, value in fields.items() if value is not None}

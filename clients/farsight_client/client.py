@@ -1,0 +1,154 @@
+"""The client that waits for each answer; farsight_client.async_client has the one for asyncio."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from farsight_client import calls
+from farsight_client.answers import User
+from farsight_client.call import Call
+from farsight_client.connecting import PATIENCE_S, TIMEOUT_S, address, headers, is_elsewhere
+from farsight_client.error import refused, speaking
+from farsight_client.methods import method
+from farsight_client.operator_answers import Bundle, Job
+from farsight_client.uploads import Target, writing
+from farsight_client.watching import PAUSE_S, Watch
+
+T = TypeVar("T")
+
+
+class Client:
+    """Speaks with a service; each method waits for the answer.
+
+    Every method raises ApiError when the service refuses or does not answer, and OSError when a
+    photo cannot be read.
+
+    A busy service answers 503, and 429 to a key that wants too much; both say when to come again.
+    Requests that may safely be sent twice then are, and after 429 all, as long as all waiting
+    together stays below `patience_s`.
+
+    Args:
+        url: The service's address, such as `http://127.0.0.1:8000`.
+        key: An API key with the scopes for what is called; `live`, `ready` and `version` need none.
+        timeout_s: For one attempt.
+        patience_s: Waiting after answers of 503 and 429, all together.
+
+    Raises:
+        ValueError: No service can have this address, or no key can look like this.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._http = httpx.Client(
+            base_url=address(url),
+            headers=headers(key),
+            timeout=timeout_s,
+            trust_env=is_elsewhere(url),
+        )
+        self._patience_s = patience_s
+
+    register = method(calls.register)
+    add_photos = method(calls.add_photos)
+    delete_photo = method(calls.delete_photo)
+    user_page = method(calls.user_page)
+    get_user = method(calls.get_user)
+    change_user = method(calls.change_user)
+    erase_user = method(calls.erase_user)
+    erasure = method(calls.erasure)
+    identify = method(calls.identify)
+    verify_user = method(calls.verify_user)
+    verify_photos = method(calls.verify_photos)
+    import_gallery = method(calls.import_gallery)
+    reload = method(calls.reload)
+    rollback = method(calls.rollback)
+    job = method(calls.job)
+    live = method(calls.live)
+    ready = method(calls.ready)
+    version = method(calls.version)
+
+    def users(self) -> Iterator[User]:
+        """All users in the order of registration; pages are fetched as they are needed."""
+        page = self.user_page()
+        yield from page.items
+        while page.next_cursor is not None:
+            page = self.user_page(cursor=page.next_cursor)
+            yield from page.items
+
+    def bundles(self) -> list[Bundle]:
+        """The bundles of the service's store, by name; the files of each are checked now."""
+        return self.send(calls.bundle_list()).items
+
+    def job_events(self, job_id: str) -> Iterator[Job]:
+        """How a reload stands: now, and whenever something has changed, until it has ended.
+
+        A service that is started anew goes on with its job, and may be away for `patience_s`.
+        """
+        watch = Watch(job_id, self._patience_s)
+        while True:
+            with watch.bearing(), self._answer(watch.call) as answer:
+                for chunk in answer.iter_bytes():
+                    yield from watch.news(answer, chunk)
+            if watch.ended:
+                return
+            time.sleep(PAUSE_S)
+
+    def export_gallery(self, target: Target, *, crops: bool = False) -> None:
+        """Writes everybody into a gallery file, piece by piece as it comes.
+
+        Args:
+            target: A path, where the file appears when it is whole; or a file open for writing.
+            crops: With crops, so that it can be moved to another space.
+        """
+        with writing(target) as file, self._answer(calls.export_gallery(crops=crops)) as answer:
+            for chunk in answer.iter_bytes():
+                file.write(chunk)
+
+    def send(self, call: Call[T]) -> T:
+        """Sends a call and gives back what was answered; the other methods do."""
+        with self._answer(call) as answer:
+            return call.decode(answer, answer.read())
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _answer(self, call: Call[object]) -> Iterator[httpx.Response]:
+        """The service's answer, its body still to be read."""
+        with speaking(), closing(self._begin(call)) as answer:
+            call.check(answer)
+            yield answer
+
+    def _begin(self, call: Call[object]) -> httpx.Response:
+        patience_s = self._patience_s
+        while True:
+            answer = self._http.send(call.request(self._http), stream=True)
+            if not answer.is_error:
+                return answer
+            answer.read()
+            pause_s = call.pause_s(answer)
+            if pause_s is None or pause_s > patience_s:
+                raise refused(answer)
+            patience_s -= pause_s
+            time.sleep(pause_s)

@@ -1,0 +1,149 @@
+"""What the service answers to those who operate it; as farsight_client.answers."""
+
+from datetime import datetime
+from typing import Literal
+
+from farsight_client.answers import Answer, JsonObject
+
+
+class Status(Answer, frozen=True):
+    """All is well: `status` is `ok`."""
+
+    status: str
+
+
+class Version(Answer, frozen=True):
+    """What is running in the process that was asked.
+
+    All but `version` is None without a key, unless the service tells everybody.
+    """
+
+    version: str
+    bundle: str | None
+    space: str | None
+    gallery_revision: int | None
+
+
+class Serving(Answer, frozen=True):
+    """The bundle that serves from now on, and its space."""
+
+    bundle: str
+    space: str
+
+
+class SizeMetrics(Answer, frozen=True):
+    """Held-out figures of a bundle for faces of one size; fractions.
+
+    Attributes:
+        size: In px, or `HR` for crops that were not shrunk.
+        n_genuine: Pairs of one person.
+        n_impostor: Pairs of two.
+        eer: Equal error rate.
+        tar_at_far: True-accept rate by false-accept rate, such as `1e-3`.
+        rank1: How often the most similar person is the right one.
+        impostor_mean: Mean similarity of two people.
+        impostor_std: Its standard deviation.
+    """
+
+    size: str
+    n_genuine: int
+    n_impostor: int
+    eer: float
+    tar_at_far: dict[str, float]
+    rank1: float
+    impostor_mean: float
+    impostor_std: float
+
+
+class Bundle(Answer, frozen=True):
+    """A bundle of the service's store.
+
+    Attributes:
+        name: What `reload` takes.
+        state: `serving`, `former`, `available` or `broken`.
+        reason: Why it is broken.
+        space: None for a broken one, as for what follows.
+        created_at: When it was published.
+        network: The variant of EdgeFace.
+        dsr: Whether small faces are restored first.
+        metrics: By size.
+    """
+
+    name: str
+    state: str
+    reason: str | None
+    space: str | None
+    created_at: datetime | None
+    network: str | None
+    dsr: bool | None
+    metrics: list[SizeMetrics]
+
+
+class BundleList(Answer, frozen=True):
+    """All bundles of the store, by name; there is one page."""
+
+    items: list[Bundle]
+    next_cursor: None
+
+
+class JobError(Answer, frozen=True):
+    """Why a job has failed: for programs, and in a sentence."""
+
+    code: str
+    detail: str
+
+
+class Job(Answer, frozen=True):
+    """A reload and how it stands.
+
+    Attributes:
+        id: What `job` and `job_events` take.
+        bundle: That is to serve.
+        space: Its.
+        force: Whether it passes the gate whatever its figures.
+        state: Whether it is still at work.
+        step: At which it is, or at which it ended, such as `re_embed`.
+        done: Photos embedded so far.
+        total: Photos to be embedded; 0 before that is known.
+        rate_per_s: Photos embedded per second; None before that is known.
+        time_left_s: At that rate.
+        error: Why it has failed.
+        report: The figures that the gate judged by.
+        attempts: How many processes have worked on it in turn.
+        created_at: When it was asked for.
+        updated_at: When it was last heard of.
+        finished_at: When it ended.
+    """
+
+    id: str
+    bundle: str
+    space: str
+    force: bool
+    state: Literal["running", "succeeded", "failed"]
+    step: str
+    done: int
+    total: int
+    rate_per_s: float | None
+    time_left_s: float | None
+    error: JobError | None
+    report: JsonObject | None
+    attempts: int
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+class GalleryImport(Answer, frozen=True):
+    """What an import did.
+
+    Attributes:
+        added: New users.
+        replaced: Users who are now those of the file.
+        skipped: Users who stay as they were.
+        reembedded: The file was of another space: its crops were embedded anew.
+    """
+
+    added: int
+    replaced: int
+    skipped: int
+    reembedded: bool

@@ -1,0 +1,72 @@
+"""The event stream of a job, as both clients read it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+import httpx
+
+from farsight_client.calls import job_events
+from farsight_client.error import ApiError
+from farsight_client.operator_answers import Job
+
+PAUSE_S = 1.0
+"""Before a stream is opened in place of one that broke off."""
+
+_DATA = b"data:"
+
+
+class Watch:
+    """Follows a job over as many streams as it takes.
+
+    Args:
+        job_id: The job.
+        patience_s: For so long the service may be away, for instance while it is started anew.
+    """
+
+    def __init__(self, job_id: str, patience_s: float) -> None:
+        self.call = job_events(job_id)
+        self._patience_s = patience_s
+        self._away_since_s: float | None = None
+        self._line = b""
+        self._job: Job | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job has."""
+        return self._job is not None and self._job.state != "running"
+
+    def news(self, answer: httpx.Response, chunk: bytes) -> Iterator[Job]:
+        """What a further piece of the stream tells, and was not known.
+
+        Raises:
+            ApiError: It is no such stream.
+        """
+        *lines, self._line = (self._line + chunk).split(b"\n")
+        for line in lines:
+            # The service writes an event's data in one line.
+            if line.startswith(_DATA):
+                job = self.call.decode(answer, line.removeprefix(_DATA))
+                self._away_since_s = None
+                if job != self._job:
+                    self._job = job
+                    yield job
+
+    @contextmanager
+    def bearing(self) -> Iterator[None]:
+        """Within it a stream is read; that it breaks off is borne with for a while.
+
+        Raises:
+            ApiError: The service refuses, or has been away for too long.
+        """
+        self._line = b""
+        try:
+            yield
+        except ApiError as error:
+            refused = error.status is not None and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+            now_s = time.monotonic()
+            if self._away_since_s is None:
+                self._away_since_s = now_s
+            if refused or now_s - self._away_since_s >= self._patience_s:
+                raise
