@@ -15,8 +15,8 @@ from rich.table import Table
 
 from app.evaluation.verification import roc_from_scores, tar_at_far
 from app.vision.dsr import DSR
+from app.vision.shrinking import shrink_and_enlarge
 from trainer.crops import CropSet, clean_labels, load_crops
-from trainer.degradation import shrink_and_enlarge
 from trainer.metrics import embed
 from trainer.networks import read_dsr, read_edgeface
 
