@@ -69,7 +69,9 @@ class Detector(Protocol):
 
 def overlap(first: Face, second: Face) -> bool:
     """Whether two detections are one face."""
-    return len(distinct([first, second])) == 1
+    shared = shared_area(first.box, second.box)
+    areas = (math.prod(face.box[2:]) for face in (first, second))
+    return shared > SAME_FACE_OVERLAP * (sum(areas) - shared)
 
 
 def distinct(faces: Sequence[Face], *, whole: bool = False) -> list[Face]:
@@ -91,9 +93,10 @@ def distinct(faces: Sequence[Face], *, whole: bool = False) -> list[Face]:
 
 def _distinct_boxes(boxes: Sequence[Sequence[float]]) -> list[int]:
     """Of boxes that overlap, the first ones."""
+    if len(boxes) < 2:  # noqa: PLR2004 - nothing to compare
+        return list(range(len(boxes)))
     ranks = range(len(boxes), 0, -1)
-    kept: Iterable[int] = cv2.dnn.NMSBoxes(boxes, ranks, 0, SAME_FACE_OVERLAP) if boxes else ()
-    return [int(index) for index in kept]
+    return [int(index) for index in cv2.dnn.NMSBoxes(boxes, ranks, 0, SAME_FACE_OVERLAP)]
 
 
 def _shared_part(first: Face, second: Face) -> float:
