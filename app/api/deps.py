@@ -60,8 +60,9 @@ def _graph(request: Request) -> Graph:
     return graph
 
 
-def _serving(graph: Annotated[Graph, Depends(_graph)]) -> Serving:
-    return graph.current.serving
+# Coroutines, though they wait for nothing: FastAPI hands plain functions to a thread.
+async def _give_graph(request: Request) -> Graph:
+    return _graph(request)
 
 
 def admission_of(connection: HTTPConnection) -> Admission:
@@ -71,7 +72,11 @@ def admission_of(connection: HTTPConnection) -> Admission:
     return admission
 
 
-GraphDep = Annotated[Graph, Depends(_graph)]
+async def _serving(request: Request) -> Serving:
+    return _graph(request).current.serving
+
+
+GraphDep = Annotated[Graph, Depends(_give_graph)]
 ServingDep = Annotated[Serving, Depends(_serving)]
 """The current serving; FastAPI asks once per request, however many take it."""
 

@@ -5,9 +5,11 @@ endpoint: what is described is what is accepted, without a list beside it.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Self
 
-from fastapi import Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import FormData, QueryParams
 
@@ -20,8 +22,32 @@ _FORM = "multipart/form-data"
 _JSON = "application/json"
 _MOST_ERRORS = 10
 
-# Any: schemas of JSON, as the OpenAPI document has them.
+# Any: schemas of JSON, as the OpenAPI document has them; and errors, as pydantic has them.
 _Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """How a field or parameter may be sent: as a file, or more than once."""
+
+    is_file: bool
+    is_list: bool
+
+    @classmethod
+    def of(cls, schema: _Schema) -> Self:
+        kinds = [schema, *schema.get("anyOf", ())]
+        kinds += [kind["items"] for kind in kinds if "items" in kind]
+        is_file = any(kind.get("contentMediaType") == "application/octet-stream" for kind in kinds)
+        return cls(is_file, schema.get("type") == "array")
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """Parameters, media type of the body, and the body's fields; None and none without a body."""
+
+    query: dict[str, _Field]
+    media_type: str | None
+    body: dict[str, _Field]
 
 
 async def require_described(request: Request) -> None:
@@ -30,26 +56,22 @@ async def require_described(request: Request) -> None:
     Raises:
         RequestValidationError: A sentence for each, with the name that was probably meant.
     """
-    document = request.app.openapi()
-    operation = document["paths"][request.scope["route"].path_format][request.method.lower()]
-    query = {
-        each["name"]: each["schema"]
-        for each in operation.get("parameters", ())
-        if each["in"] == "query"
-    }
-    media_type, fields = _body(document, operation)
+    takes = _taken(request.app, request.scope["route"].path_format, request.method.lower())
     errors = [
-        *_unknown("query", request.query_params, query, fields),
-        *_misused("query", request.query_params, query),
-        *_other_media_type(request, media_type),
+        *_unknown("query", request.query_params, takes.query, takes.body),
+        *_misused("query", request.query_params, takes.query),
+        *_other_media_type(request, takes.media_type),
     ]
-    if not errors and media_type == _FORM:
+    if not errors and takes.media_type == _FORM:
         form = await request.form()
-        errors = [*_unknown("body", form, fields, query), *_misused("body", form, fields)]
-    elif not errors and media_type == _JSON and await request.body():
+        errors = [
+            *_unknown("body", form, takes.body, takes.query),
+            *_misused("body", form, takes.body),
+        ]
+    elif not errors and takes.media_type == _JSON and await request.body():
         sent = await request.json()
         if isinstance(sent, dict):
-            errors = [*_unknown("body", sent, fields, query)]
+            errors = [*_unknown("body", sent, takes.body, takes.query)]
     if errors:
         raise RequestValidationError(errors[:_MOST_ERRORS])
 
@@ -70,12 +92,21 @@ def sentences(error: RequestValidationError) -> list[dict[str, str]]:
     return [{"field": field, "message": message} for field, message in dict.fromkeys(found)]
 
 
-def _body(document: _Schema, operation: _Schema) -> tuple[str | None, dict[str, _Schema]]:
-    """Media type and fields of an operation's body; None and no fields where it has none."""
+@lru_cache  # of 128: more than there are operations
+def _taken(app: FastAPI, path: str, method: str) -> _Operation:
+    """What an operation takes, by its own description: derived once."""
+    document = app.openapi()
+    operation = document["paths"][path][method]
+    parameters = operation.get("parameters", ())
+    query = {
+        each["name"]: _Field.of(each["schema"]) for each in parameters if each["in"] == "query"
+    }
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         name = content["schema"]["$ref"].rpartition("/")[2]
-        return media_type, document["components"]["schemas"][name]["properties"]
-    return None, {}
+        properties = document["components"]["schemas"][name]["properties"]
+        body = {name: _Field.of(schema) for name, schema in properties.items()}
+        return _Operation(query, media_type, body)
+    return _Operation(query, None, {})
 
 
 def _error(sentence: str, *place: str) -> _Schema:
@@ -85,8 +116,8 @@ def _error(sentence: str, *place: str) -> _Schema:
 def _unknown(
     place: str,
     sent: Mapping[str, object],
-    known: Mapping[str, _Schema],
-    known_elsewhere: Mapping[str, _Schema],
+    known: Mapping[str, _Field],
+    known_elsewhere: Mapping[str, _Field],
 ) -> Iterator[_Schema]:
     for name in sent:
         if name in known_elsewhere and name not in known:
@@ -107,19 +138,16 @@ def _other_media_type(request: Request, media_type: str | None) -> Iterator[_Sch
 
 
 def _misused(
-    place: str, sent: FormData | QueryParams, known: Mapping[str, _Schema]
+    place: str, sent: FormData | QueryParams, known: Mapping[str, _Field]
 ) -> Iterator[_Schema]:
     """Fields that are empty or given twice, and files that are not sent as files."""
-    for name, schema in known.items():
+    for name, field in known.items():
         values = sent.getlist(name)
-        kinds = [schema, *schema.get("anyOf", ())]
-        kinds += [kind["items"] for kind in kinds if "items" in kind]
-        is_file = any(kind.get("contentMediaType") == "application/octet-stream" for kind in kinds)
-        if is_file and any(isinstance(value, str) for value in values):
+        if field.is_file and any(isinstance(value, str) for value in values):
             sentence = f"{name} must be a file; curl sends one with -F {name}=@PATH."
         elif "" in values:
             sentence = f"{name} is empty. Leave it out, or give it a value."
-        elif len(values) > 1 and schema.get("type") != "array":
+        elif len(values) > 1 and not field.is_list:
             sentence = f"{name} is given more than once."
         else:
             continue

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from app.errors import InvalidRequestError, SettingsError
-from app.vision.alignment import measure_face_px
+from app.vision.alignment import measure_face_px, measure_faces_px
 from app.vision.detector import Detector, Face, best_first, distinct, mean_face, overlap
 from app.vision.image import Image, Rect
-from app.vision.looks import View, around_face, look, look_together, part_of, whole_photo
+from app.vision.looks import View, around_face, in_square, look, look_together, part_of
 
 # What a caller may ask for. Below, nothing is recognised; above, a photo shrinks to a few px.
 SMALLEST_MIN_FACE_PX = 8.0
@@ -198,6 +200,7 @@ class _Search:
         self._image = image
         self._helpers = helpers
         self.scale = scale
+        self._small = _at_coarse_size(image, scale)
 
     def at(self, turn: int) -> list[Face]:
         """All faces that are upright when the photo is turned so often by 90 degrees."""
@@ -209,7 +212,7 @@ class _Search:
         if not upright:
             sure = self._detector.full_score
             return [turn for turn in range(1, _WAYS_UP) if _from(sure, self._coarse(turn))]
-        views = [whole_photo(self._image, _TURN_SIDE_PX)]
+        views = [in_square(self._small, _TURN_SIDE_PX)]
         witness = largest_first(upright)[0]
         views.append(around_face(self._image, witness, _TURN_SIDE_PX // 2, _TURN_SIDE_PX))
         turned = [view.turned(turn) for view in views for turn in range(_WAYS_UP)]
@@ -225,17 +228,10 @@ class _Search:
         ]
 
     def _coarse(self, turn: int) -> list[Face]:
-        """Large faces. Where none is sure, half the size again: noise and blur go with it.
-
-        A tiny picture is enlarged: a face is not seen when it is all there is, a few px large.
-        """
-        height, width = self._image.shape[:2]
-        smallest, largest = _COARSE_SIDES_PX
-        side = self.scale * max(height, width) / _COARSE_TIMES_SMALLER
-        scale = min(max(side, smallest), largest) / max(height, width)
+        """Large faces. Where none is sure, half the size again: noise and blur go with it."""
         found: list[Face] = []
-        for times in (1, 2):
-            view = part_of(self._image, (0, 0, width, height), scale / times).turned(turn)
+        for scale in (1, 1 / 2):
+            view = self._small.scaled(scale).turned(turn)
             found += look(self._detector, view, self._detector.likely_score)
             if _from(self._detector.full_score, found):
                 break
@@ -261,7 +257,9 @@ class _Search:
         likely = self._first_sheet(candidates[len(sure) :], turn)
         confirmed = self._second_sheet(distinct(best_first([*sure, *likely])), turn)
         smallest_px = _SMALLEST_SHARE * searched_from_px(self.scale)
-        large = [f for f in confirmed if measure_face_px(f.landmarks) >= smallest_px]
+        # NaN, where landmarks are all in one place, is not as large as anything.
+        sizes_px = measure_faces_px(np.reshape([face.landmarks for face in confirmed], (-1, 5, 2)))
+        large = [face for face, px in zip(confirmed, sizes_px, strict=True) if px >= smallest_px]
         return distinct(best_first(large), whole=True)
 
     def _first_sheet(self, candidates: Sequence[Face], turn: int) -> list[Face]:
@@ -296,6 +294,17 @@ class _Search:
 
     def _around(self, face: Face, face_side_px: int) -> View:
         return around_face(self._image, face, face_side_px, _SURROUNDINGS * face_side_px)
+
+
+def _at_coarse_size(image: Image, scale: float) -> View:
+    """The whole photo for the coarse look.
+
+    A tiny picture is enlarged: a face is not seen when it is all there is, a few px large.
+    """
+    height, width = image.shape[:2]
+    smallest, largest = _COARSE_SIDES_PX
+    side = min(max(scale * max(height, width) / _COARSE_TIMES_SMALLER, smallest), largest)
+    return part_of(image, (0, 0, width, height), side / max(height, width))
 
 
 def _from(min_score: float, faces: Sequence[Face]) -> list[Face]:

@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from app.vision import yunet_graph
 from app.vision.detector_choice import DetectorName, choose_detector
 from app.vision.image import Image
 from app.vision.model_files import YUNET, checked, fetch
@@ -68,7 +69,9 @@ class Detector(Protocol):
 
 def overlap(first: Face, second: Face) -> bool:
     """Whether two detections are one face."""
-    return len(distinct([first, second])) == 1
+    shared = shared_area(first.box, second.box)
+    areas = (math.prod(face.box[2:]) for face in (first, second))
+    return shared > SAME_FACE_OVERLAP * (sum(areas) - shared)
 
 
 def distinct(faces: Sequence[Face], *, whole: bool = False) -> list[Face]:
@@ -90,9 +93,10 @@ def distinct(faces: Sequence[Face], *, whole: bool = False) -> list[Face]:
 
 def _distinct_boxes(boxes: Sequence[Sequence[float]]) -> list[int]:
     """Of boxes that overlap, the first ones."""
+    if len(boxes) < 2:  # noqa: PLR2004 - nothing to compare
+        return list(range(len(boxes)))
     ranks = range(len(boxes), 0, -1)
-    kept: Iterable[int] = cv2.dnn.NMSBoxes(boxes, ranks, 0, SAME_FACE_OVERLAP) if boxes else ()
-    return [int(index) for index in kept]
+    return [int(index) for index in cv2.dnn.NMSBoxes(boxes, ranks, 0, SAME_FACE_OVERLAP)]
 
 
 def _shared_part(first: Face, second: Face) -> float:
@@ -123,8 +127,8 @@ def best_first(faces: Iterable[Face]) -> list[Face]:
 class YuNetDetector:
     """YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023) by onnxruntime.
 
-    For every cell of 8, 16 and 32 px it tells: is a face here (a class score and an overlap
-    score, whose geometric mean counts), its box, and its landmarks.
+    For every cell of 8, 16 and 32 px it tells: is a face here (the geometric mean of a class score
+    and an overlap score), its box, and its landmarks.
 
     Args:
         path: `face_detection_yunet_2023mar.onnx`.
@@ -135,31 +139,29 @@ class YuNetDetector:
     likely_score = 0.25
     candidate_score = 0.05
 
-    _STRIDES_PX = (8, 16, 32)
-    _OUTPUTS = tuple(f"{of}_{px}" for px in _STRIDES_PX for of in ("cls", "obj", "bbox", "kps"))
-
     def __init__(self, path: Path, threads: int = 1) -> None:
-        self._session = open_session(_yunet_of_any_size(path), threads)
+        self._session = open_session(yunet_graph.of_any_size(path), threads)
 
     def detect(self, image: Image, min_score: float) -> list[Face]:
         """See Detector."""
         # Trained on BGR.
-        padded = _padded(image[..., ::-1], multiple=self._STRIDES_PX[-1])
-        outputs = [output[0] for output in self._session.run(self._OUTPUTS, {"input": padded})]
-        corners, sizes, landmarks, scores = [], [], [], []
-        for index, stride in enumerate(self._STRIDES_PX):
-            classes, overlaps, boxes, points = outputs[4 * index : 4 * index + 4]
-            score = np.sqrt(classes[:, 0].clip(0, 1) * overlaps[:, 0].clip(0, 1))
-            hits = np.flatnonzero(score >= min_score)
-            columns = padded.shape[3] // stride
-            cells = np.stack([hits % columns, hits // columns], axis=1)
+        padded = _padded(image, yunet_graph.STRIDES_PX[-1], channels=(2, 1, 0))
+        outputs = self._session.run(yunet_graph.OUTPUTS, {"input": padded})
+        seen = []
+        for index, stride in enumerate(yunet_graph.STRIDES_PX):
+            (score,), (place,) = outputs[2 * index : 2 * index + 2]
+            rows, columns = np.nonzero(score >= min_score)
+            if not rows.size:  # as on most maps of small pictures
+                continue
+            cells = np.stack([columns, rows], axis=1)
+            there = place[:, rows, columns].T
             # Its coordinates have (0, 0) in the corner of the first pixel, not in its centre; to
             # OpenCV, whose answers these are, that is the same, and so it was measured.
-            sizes.append(np.exp(boxes[hits, 2:]) * stride)
-            corners.append((cells + boxes[hits, :2]) * stride - sizes[-1] / 2)
-            landmarks.append((points[hits].reshape(-1, 5, 2) + cells[:, None]) * stride)
-            scores.append(score[hits])
-        return _as_faces(*(np.concatenate(of) for of in (corners, sizes, landmarks, scores)))
+            sizes = np.exp(there[:, 2:4]) * stride
+            corners = (cells + there[:, :2]) * stride - sizes / 2
+            landmarks = (there[:, 4:].reshape(-1, 5, 2) + cells[:, None]) * stride
+            seen.append((corners, sizes, landmarks, score[rows, columns]))
+        return _as_faces(*map(np.concatenate, zip(*seen, strict=True))) if seen else []
 
 
 class CenterFaceDetector:
@@ -200,13 +202,25 @@ class CenterFaceDetector:
         return _as_faces(corners, sizes, points, heat[0, rows, columns])
 
 
-def _padded(image: Image, multiple: int) -> NDArray[np.float32]:
-    """(1, 3, height, width) float32, 0..255; black to the right and below, for whole cells."""
+def _padded(
+    image: Image, multiple: int, channels: Sequence[int] = (0, 1, 2)
+) -> NDArray[np.float32]:
+    """(1, 3, height, width) float32, 0..255; black to the right and below, for whole cells.
+
+    Args:
+        image: (height, width, 3) uint8.
+        multiple: Of which height and width are to be.
+        channels: Of the image, in the order in which they are wanted.
+    """
     height, width = image.shape[:2]
-    padded = np.zeros(
+    padded = np.empty(
         (1, 3, -(-height // multiple) * multiple, -(-width // multiple) * multiple), np.float32
     )
-    padded[0, :, :height, :width] = image.transpose(2, 0, 1)
+    padded[:, :, height:] = 0
+    padded[:, :, :, width:] = 0
+    planes = cv2.split(image)  # three times as fast as numpy, which takes pixel by pixel
+    for place, channel in enumerate(channels):
+        padded[0, place, :height, :width] = planes[channel]
     return padded
 
 
@@ -225,17 +239,6 @@ def _as_faces(
         for index in _distinct_boxes(boxes)
         for x, y, width, height in [boxes[index]]
     ]
-
-
-def _yunet_of_any_size(path: Path) -> bytes:
-    """The published graph takes a picture of 640x640 px; this one takes any size."""
-    model = onnx.load(str(path))
-    _, _, height, width = model.graph.input[0].type.tensor_type.shape.dim
-    height.dim_param, width.dim_param = "height", "width"
-    for value in model.graph.output:
-        value.type.tensor_type.shape.dim[1].dim_param = f"{value.name}_cells"
-    del model.graph.value_info[:]
-    return bytes(model.SerializeToString())
 
 
 def _centerface_of_any_size(path: Path) -> bytes:

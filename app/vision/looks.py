@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.vision.alignment import measure_faces_px, warp
+from app.vision.alignment import warp
 from app.vision.detector import Detector, Face
 from app.vision.image import Image, Rect
 
@@ -34,21 +34,28 @@ class View:
 
     def turned(self, quarter_turns: int) -> "View":
         """The view turned counter-clockwise, 0 to 3 times by 90 degrees."""
+        if not quarter_turns:
+            return self
         height, width = self.picture.shape[:2]
-        before = (
-            [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-            [[0, -1, width - 1], [1, 0, 0], [0, 0, 1]],
-            [[-1, 0, width - 1], [0, -1, height - 1], [0, 0, 1]],
-            [[0, 1, 0], [-1, 0, height - 1], [0, 0, 1]],
-        )[quarter_turns]
-        picture = np.ascontiguousarray(np.rot90(self.picture, quarter_turns))
+        by, before = (
+            (cv2.ROTATE_90_COUNTERCLOCKWISE, [[0, -1, width - 1], [1, 0, 0], [0, 0, 1]]),
+            (cv2.ROTATE_180, [[-1, 0, width - 1], [0, -1, height - 1], [0, 0, 1]]),
+            (cv2.ROTATE_90_CLOCKWISE, [[0, 1, 0], [-1, 0, height - 1], [0, 0, 1]]),
+        )[quarter_turns - 1]
+        picture = np.asarray(cv2.rotate(self.picture, by), dtype=np.uint8)
         return View(picture, self.to_photo @ np.array(before, dtype=np.float64))
 
     def mirrored(self) -> "View":
         """The view with left and right exchanged."""
         before = [[-1, 0, self.picture.shape[1] - 1], [0, 1, 0], [0, 0, 1]]
-        picture = np.ascontiguousarray(self.picture[:, ::-1])
+        picture = np.asarray(cv2.flip(self.picture, 1), dtype=np.uint8)
         return View(picture, self.to_photo @ np.array(before, dtype=np.float64))
+
+    def scaled(self, scale: float) -> "View":
+        """The view, `scale` times as large."""
+        height, width = self.picture.shape[:2]
+        view = part_of(self.picture, (0, 0, width, height), scale)
+        return View(view.picture, self.to_photo @ np.vstack([view.to_photo, [0, 0, 1]]))
 
     def in_photo(self, face: Face) -> Face:
         """What was found in the picture, in px of the photo."""
@@ -75,10 +82,9 @@ def part_of(photo: Image, rect: Rect, scale: float) -> View:
     return View(picture, np.array(to_photo, dtype=np.float64))
 
 
-def whole_photo(photo: Image, side_px: int) -> View:
-    """A photo in the middle of a square; what the photo leaves free is grey."""
-    height, width = photo.shape[:2]
-    view = part_of(photo, (0, 0, width, height), side_px / max(height, width))
+def in_square(whole: View, side_px: int) -> View:
+    """A view, shrunk, in the middle of a square; what it leaves free is grey."""
+    view = whole.scaled(side_px / max(whole.picture.shape[:2]))
     top, left = ((side_px - side) // 2 for side in view.picture.shape[:2])
     square = np.full((side_px, side_px, 3), _GREY, dtype=np.uint8)
     square[top : top + len(view.picture), left : left + view.picture.shape[1]] = view.picture
@@ -100,8 +106,7 @@ def around_face(photo: Image, face: Face, face_side_px: int, side_px: int) -> Vi
 def look(detector: Detector, view: View, min_score: float) -> list[Face]:
     """What a detector finds in a view, in px of the photo, best first."""
     found = detector.detect(view.picture, min_score)
-    mapped = _in_photo(found, np.broadcast_to(view.to_photo, (len(found), 2, 3)))
-    return [mapped[index] for index in _with_face_px(mapped)]
+    return _in_photo(found, np.broadcast_to(view.to_photo, (len(found), 2, 3)))
 
 
 def look_together(
@@ -127,8 +132,8 @@ def _look_at_sheet(
     detector: Detector, views: Sequence[View], min_score: float
 ) -> list[tuple[int, Face]]:
     side = len(views[0].picture)
-    columns = math.ceil(math.sqrt(len(views)))
-    rows = math.ceil(len(views) / columns)
+    rows = math.isqrt(len(views))
+    columns = math.ceil(len(views) / rows)
     sheet = np.full((rows * side, columns * side, 3), _GREY, dtype=np.uint8)
     for index, view in enumerate(views):
         x, y = index % columns * side, index // columns * side
@@ -144,8 +149,7 @@ def _look_at_sheet(
             to_photo.append(np.column_stack([of_view[:, :2], of_view[:, 2] - shift]))
             indices.append(index)
             found.append(face)
-    mapped = _in_photo(found, np.reshape(to_photo, (-1, 2, 3)))
-    return [(indices[place], mapped[place]) for place in _with_face_px(mapped)]
+    return list(zip(indices, _in_photo(found, np.reshape(to_photo, (-1, 2, 3))), strict=True))
 
 
 def _in_photo(faces: Sequence[Face], to_photo: NDArray[np.float64]) -> list[Face]:
@@ -172,9 +176,3 @@ def _in_photo(faces: Sequence[Face], to_photo: NDArray[np.float64]) -> list[Face
             boxes, landmarks.astype(np.float32), faces, strict=True
         )
     ]
-
-
-def _with_face_px(faces: Sequence[Face]) -> list[int]:
-    """Which ones can be faces: landmarks in one place, as of a 1-px picture, are none."""
-    landmarks = np.reshape([face.landmarks for face in faces], (-1, 5, 2))
-    return np.flatnonzero(np.isfinite(measure_faces_px(landmarks))).tolist()

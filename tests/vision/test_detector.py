@@ -18,6 +18,7 @@ from app.vision.detector import (
     distinct,
 )
 from app.vision.image import Image, decode_image
+from app.vision.model_files import YUNET
 
 
 @pytest.fixture(params=["centerface", "yunet"])
@@ -92,6 +93,21 @@ def test_landmarks_are_in_the_templates_order_when_face_is_upright(
         x, y, width, height = face.box
         assert x < nose[0] < x + width
         assert y < nose[1] < y + height
+
+
+@pytest.mark.parametrize("size", [(640, 640), (800, 608), (320, 224)])
+def test_yunet_answers_as_by_opencv_when_the_picture_has_any_size(
+    yunet: Detector, shared: Path, group: Image, size: tuple[int, int]
+) -> None:
+    picture = np.asarray(cv2.resize(group, size, interpolation=cv2.INTER_AREA), np.uint8)
+    opencv = cv2.FaceDetectorYN.create(str(shared / "weights" / YUNET.name), "", size, 0.3, 0.3)
+    _, rows = opencv.detect(picture[..., ::-1])
+    faces = yunet.detect(picture, 0.3)
+    assert len(faces) == len(rows) >= 6
+    # Of opencv's rows: box, five landmarks, score.
+    theirs = sorted(rows.tolist(), key=lambda row: -row[-1])
+    ours = [[*face.box, *face.landmarks.flatten(), face.score] for face in faces]
+    assert np.abs(np.array(ours) - theirs).max() < 0.01
 
 
 @pytest.mark.parametrize("face_px", [12, 16, 24, 32, 64])
