@@ -143,7 +143,7 @@ def test_bundle_stays_published_when_the_service_does_not_reload(
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 1
-    assert "127.0.0.1:9 does not answer" in capsys.readouterr().err
+    assert "127.0.0.1:9/v1/admin/reload did not answer" in capsys.readouterr().err
     load_bundle(tmp_path / "ours")
 
 
