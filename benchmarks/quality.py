@@ -17,6 +17,7 @@ from app.vision.detection import find_faces
 from app.vision.detector import Detector, Face
 from app.vision.image import Image
 from app.vision.quality import Quality, assess, rejection
+from app.vision.shrinking import enlarge, shrink
 from benchmarks.material import Embedder, Vectors, limit_threads, load_detectors, read_images, show
 
 SIMILARITY_THRESHOLD = 0.35
@@ -32,9 +33,10 @@ BORDERS = {
 
 def low_resolution(crop: Image, face_px: int, blur_px: float = 0.0) -> Image:
     """As from a photo in which the face has `face_px`, out of focus by `blur_px` of that photo."""
-    small = cv2.resize(crop, (face_px, face_px), interpolation=cv2.INTER_AREA)
-    seen = cv2.GaussianBlur(small, (0, 0), blur_px) if blur_px else small
-    return np.asarray(cv2.resize(seen, (112, 112), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    small = shrink(crop, face_px)
+    if blur_px:
+        small = np.asarray(cv2.GaussianBlur(small, (0, 0), blur_px), dtype=np.uint8)
+    return enlarge(small)
 
 
 def quality_of(crop: Image, face_px: float = 112) -> Quality:

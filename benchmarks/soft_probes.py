@@ -14,7 +14,7 @@ from rich.table import Table
 
 from app.errors import BundleError
 from app.vision.dsr import DSR
-from trainer.config import PackedConfig
+from trainer.config import Engine
 from trainer.crops import clean_labels, load_crops
 from trainer.metrics import embed
 from trainer.networks import read_dsr, read_edgeface
@@ -33,7 +33,7 @@ def main() -> None:
     torch.set_num_threads(1)
     sharp = load_crops([wanted.sharp])
     judge = embed(read_edgeface(wanted.networks[0]), sharp.pixels)
-    known = clean_labels(sharp, judge, PackedConfig().label_similarity).named()
+    known = clean_labels(sharp, judge, Engine().label_similarity).named()
     known = known.first_photos(_PHOTOS)
     probes = {
         "24 px": photographed_probes(known, 24),

@@ -35,10 +35,10 @@ class Place:
     best_score: float = float("-inf")
     best: dict[str, Tensor] = field(default_factory=dict)
 
-    def add(self, losses: Mapping[str, Tensor]) -> None:
+    def add(self, losses: Mapping[str, float]) -> None:
         """A step was taken."""
         for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+            self.sums[name] = self.sums.get(name, 0.0) + value
         self.step += 1
 
     def means(self) -> dict[str, float]:

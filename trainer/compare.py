@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.table import Table
+from tyro.conf import Positional, arg
 
 from trainer.errors import RunError
 from trainer.run_folder import read_settings
@@ -35,14 +35,15 @@ class _Result:
     score: float
 
 
-def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.", show_default=False)],
-) -> None:
+def compare(runs: Positional[Annotated[list[Path], arg(metavar="RUN...")]]) -> None:
     """Show runs side by side: the settings in which they differ, and validation at each size.
 
     A run counts with its best epoch, which is the one whose weights it leaves. For a table of
     classification alone beside contrastive + classification, run `finetune` twice, once with
     `--contrastive-weight 0`, and name both runs here.
+
+    Args:
+        runs: Folders of runs.
     """
     results = [_read(run) for run in runs]
     table = Table("", *(str(run) for run in runs))

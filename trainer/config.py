@@ -1,4 +1,7 @@
-"""The settings of the training commands, frozen, hashable, stored with the run."""
+"""The settings of the training commands, said once: options, help and config.json come from here.
+
+Names are unique over all tables of a command, so that an option needs no prefix.
+"""
 
 import dataclasses
 import json
@@ -7,172 +10,204 @@ from typing import Literal
 
 from app.vision.device import DeviceName
 from trainer.degradation import Degradation
+from trainer.errors import SettingsError
+from trainer.options import Amount, Count, CountOrNone, FacePx, Share, flat
 
 # Lightning Fabric's names. 16-mixed is left out: its loss scaling overflows now and then by design,
 # and here a value that is not finite stops the run.
 Precision = Literal["32-true", "bf16-mixed"]
+TeacherInput = Literal["rgb", "bgr", "rgb255", "bgr255"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """What both commands share.
+    """What every training has.
 
     Attributes:
-        device: Where.
-        precision: bf16-mixed is 1.6 times as fast where the CPU has it.
-        seed: Decides initial weights, order and degradation.
-        batch_size: Faces per step over all processes.
-        weight_decay: AdamW's.
-        warmup_steps: Steps over which the rate rises to its peak, at most a tenth of the stage's;
-            cosine decay to zero follows.
-        max_gradient_norm: Gradients are clipped to it.
-        checkpoint_steps: Steps between checkpoints; one is written after each epoch too.
-        validation_photos: Photos per validation person, at most.
-        label_similarity: A photo less similar to its person's other photos loses its name.
+        device: Where to train. auto takes a GPU if there is one.
+        seed: Decides initial weights, order and degradation: the same seed and settings give the
+            same losses. Change it to see how much of a gain is luck.
+        batch_size: Faces per step, over all processes. 32 suits a CPU; a GPU takes hundreds, with
+            higher learning rates.
+        weight_decay: AdamW's pull of all weights towards zero. 1e-4 hardly matters in runs of a
+            few thousand steps; up to 0.05 is usual for long ones on little data.
+        max_gradient_norm: Longer gradients are cut to this length. Most steps are cut at 1; raise
+            it only together with lower learning rates.
+        label_similarity: A photo less similar than this to its person's other photos, by the
+            teacher, loses its name. 0.25 drops what is plainly somebody else; 0 keeps nearly all.
+        validation_photos: At most this many photos per validation person. More take longer after
+            each epoch and tell smaller gains from chance.
+        max_impostor_mean: Training stops when strangers become more similar than this on average.
+            A sound network stays below 0.05; raise it only to watch one collapse.
     """
 
     device: DeviceName = "auto"
-    precision: Precision = "bf16-mixed"
     seed: int = 1
-    batch_size: int = 32
-    weight_decay: float = 1e-4
-    warmup_steps: int = 100
-    max_gradient_norm: float = 1.0
-    checkpoint_steps: int = 200
-    validation_photos: int = 12
+    batch_size: Count = 32
+    weight_decay: Amount = 1e-4
+    max_gradient_norm: Amount = 1.0
     label_similarity: float = 0.25
+    validation_photos: Count = 12
+    max_impostor_mean: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochEngine(Engine):
+    """What trainings of many epochs have besides.
+
+    Attributes:
+        precision: Of the networks' numbers. bf16-mixed is 1.6 times as fast where hardware has it
+            and learns as well; 32-true is for comparing machines.
+        warmup_steps: Steps over which the learning rates rise to their peaks; a cosine decay to
+            zero follows. At most a tenth of a stage's steps are spent on it. Raise it when the
+            first losses jump.
+        checkpoint_steps: Steps between checkpoints; one is written after each epoch too.
+        workers: Processes that read ahead and degrade faces. 0 does it between the steps. One
+            makes about 600 faces per second: 1 is enough for a CPU, a GPU wants 4 to 16. It
+            changes no loss, and may change on --resume.
+        compile: Compile the networks with torch.compile first. It takes a minute or two and a C++
+            compiler, and is worth it for runs of an hour or more.
+    """
+
+    precision: Precision = "bf16-mixed"
+    warmup_steps: CountOrNone = 100
+    checkpoint_steps: Count = 200
+    workers: CountOrNone = 1
+    compile: bool = False
     degradation: Degradation = field(default_factory=Degradation)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DsrConfig:
-    """`python -m trainer dsr`.
+    """Settings of `dsr`.
 
     Attributes:
         epochs: Passes over the crops.
-        learning_rate: Peak.
-        identity_weight: Of 1 - cosine(embedding of DSR's output, stock embedding of the crop).
-        pixel_weight: Of the mean absolute pixel difference on the [-1, 1] scale.
-        channels: Width of DSR.
-        blocks: Residual blocks of DSR.
-        heads: Attention heads of DSR.
-        max_impostor_mean: Training stops when strangers become more similar than this.
+        learning_rate: Peak. 1e-3 suits batches of 32; 2e-3 learns faster on few crops.
+        identity_weight: Of 1 - cosine between the restored face's embedding and the sharp crop's:
+            restore what EdgeFace recognises people by.
+        pixel_weight: Of the mean absolute pixel difference on the [-1, 1] scale: restore a picture.
+            Without it (0) the output may stop looking like a face.
+        channels: Width of DSR, a multiple of --heads. Cost grows nearly with its square; at 64 a
+            face takes as long to restore as to detect.
+        blocks: Residual blocks of DSR. Cost grows in proportion.
+        heads: Attention heads of DSR; 4 or 8.
     """
 
-    epochs: int = 4
-    learning_rate: float = 1e-3
-    identity_weight: float = 1.0
-    pixel_weight: float = 1.0
-    channels: int = 64
-    blocks: int = 4
-    heads: int = 4
-    max_impostor_mean: float = 0.1
-    engine: Engine = field(default_factory=Engine)
+    epochs: Count = 4
+    learning_rate: Amount = 1e-3
+    identity_weight: Amount = 1.0
+    pixel_weight: Amount = 1.0
+    channels: Count = 64
+    blocks: Count = 4
+    heads: Count = 4
+    engine: EpochEngine = field(default_factory=EpochEngine)
+
+    def __post_init__(self) -> None:
+        if self.channels % self.heads:
+            raise SettingsError(
+                f"--channels {self.channels} is not a multiple of --heads {self.heads}."
+            )
 
 
-@dataclass(frozen=True, slots=True)
-class FinetuneConfig:
-    """`python -m trainer finetune`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What `finetune` and `finetune-packed` weigh against each other.
 
     Attributes:
-        stage1_epochs: Of the ArcFace head alone.
-        stage2_epochs: Of everything.
-        head_learning_rate: Peak, both stages.
-        backbone_learning_rate: Peak for EdgeFace in stage 2.
-        dsr_learning_rate: Peak for DSR in stage 2; 0 freezes it.
-        contrastive_weight: w, of 1 - cosine(DSR embedding, high-resolution embedding).
-        distillation_weight: Of 1 - cosine between the DSR embedding and the stock network's of the
-            sharp crop.
-        sharp_distillation_weight: The same for the sharp crop's own embedding: what EdgeFace knows
-            of sharp faces is kept by it.
-        search_weight: Of finding a face's own stock embedding among those of all training faces.
-        pixel_weight: As for DSR; keeps its output a picture.
-        arcface_scale: s.
-        arcface_margin: m, radians.
-        max_impostor_mean: Training stops when strangers become more similar than this.
+        teacher_input: What a teacher from an ONNX file takes: its order of colours, in the range
+            from -1 to 1 or, with 255, from 0 to 255. ArcFace's exports take rgb.
+        backbone_learning_rate: Peak for EdgeFace. Higher ones cost sharp faces at once. A dozen
+            people, whom it would learn by heart, want 1e-6.
+        dsr_learning_rate: Peak for DSR; 0 freezes it, which saves more than half of the time.
+        head_learning_rate: Peak for the ArcFace head.
+        distillation_weight: Of 1 - cosine between a small face's embedding and what the teacher
+            says of the sharp crop. The backbone of the training: 10 to 100.
+        sharp_distillation_weight: The same for sharp faces: what EdgeFace knows of them is kept by
+            it. Three times the small faces' holds them where they were.
+        search_weight: Of finding a face's own sharp embedding among those of all training faces.
+            What helps small faces most, at the price of sharp ones: 0.05 to 0.3.
+        pixel_weight: Of the pixel difference; keeps DSR's output a picture.
+        arcface_scale: s, the radius of the logits. 64 on few people learns them by heart; 32 does
+            not.
+        arcface_margin: m, in radians, added to the angle to a face's own class. 0.3 to 0.5.
     """
 
-    stage1_epochs: int = 5
-    stage2_epochs: int = 30
-    head_learning_rate: float = 1e-3
-    backbone_learning_rate: float = 1.5e-4
-    dsr_learning_rate: float = 3e-4
-    contrastive_weight: float = 0.3
-    distillation_weight: float = 15.0
-    sharp_distillation_weight: float = 45.0
-    search_weight: float = 0.07
-    pixel_weight: float = 0.45
-    arcface_scale: float = 32.0
-    arcface_margin: float = 0.3
-    max_impostor_mean: float = 0.1
-    engine: Engine = field(default_factory=Engine)
+    teacher_input: TeacherInput = "rgb"
+    backbone_learning_rate: Amount = 1.5e-4
+    dsr_learning_rate: Amount = 3e-4
+    head_learning_rate: Amount = 1e-3
+    distillation_weight: Amount = 15.0
+    sharp_distillation_weight: Amount = 45.0
+    search_weight: Amount = 0.07
+    pixel_weight: Amount = 0.45
+    arcface_scale: Amount = 32.0
+    arcface_margin: Amount = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class PackedConfig:
-    """`python -m trainer finetune-packed`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuneConfig(Tuning):
+    """Settings of `finetune`.
 
     Attributes:
-        minutes: How long, the time of earlier sittings counted in.
-        batch_size: Faces per step.
-        seed: Decides batches and degradation.
-        compile: Whether torch compiles the networks first.
-        backbone_learning_rate: Peak for EdgeFace.
-        dsr_learning_rate: Peak for DSR.
-        head_learning_rate: Peak for the head.
-        warmup_share: Of the time, in which the rates rise; cosine decay to zero follows.
-        weight_decay: AdamW's.
-        max_gradient_norm: Gradients are clipped to it.
-        average_decay: How much of the averaged weights a step keeps.
-        min_face_px: Smallest face drawn for DSR.
+        stage1_epochs: Of the ArcFace head alone. It begins at the means of each person's faces, so
+            that 1 is enough for most data.
+        stage2_epochs: Of everything. 5 of 130,000 faces are good for most of what can be gained.
+        contrastive_weight: w, of 1 - cosine between the embeddings of a small face and of the
+            sharp one.
+    """
+
+    stage1_epochs: CountOrNone = 5
+    stage2_epochs: Count = 30
+    contrastive_weight: Amount = 0.3
+    engine: EpochEngine = field(default_factory=EpochEngine)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedConfig(Tuning):
+    """Settings of `finetune-packed`.
+
+    Attributes:
+        minutes: How long to train, the time of earlier sittings counted in. The learning rates
+            reach zero when it is over.
+        compile: Compile the networks with torch.compile first: a minute before the time runs.
+        warmup_share: Of the time, in which the learning rates rise; cosine decay to zero follows.
+        average_decay: How much of the averaged weights, which are the result, a step keeps. 0.998
+            averages over the last 500 steps.
+        min_face_px: Smallest face drawn for DSR, log-uniform.
         max_face_px: Largest.
         min_soft_px: Least effective size of a soft face that goes straight to EdgeFace.
-        distillation_weight: Of 1 - cosine to the teacher's embedding, small and soft faces.
-        sharp_distillation_weight: The same, sharp faces.
-        search_weight: Of finding a face among all sharp training faces.
-        relation_weight: Of being as like every other face as the teachers together say.
-        arcface_weight: Of the names.
-        arcface_scale: s.
-        arcface_margin: m, radians.
-        pixel_weight: Of the pixel difference; keeps DSR's output a picture.
-        label_similarity: A photo less similar to its person's other photos loses its name.
-        validation_photos: Photos per validation person, at most.
-        max_impostor_mean: Training stops when strangers become more similar than this.
+        relation_weight: Of being as similar to every other face of the batch as the teachers
+            together say (squared error).
+        arcface_weight: Of the names. 1 and more learn them by heart.
         look_s: Seconds between validations, each with a checkpoint.
     """
 
-    minutes: float = 8.0
-    batch_size: int = 1024
-    seed: int = 1
+    minutes: Amount = 8.0
     compile: bool = True
-    backbone_learning_rate: float = 3e-4
-    dsr_learning_rate: float = 6e-4
-    head_learning_rate: float = 2e-3
-    warmup_share: float = 0.04
-    weight_decay: float = 1e-4
-    max_gradient_norm: float = 1.0
-    average_decay: float = 0.998
-    min_face_px: float = 10.0
-    max_face_px: float = 56.0
-    min_soft_px: float = 16.0
-    distillation_weight: float = 15.0
-    sharp_distillation_weight: float = 45.0
-    search_weight: float = 0.07
-    relation_weight: float = 200.0
-    arcface_weight: float = 0.6
-    arcface_scale: float = 32.0
-    arcface_margin: float = 0.3
-    pixel_weight: float = 0.45
-    label_similarity: float = 0.25
-    validation_photos: int = 12
-    max_impostor_mean: float = 0.1
-    look_s: float = 60.0
+    backbone_learning_rate: Amount = 3e-4
+    dsr_learning_rate: Amount = 6e-4
+    head_learning_rate: Amount = 2e-3
+    warmup_share: Share = 0.04
+    average_decay: Share = 0.998
+    min_face_px: FacePx = 10.0
+    max_face_px: FacePx = 56.0
+    min_soft_px: FacePx = 16.0
+    relation_weight: Amount = 200.0
+    arcface_weight: Amount = 0.6
+    look_s: Amount = 60.0
+    engine: Engine = field(default_factory=lambda: Engine(batch_size=1024))
 
 
 EpochConfig = DsrConfig | FinetuneConfig
 Config = EpochConfig | PackedConfig
 
 
+def settings(config: Config) -> dict[str, object]:
+    """Every setting by its name, which is that of its option."""
+    return flat(dataclasses.asdict(config))
+
+
 def to_json(config: Config) -> str:
-    """The whole tree, keys sorted."""
-    return json.dumps(dataclasses.asdict(config), indent=2, sort_keys=True)
+    """All settings, sorted by name; `--config` takes such a file."""
+    return json.dumps(settings(config), indent=2, sort_keys=True)

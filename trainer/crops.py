@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.errors import ImageTooLargeError, UnreadableImageError
 from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.image import Image, decode_image
-from trainer.degradation import Pixels
+from app.vision.scaling import Pixels
 from trainer.errors import DataError
 
 NO_PERSON = -1

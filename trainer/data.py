@@ -1,21 +1,27 @@
 """Batches drawn from crops so that a seed decides everything.
 
 A sample's chance depends on (seed, epoch, index) alone: the same whichever process draws it,
-whatever was drawn before, and after a resume.
+whatever was drawn before, and after a resume. So any number of workers may read ahead.
 """
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
-from app.vision.scaling import to_input
+from app.vision.scaling import HALF_RANGE
 from trainer.crops import CropSet
 from trainer.degradation import Degradation, degrade
 from trainer.errors import DataError
+
+# So many batches each worker is ahead: one that is drawn while another one waits.
+_AHEAD = 2
 
 
 def refuse_batch_size(crops: int, batch_size: int, world_size: int) -> None:
@@ -31,13 +37,16 @@ def refuse_batch_size(crops: int, batch_size: int, world_size: int) -> None:
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """One step's worth of faces, scaled to [-1, 1], channels-last.
+    """One step's worth of faces.
+
+    Pictures are (batch, 112, 112, 3) uint8 RGB on their way, a quarter of the bytes; `to` makes
+    them (batch, 3, 112, 112) float32 in [-1, 1], channels-last.
 
     A struct, not a dataclass: Fabric would reach into a dataclass and cut targets to 16 bits.
 
     Attributes:
-        low: (batch, 3, 112, 112) degraded and enlarged.
-        high: (batch, 3, 112, 112) the sharp crop, moved as the degraded one was.
+        low: Degraded and enlarged.
+        high: The sharp crop, moved as the degraded one was.
         face_px: (batch,) size of the degraded view.
         target: (batch, size) the stock network's embedding of the untouched crop.
         members: (batch,) which of all training faces each is.
@@ -56,20 +65,31 @@ class Batch(msgspec.Struct, frozen=True):
     files: list[str]
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device."""
-        return msgspec.structs.replace(
-            self,
-            low=self.low.to(device),
-            high=self.high.to(device),
-            face_px=self.face_px.to(device),
-            target=self.target.to(device),
-            members=self.members.to(device),
-            labels=self.labels.to(device),
-            sharp=self.sharp.to(device),
-        )
+        """The same batch on a device, its pictures as the networks take them."""
+        moved = self._each(lambda tensor: tensor.to(device, non_blocking=True))
+        low, high = (to_input(pixels.permute(0, 3, 1, 2)) for pixels in (moved.low, moved.high))
+        return msgspec.structs.replace(moved, low=low, high=high)
+
+    def pin_memory(self) -> "Batch":
+        """In memory that a GPU reads by itself; DataLoader looks for this name."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        tensors = {name: getattr(self, name) for name in self.__struct_fields__ if name != "files"}
+        changed = {name: change(tensor) for name, tensor in tensors.items()}
+        return msgspec.structs.replace(self, **changed)
 
 
-class Batches:
+def to_input(pixels: Tensor) -> Tensor:
+    """(batch, 3, 112, 112) from 0 to 255 -> float32 in [-1, 1], channels-last.
+
+    To the bit what `app.vision.scaling.to_input` makes of them.
+    """
+    scaled = (pixels.float() - HALF_RANGE) / HALF_RANGE
+    return scaled.contiguous(memory_format=torch.channels_last)
+
+
+class Batches(Dataset[Batch]):
     """The order of the crops and what is done to each, for every epoch.
 
     Args:
@@ -105,14 +125,41 @@ class Batches:
         """(n, size) the stock embedding of each crop, and (n,) its label."""
         return torch.from_numpy(self._targets), torch.from_numpy(self._crops.labels)
 
-    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch, this process's share of each, from a step on."""
-        order = np.random.default_rng((self._seed, epoch)).permutation(len(self._crops))
-        for step in range(first_step, len(self)):
-            members = order[step * self._batch_size : (step + 1) * self._batch_size]
-            yield self._batch(epoch, members[self._rank :: self._world_size])
+    def read_ahead(
+        self, start: tuple[int, int], epochs: int, workers: int, pin_memory: bool = False
+    ) -> Iterator[Batch]:
+        """The batches from a place on, to the end of the last epoch, drawn while others are used.
 
-    def _batch(self, epoch: int, members: NDArray[np.int64]) -> Batch:
+        Args:
+            start: Epoch and step of the first.
+            epochs: Where to stop.
+            workers: Processes that draw; with 0 each batch is drawn when it is asked for.
+            pin_memory: For a GPU.
+        """
+        places = [
+            (epoch, step)
+            for epoch in range(start[0], epochs)
+            for step in range(start[1] if epoch == start[0] else 0, len(self))
+        ]
+        loader = DataLoader(
+            self,
+            batch_size=None,
+            sampler=places,
+            num_workers=workers,
+            prefetch_factor=_AHEAD if workers else None,
+            pin_memory=pin_memory,
+            worker_init_fn=_leave_ctrl_c_alone,
+            # Its own, or torch's chance would depend on who reads.
+            generator=torch.Generator(),
+        )
+        return iter(loader)
+
+    def __getitem__(self, place: tuple[int, int]) -> Batch:
+        """This process's share of the batch of an epoch and a step."""
+        epoch, step = place
+        order = _order(self._seed, epoch, len(self._crops))
+        members = order[step * self._batch_size : (step + 1) * self._batch_size]
+        members = members[self._rank :: self._world_size]
         low, high, face_px = [], [], []
         for index in members:
             rng = np.random.default_rng((self._seed, epoch, int(index)))
@@ -125,8 +172,8 @@ class Batches:
             high.append(moved)
             face_px.append(size)
         return Batch(
-            low=torch.from_numpy(to_input(np.stack(low))),
-            high=torch.from_numpy(to_input(np.stack(high))),
+            low=torch.from_numpy(np.stack(low)),
+            high=torch.from_numpy(np.stack(high)),
             face_px=torch.tensor(face_px, dtype=torch.float32),
             target=torch.from_numpy(self._targets[members]),
             members=torch.from_numpy(members),
@@ -134,3 +181,13 @@ class Batches:
             sharp=torch.from_numpy(self._crops.sharp[members]).float(),
             files=[self._crops.files[index] for index in members],
         )
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    return np.random.default_rng((seed, epoch)).permutation(count)
+
+
+def _leave_ctrl_c_alone(_worker: int) -> None:
+    """A shell sends it to workers too, but the steps until the checkpoint need their batches."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

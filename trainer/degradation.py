@@ -11,59 +11,56 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from app.vision.dimensions import CROP_SIZE_PX
+from app.vision.scaling import HALF_RANGE, Pixels
+from app.vision.shrinking import enlarge, shrink, shrink_and_enlarge
+from trainer.errors import SettingsError
+from trainer.options import FacePx, Share
 
-SIZE_PX = 112
-_CENTRE = (SIZE_PX - 1) / 2
+_CENTRE = (CROP_SIZE_PX - 1) / 2
 _ISOTROPIC, _, _MOTION = range(3)
 _DOWNSAMPLERS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
 _DOWNSAMPLER_ODDS = (0.5, 0.2, 0.2, 0.1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Degradation:
-    """How hard the training data is. Odds are per face.
+    """How hard the training faces are. Odds are per face.
 
     Attributes:
-        min_face_px: Smallest size drawn (log-uniform).
-        max_face_px: Largest size drawn.
-        clean: Odds of nothing but area-averaging and bicubic enlarging.
-        misaligned: Odds of landmarks that err, as detectors do on tiny faces.
-        blurred: Odds of blur: isotropic, anisotropic or motion.
+        min_face_px: Smallest size drawn (log-uniform). Below 10 px little is left to restore.
+        max_face_px: Largest size drawn. A little above the size from which faces go straight to
+            EdgeFace.
+        clean: Odds of nothing but area averaging and bicubic enlarging, which is what evaluate
+            measures. 1 trains for its figures alone, 0 for cameras alone.
+        misaligned: Odds of landmarks that err, as detectors' do on tiny faces.
+        blurred: Odds of blur: round, long or by motion, up to a pixel of the small face.
         relit: Odds of another brightness and contrast.
         grey: Odds of no colour.
         noisy: Odds of sensor noise.
-        compressed: Odds of JPEG, quality 30 to 95.
+        compressed: Odds of JPEG of quality 30 to 95.
     """
 
-    min_face_px: float = 10.0
-    max_face_px: float = 48.0
-    clean: float = 0.5
-    misaligned: float = 0.5
-    blurred: float = 0.4
-    relit: float = 0.3
-    grey: float = 0.08
-    noisy: float = 0.35
-    compressed: float = 0.4
+    min_face_px: FacePx = 10.0
+    max_face_px: FacePx = 48.0
+    clean: Share = 0.5
+    misaligned: Share = 0.5
+    blurred: Share = 0.4
+    relit: Share = 0.3
+    grey: Share = 0.08
+    noisy: Share = 0.35
+    compressed: Share = 0.4
+
+    def __post_init__(self) -> None:
+        if self.min_face_px > self.max_face_px:
+            raise SettingsError(
+                f"--min-face-px {self.min_face_px:g} is above --max-face-px {self.max_face_px:g}."
+            )
 
     def draw_face_px(self, rng: np.random.Generator) -> int:
         """A face size in source pixels, log-uniform."""
         low, high = math.log(self.min_face_px), math.log(self.max_face_px)
         return round(math.exp(rng.uniform(low, high)))
-
-
-def shrink_and_enlarge(crop: Pixels, face_px: int, downsampler: int = cv2.INTER_AREA) -> Pixels:
-    """The plainest degradation, the one of the evaluation protocol.
-
-    Args:
-        crop: (112, 112, 3) uint8 RGB.
-        face_px: Side of the small picture.
-        downsampler: OpenCV's interpolation for shrinking; enlarging is bicubic.
-
-    Returns:
-        (112, 112, 3) uint8 RGB.
-    """
-    return _enlarge(_shrink(crop, face_px, downsampler))
 
 
 def degrade(
@@ -89,7 +86,7 @@ def degrade(
     if rng.random() < settings.blurred:
         view = _blur(view, face_px, rng)
     downsampler = int(rng.choice(_DOWNSAMPLERS, p=_DOWNSAMPLER_ODDS))
-    small = _shrink(view, face_px, downsampler)
+    small = shrink(view, face_px, downsampler)
     if rng.random() < settings.relit:
         small = _relight(small, rng)
     if rng.random() < settings.grey:
@@ -99,15 +96,7 @@ def degrade(
         small = _to_bytes(small + noise)
     if rng.random() < settings.compressed:
         small = _compress(small, int(rng.integers(30, 96)))
-    return _enlarge(small), crop
-
-
-def _shrink(crop: Pixels, face_px: int, downsampler: int) -> Pixels:
-    return _pixels(cv2.resize(crop, (face_px, face_px), interpolation=downsampler))
-
-
-def _enlarge(small: Pixels) -> Pixels:
-    return _pixels(cv2.resize(small, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_CUBIC))
+    return enlarge(small), crop
 
 
 def _pixels(image: NDArray[np.number]) -> Pixels:
@@ -120,7 +109,7 @@ def _to_bytes(values: NDArray[np.floating]) -> Pixels:
 
 def _misalign(crop: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
     """Moves the crop as landmarks half a source pixel off would."""
-    source_px = SIZE_PX / face_px
+    source_px = CROP_SIZE_PX / face_px
     shift = rng.normal(0, min(0.35 * source_px, 3.0), size=2)
     angle, scale = rng.normal(0, 2.0), math.exp(rng.normal(0, 0.03))
     matrix = cv2.getRotationMatrix2D((_CENTRE, _CENTRE), angle, scale)
@@ -129,7 +118,7 @@ def _misalign(crop: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
         cv2.warpAffine(
             crop,
             matrix,
-            (SIZE_PX, SIZE_PX),
+            (CROP_SIZE_PX, CROP_SIZE_PX),
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
@@ -138,7 +127,7 @@ def _misalign(crop: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
 
 def _blur(view: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
     """Blurs by up to a source pixel, so that the small picture keeps something to restore."""
-    source_px = SIZE_PX / face_px
+    source_px = CROP_SIZE_PX / face_px
     across = rng.uniform(0.2, 0.8) * source_px
     kind = rng.integers(3)
     along = across if kind == _ISOTROPIC else across * rng.uniform(1.0, 2.5)
@@ -155,7 +144,7 @@ def _blur(view: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
 
 def _relight(small: Pixels, rng: np.random.Generator) -> Pixels:
     contrast, brightness = rng.uniform(0.7, 1.3), rng.uniform(-30, 30)
-    return _to_bytes((small.astype(np.float64) - 127.5) * contrast + 127.5 + brightness)
+    return _to_bytes((small.astype(np.float64) - HALF_RANGE) * contrast + HALF_RANGE + brightness)
 
 
 def _compress(small: Pixels, quality: int) -> Pixels:

@@ -3,6 +3,13 @@
 from app.errors import FarsightError
 
 
+class SettingsError(FarsightError):
+    """An option, or the file that options come from, says what cannot be."""
+
+    code = "training_settings"
+    title = "The options cannot be used"
+
+
 class DataError(FarsightError):
     """The training data is not what it should be."""
 
@@ -10,8 +17,15 @@ class DataError(FarsightError):
     title = "The training data cannot be used"
 
 
+class TeacherError(FarsightError):
+    """The teacher does not map crops to embeddings."""
+
+    code = "teacher"
+    title = "The teacher cannot be used"
+
+
 class NonFiniteLossError(FarsightError):
-    """A loss became infinite or not a number; the step was not taken."""
+    """A loss became infinite or not a number; what is on disk is from before."""
 
     code = "non_finite_loss"
     title = "The training diverged"

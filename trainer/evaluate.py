@@ -3,27 +3,28 @@
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import rich.progress
 import torch
-import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from tyro.conf import UseAppendAction
 
+from app.errors import EvaluationError
 from app.evaluation.photo_sets import read_pairs, read_people
 from app.evaluation.probes import Degrade, make_viewer
 from app.evaluation.protocols import Contestant, Progress, evaluate_pairs, evaluate_people
 from app.evaluation.sizes import USUAL_SIZES, format_sizes, parse_sizes
 from app.vision.bundle import load_bundle
-from app.vision.detector_choice import DetectorName
 from app.vision.device import Device, DeviceName, choose_device
 from app.vision.embedder import Embedder
 from trainer.evaluation_report import COLUMNS, rows, write_report
+from trainer.options import DetectorOptions
 
 Baseline = Literal["bicubic"]
 
@@ -32,52 +33,40 @@ _SHOWN = ("weights", "size", "route", "TAR 1e-3", "EER", "accuracy", "rank-1", "
 
 
 def evaluate(
-    bundle: Annotated[
-        list[Path],
-        typer.Option(help="Folder of a bundle. Give it again to compare bundles in one table."),
-    ],
-    root: Annotated[Path, typer.Option(help="Photos, one folder per person.")],
-    pairs: Annotated[
-        Path | None,
-        typer.Option(help="LFW's pairs.txt; without it all photos are compared with all others."),
-    ] = None,
-    sizes: Annotated[
-        str, typer.Option(help="Face sizes of the probes in px; hr leaves them as they are.")
-    ] = format_sizes(USUAL_SIZES),
-    degrade: Annotated[
-        Degrade,
-        typer.Option(
-            help="crop: shrink the aligned crop. photo: shrink the whole photo, then detect and "
-            "align as the service does; faces that are lost count as misses."
-        ),
-    ] = "crop",
-    aligned: Annotated[
-        bool, typer.Option("--aligned", help="The files are 112x112 crops already.")
-    ] = False,
-    baseline: Annotated[
-        Baseline | None,
-        typer.Option(help="bicubic: also measure every bundle without its DSR."),
-    ] = None,
-    detector: Annotated[DetectorName, typer.Option(help="What finds the faces.")] = "auto",
-    detectors: Annotated[Path, typer.Option(help="Folder of the detectors' files.")] = Path(
-        "data/detectors"
-    ),
-    offline: Annotated[
-        bool,
-        typer.Option("--offline", envvar="FARSIGHT_OFFLINE", help="Fetch no detector's file."),
-    ] = False,
-    device: Annotated[DeviceName, typer.Option(help="Where the networks run.")] = "auto",
-    out: Annotated[
-        Path, typer.Option(help="Folder for report.json, report.md and the plots.")
-    ] = Path("evaluation"),
+    finder: DetectorOptions,
+    bundle: UseAppendAction[tuple[Path, ...]],
+    root: Path,
+    pairs: Path | None = None,
+    sizes: str = format_sizes(USUAL_SIZES),
+    degrade: Degrade = "crop",
+    aligned: bool = False,
+    baseline: Baseline | None = None,
+    device: DeviceName = "auto",
+    out: Path = Path("evaluation"),
 ) -> None:
     """Measure bundles on people they have never seen: EER, TAR at FAR, rank-1, open set.
 
     The gallery side is always sharp; probes are shrunk to each size. A photo is never compared
     with itself. Figures come with 95 % intervals from resampling people.
+
+    Args:
+        finder: What finds the faces.
+        bundle: Folder of a bundle. Give it again to compare bundles in one table.
+        root: Photos, one folder per person.
+        pairs: LFW's pairs.txt; without it all photos are compared with all others.
+        sizes: Face sizes of the probes in px; hr leaves them as they are.
+        degrade: crop: shrink the aligned crop.
+            photo: shrink the whole photo, then detect and align as the service does.
+            Faces that are lost count as misses.
+        aligned: The files are 112x112 crops already.
+        baseline: bicubic: also measure every bundle without its DSR.
+        device: Where the networks run.
+        out: Folder for report.json, report.md and the plots.
     """
+    if not bundle:
+        raise EvaluationError("There is nothing to measure without --bundle.")
     probe_sizes = parse_sizes(sizes)
-    view = make_viewer(aligned, degrade, detector, detectors, offline=offline)
+    view = make_viewer(aligned, degrade, finder.detector, finder.detectors, offline=finder.offline)
     contestants = _contestants(bundle, baseline, choose_device(device))
     if pairs is None:
         photos = read_people(root)
@@ -98,7 +87,7 @@ def evaluate(
 
 
 def _contestants(
-    folders: list[Path], baseline: Baseline | None, device: Device
+    folders: Sequence[Path], baseline: Baseline | None, device: Device
 ) -> list[Contestant]:
     bundles = [load_bundle(folder) for folder in folders]
     times = Counter(bundle.manifest.name for bundle in bundles)

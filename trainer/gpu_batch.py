@@ -5,15 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from app.vision.dimensions import CROP_SIZE_PX
 from trainer.config import PackedConfig
 from trainer.crops import CropSet
-from trainer.degradation import SIZE_PX
+from trainer.data import to_input
 from trainer.gpu_chance import Draw
 from trainer.gpu_degradation import GpuDegradation
 
 _STEP_SEEDS = 1_000_003
-# As app.vision.scaling: a pixel p becomes p / 127.5 - 1.
-_HALF_RANGE = 127.5
 
 
 class Resident:
@@ -61,8 +60,8 @@ def draw_batch(
     data: Resident, degradation: GpuDegradation, config: PackedConfig, step: int
 ) -> GpuBatch:
     """The batch of a step: (seed, step) decide everything, so that there is no state to keep."""
-    chance = torch.Generator(data.device).manual_seed(config.seed * _STEP_SEEDS + step)
-    size = config.batch_size
+    chance = torch.Generator(data.device).manual_seed(config.engine.seed * _STEP_SEEDS + step)
+    size = config.engine.batch_size
     members = torch.randint(len(data), (size,), generator=chance, device=data.device)
     crops = data.pixels[members].float()
     mirrored = Draw(size, chance, data.device).odds(0.5) > 0
@@ -78,7 +77,9 @@ def draw_batch(
     comparable[half:] *= photographed.aligned
 
     start, end = sharp_part(size)
-    soft_px = degradation.draw_face_px(size - (end - start), config.min_soft_px, SIZE_PX, chance)
+    soft_px = degradation.draw_face_px(
+        size - (end - start), config.min_soft_px, CROP_SIZE_PX, chance
+    )
     outer = torch.cat((crops[:start], crops[end:]))
     soft = degradation.photograph(outer, soft_px, chance).pixels
     second = torch.cat((soft[:start], crops[start:end], soft[start:]))
@@ -98,8 +99,3 @@ def sharp_part(size: int) -> tuple[int, int]:
     So each of the four combinations of small and second views has a quarter of the batch.
     """
     return size // 4, size // 4 + size // 2
-
-
-def to_input(pixels: Tensor) -> Tensor:
-    """Pixels from 0 to 255 as the networks take them, channels-last."""
-    return (pixels / _HALF_RANGE - 1).contiguous(memory_format=torch.channels_last)

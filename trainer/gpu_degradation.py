@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from trainer.degradation import SIZE_PX
+from app.vision.dimensions import CROP_SIZE_PX
+from app.vision.scaling import HALF_RANGE
 from trainer.gpu_chance import Draw
 from trainer.gpu_jpeg import TO_YCC, Jpeg, to_bytes
 
@@ -82,7 +83,7 @@ class GpuDegradation:
         return to_bytes(_resize(small, self._up[0, face_px]))
 
     def photograph(
-        self, crops: Tensor, face_px: Tensor, chance: Generator, max_px: float = SIZE_PX
+        self, crops: Tensor, face_px: Tensor, chance: Generator, max_px: float = CROP_SIZE_PX
     ) -> View:
         """What optics, sensors, cameras' software and the web do to a face of so many pixels.
 
@@ -95,7 +96,7 @@ class GpuDegradation:
         draw = Draw(len(crops), chance, self._device)
         # Room for the phase of a JPEG grid.
         canvas_px = _SMALL_CANVAS_PX if max_px <= _SMALL_CANVAS_PX - 8 else _CANVAS_PX
-        source_px = SIZE_PX / face_px
+        source_px = CROP_SIZE_PX / face_px
         roll = _affine(draw.normal() * 0.17 * draw.odds(0.7), draw.none(), draw.none(), draw.none())
         seen = _warp(crops, _inverse(roll))
         seen = _blur(seen, source_px, draw)
@@ -118,7 +119,7 @@ class GpuDegradation:
     def _earlier_picture(self, seen: Tensor, face_px: Tensor, draw: "Draw") -> Tensor:
         """Two in five faces were once a picture of another size, smaller ones too."""
         size = face_px * (draw.uniform(math.log(0.7), math.log(3.0))).exp()
-        earlier_px = size.round().long().clamp(MIN_FACE_PX, SIZE_PX)
+        earlier_px = size.round().long().clamp(MIN_FACE_PX, CROP_SIZE_PX)
         small = _resize(seen, self._down[draw.choice(_DOWNSAMPLER_ODDS), earlier_px])
         small = self._develop(small, draw)
         enlarged = _resize(small, self._up[draw.choice(_ENLARGER_ODDS), earlier_px])
@@ -142,14 +143,18 @@ def _resizers(name: str, *, shrink: bool) -> Tensor:
     Shrinking fills the canvas beyond the small picture with its last row; enlarging reads none of
     it. Sizes below the least have no matrix.
     """
-    shape = (SIZE_PX + 1, _CANVAS_PX, SIZE_PX) if shrink else (SIZE_PX + 1, SIZE_PX, _CANVAS_PX)
+    shape = (
+        (CROP_SIZE_PX + 1, _CANVAS_PX, CROP_SIZE_PX)
+        if shrink
+        else (CROP_SIZE_PX + 1, CROP_SIZE_PX, _CANVAS_PX)
+    )
     matrices = torch.zeros(shape)
     rows = torch.arange(_CANVAS_PX)
-    for size in range(MIN_FACE_PX, SIZE_PX + 1):
+    for size in range(MIN_FACE_PX, CROP_SIZE_PX + 1):
         if shrink:
-            matrices[size] = _matrix(name, SIZE_PX, size)[rows.clamp(max=size - 1)]
+            matrices[size] = _matrix(name, CROP_SIZE_PX, size)[rows.clamp(max=size - 1)]
         else:
-            matrices[size, :, :size] = _matrix(name, size, SIZE_PX)
+            matrices[size, :, :size] = _matrix(name, size, CROP_SIZE_PX)
     return matrices
 
 
@@ -191,10 +196,10 @@ def _inverse(affine: Tensor) -> Tensor:
 
 def _places(affine: Tensor) -> tuple[Tensor, Tensor]:
     """Where each pixel of the crop is taken from: (batch, 112, 112) x and y from the centre."""
-    middle = (SIZE_PX - 1) / 2
+    middle = (CROP_SIZE_PX - 1) / 2
     y, x = torch.meshgrid(
-        torch.arange(SIZE_PX, device=affine.device) - middle,
-        torch.arange(SIZE_PX, device=affine.device) - middle,
+        torch.arange(CROP_SIZE_PX, device=affine.device) - middle,
+        torch.arange(CROP_SIZE_PX, device=affine.device) - middle,
         indexing="ij",
     )
     a = affine[:, :, :, None, None]
@@ -206,7 +211,7 @@ def _places(affine: Tensor) -> tuple[Tensor, Tensor]:
 
 def _warp(crops: Tensor, affine: Tensor) -> Tensor:
     x, y = _places(affine)
-    grid = torch.stack((x, y), dim=-1) * 2 / SIZE_PX
+    grid = torch.stack((x, y), dim=-1) * 2 / CROP_SIZE_PX
     return F.grid_sample(crops, grid, "bilinear", "border", align_corners=False)
 
 
@@ -214,9 +219,9 @@ def _enlarge(small: Tensor, face_px: Tensor, affine: Tensor) -> Tensor:
     """Bicubic, as `app.vision.alignment` enlarges."""
     x, y = _places(affine)
     canvas_px = small.shape[-1]
-    to_small = (face_px / SIZE_PX)[:, None, None]
+    to_small = (face_px / CROP_SIZE_PX)[:, None, None]
     # Pixels from the picture's left edge, then the scale that grid_sample has: -1 to 1 over all.
-    half = SIZE_PX / 2
+    half = CROP_SIZE_PX / 2
     grid = torch.stack(((x + half) * to_small, (y + half) * to_small), dim=-1)
     grid = grid.minimum(face_px[:, None, None, None].float()) * 2 / canvas_px - 1
     return to_bytes(F.grid_sample(small, grid, "bicubic", "border", align_corners=False))
@@ -257,7 +262,7 @@ def _relight(small: Tensor, draw: Draw) -> Tensor:
     contrast = 1 + lit * draw.uniform(-0.3, 0.3)
     brightness = lit * draw.uniform(-30, 30)
     colours = 1 + (draw.noise((draw.count, 3)) * 0.08) * draw.odds(0.2)[:, None]
-    small = (small - 127.5) * contrast[:, None, None, None] + 127.5
+    small = (small - HALF_RANGE) * contrast[:, None, None, None] + HALF_RANGE
     small = (small + brightness[:, None, None, None]) * colours[:, :, None, None]
     weights = torch.tensor(TO_YCC[0], device=draw.device)[:, None, None]
     grey = (small * weights).sum(dim=1, keepdim=True).expand_as(small)

@@ -56,7 +56,7 @@ class GpuTraining:
     def __init__(
         self, data: Resident, dsr: DSR, edgeface: EdgeFace, people: int, config: PackedConfig
     ) -> None:
-        torch.manual_seed(config.seed)
+        torch.manual_seed(config.engine.seed)
         self.config, self.step = config, 0
         self._data, self._degradation = data, GpuDegradation(data.device)
         self.pair = _on(data.device, Pair(dsr, edgeface))
@@ -75,7 +75,7 @@ class GpuTraining:
         )
         self._optimizer = torch.optim.AdamW(
             [{"params": list(module.parameters()), "peak": peak} for module, peak in peaks],
-            weight_decay=config.weight_decay,
+            weight_decay=config.engine.weight_decay,
             betas=(0.9, 0.99),
         )
         self._forward: Callable[..., Any] = (
@@ -111,7 +111,7 @@ class GpuTraining:
         clock.end("backward")
         groups = self._optimizer.param_groups
         parameters = [parameter for group in groups for parameter in group["params"]]
-        norm = nn.utils.clip_grad_norm_(parameters, self.config.max_gradient_norm)
+        norm = nn.utils.clip_grad_norm_(parameters, self.config.engine.max_gradient_norm)
         for group in groups:
             group["lr"] = rate * group["peak"]
         self._optimizer.step()
@@ -237,7 +237,7 @@ def train(training: GpuTraining, run: Path, spent_s: float = 0.0) -> Iterator[Re
         yield {
             "step": training.step,
             "spent_s": spent_s,
-            "faces_per_s": config.batch_size * steps / (spent_s - since_s),
+            "faces_per_s": config.engine.batch_size * steps / (spent_s - since_s),
             **means,
             **{f"{name}_ms": value / steps for name, value in parts_ms.items()},
         }

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -24,14 +25,18 @@ from trainer.checkpoint import Checkpoint, Place
 from trainer.config import DsrConfig, EpochConfig, FinetuneConfig
 from trainer.crops import CropSet, clean_labels
 from trainer.data import Batch, Batches
-from trainer.errors import CollapseError, NonFiniteLossError, StoppedError
+from trainer.errors import CollapseError, StoppedError
 from trainer.losses import ArcFaceHead, SearchLoss
-from trainer.metrics import Validation, embed, stock_targets
+from trainer.metrics import Validation, embed
 from trainer.networks import write_run_networks
 from trainer.runlog import RunLog, epoch_lines, progress_bar
 from trainer.stages import DsrStage, FullStage, HeadStage, Losses, Stage
+from trainer.tally import FINITE, Tally
+from trainer.teacher import Teacher, targets_of
 
 LOG_STEPS = 20
+# To look at a loss is to wait for the device: a CPU is waited for anyway.
+LOOK_STEPS_CPU, LOOK_STEPS_GPU = 1, 20
 
 
 def train_dsr(
@@ -40,7 +45,8 @@ def train_dsr(
     """Trains DSR through a frozen EdgeFace and leaves the best in the run's folder."""
     torch.manual_seed(config.engine.seed)
     dsr = DSR(config.channels, config.blocks, config.heads)
-    course = plan_course(fabric, run, config, edgeface, train, val)
+    teacher = partial(embed, edgeface.to(fabric.device))
+    course = plan_course(fabric, run, config, teacher, train, val)
     fit(course, DsrStage(dsr, edgeface, config))
     if fabric.is_global_zero:
         write_run_networks(run, dsr)
@@ -50,7 +56,7 @@ def finetune(
     fabric: Fabric,
     run: Path,
     config: FinetuneConfig,
-    teacher: EdgeFace,
+    teacher: Teacher,
     edgeface: EdgeFace,
     dsr: DSR,
     train: CropSet,
@@ -85,13 +91,13 @@ class Course:
 
 
 def plan_course(
-    fabric: Fabric, run: Path, config: EpochConfig, teacher: EdgeFace, train: CropSet, val: CropSet
+    fabric: Fabric, run: Path, config: EpochConfig, teacher: Teacher, train: CropSet, val: CropSet
 ) -> Course:
     """Embeds the sharp crops with the teacher, drops doubtful names, sets up the batches."""
     engine = config.engine
-    targets = stock_targets(teacher.to(fabric.device), train)
+    targets = targets_of(teacher, train)
     train = clean_labels(train, targets, engine.label_similarity)
-    known = clean_labels(val, embed(teacher, val.pixels), engine.label_similarity).named()
+    known = clean_labels(val, teacher(val.pixels), engine.label_similarity).named()
     fabric.print(f"{len(val) - len(known)} of {len(val)} validation photos have doubtful names.")
     batches = Batches(
         train,
@@ -109,16 +115,24 @@ def plan_course(
 def fit(course: Course, stage: Stage) -> None:
     """Runs one stage, or what is left of it; the stage ends with its best weights.
 
+    Between two looks at the losses nothing waits for the device.
+
     Raises:
-        NonFiniteLossError: Before the step that would have spoilt the weights.
+        NonFiniteLossError: What is on disk is from before.
         CollapseError: Strangers became similar to each other.
         StoppedError: Somebody pressed Ctrl-C; a checkpoint was written.
     """
     fabric, batches, engine = course.fabric, course.batches, course.config.engine
     stage.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    if engine.compile:
+        stage.dsr.compile()
+        stage.edgeface.compile()
     optimizer = torch.optim.AdamW(stage.parameter_groups(), weight_decay=engine.weight_decay)
     module, optimizer = fabric.setup(stage, optimizer)
     place = course.checkpoint.restore(stage.name, stage, optimizer)
+
+    on_cpu = fabric.device.type == "cpu"
+    look_steps = LOOK_STEPS_CPU if on_cpu else LOOK_STEPS_GPU
 
     fabric.print(stage.heading)
     with (
@@ -126,22 +140,30 @@ def fit(course: Course, stage: Stage) -> None:
         progress_bar(visible=fabric.is_global_zero and sys.stderr.isatty()) as bar,
         open_log(course, stage, place) as log,
     ):
+        ahead = batches.read_ahead(
+            (place.epoch, place.step), stage.epochs, engine.workers, pin_memory=not on_cpu
+        )
+        tally = Tally(fabric, place)
         while place.epoch < stage.epochs:
             task = bar.add_task(
                 f"Epoch {place.epoch + 1}", total=len(batches), completed=place.step
             )
-            for batch in batches.epoch(place.epoch, place.step):
-                done = place.epoch * len(batches) + place.step
-                rate = learning_rate(done, stage.epochs * len(batches), engine.warmup_steps)
+            for step in range(place.step + 1, len(batches) + 1):
+                batch = next(ahead)
+                done = place.epoch * len(batches) + step
+                rate = learning_rate(done - 1, stage.epochs * len(batches), engine.warmup_steps)
                 for group in optimizer.param_groups:
                     group["lr"] = rate * group["peak"]
                 losses = take_step(fabric, module, optimizer, batch, engine.max_gradient_norm)
-                place.add(losses)
+                tally.add(batch.files, losses)
                 bar.advance(task)
 
-                if log and place.step % LOG_STEPS == 0:
-                    log.write(place.epoch, done + 1, place.means())
-                if place.step % engine.checkpoint_steps == 0:
+                if step % look_steps and step < len(batches):
+                    continue
+                looked = tally.read()
+                if log and step % LOG_STEPS == 0:
+                    log.write(place.epoch, done, place.means())
+                if step % engine.checkpoint_steps < looked:
                     save(course, stage, optimizer, place)
                 stop_if_asked(stop_requested, course, stage, optimizer, place)
             bar.remove_task(task)
@@ -159,21 +181,16 @@ def take_step(
     """Forward, backward, clip, step.
 
     Returns:
-        The losses, averaged over processes.
-
-    Raises:
-        NonFiniteLossError: The loss or a gradient is not finite; the weights are as before.
+        The losses of this process and whether all was finite, on the device, which may not have
+        got there yet.
     """
     losses: Losses = module(batch.to(fabric.device))
     fabric.backward(losses["Total"])
     norm = nn.utils.clip_grad_norm_(module.parameters(), max_norm)
-    if not torch.isfinite(losses["Total"].detach() + norm):
-        raise NonFiniteLossError(f"Not finite in the batch of {', '.join(batch.files)}.")
     optimizer.step()
     optimizer.zero_grad()
-    means = fabric.all_reduce({name: value.detach() for name, value in losses.items()})
-    assert isinstance(means, dict)
-    return means
+    finite = torch.isfinite(losses["Total"].detach() + norm)
+    return {name: value.detach() for name, value in losses.items()} | {FINITE: finite}
 
 
 def end_epoch(course: Course, stage: Stage, place: Place, log: RunLog | None) -> None:
@@ -190,10 +207,10 @@ def end_epoch(course: Course, stage: Stage, place: Place, log: RunLog | None) ->
     fabric.print(epoch_lines(place.epoch, stage.epochs, losses, scores))
     if log:
         log.write(place.epoch, (place.epoch + 1) * len(course.batches), losses | scores.values())
-    if scores.impostor_mean > course.config.max_impostor_mean:
+    if scores.impostor_mean > course.config.engine.max_impostor_mean:
         raise CollapseError(
             f"Impostor mean {scores.impostor_mean:.3f} after epoch {place.epoch + 1} is above "
-            f"{course.config.max_impostor_mean}."
+            f"{course.config.engine.max_impostor_mean}."
         )
     if scores.selection >= place.best_score:
         place.best_score = scores.selection

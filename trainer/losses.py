@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from app.vision.dimensions import EMBEDDING_SIZE
+
 
 class ArcFaceHead(nn.Module):
     """Additive angular margin (Deng et al., "ArcFace", arXiv:1801.07698, equation 3).
@@ -18,7 +20,11 @@ class ArcFaceHead(nn.Module):
     """
 
     def __init__(
-        self, people: int, embedding_size: int = 512, scale: float = 64.0, margin: float = 0.5
+        self,
+        people: int,
+        embedding_size: int = EMBEDDING_SIZE,
+        scale: float = 64.0,
+        margin: float = 0.5,
     ) -> None:
         super().__init__()
         self.scale, self.margin = scale, margin
@@ -55,15 +61,13 @@ class ArcFaceHead(nn.Module):
             of the batch that has a name and its own class nearest. Both are means over the whole
             batch, so that the mean over processes is that of the batch they share.
         """
-        named = labels >= 0
-        if not named.any():
-            # Still a function of the weights: every process must have a gradient to average.
-            return self.weight.sum() * 0.0, torch.zeros((), device=embeddings.device)
-        batch, labels = len(labels), labels[named]
+        # Faces without a name are left out by arithmetic alone: to count or to pick the others,
+        # a GPU would have to be waited for.
+        classes = labels.clamp(min=0)[:, None]
         # In 16 bits a cosine times 64 would be off by a quarter.
         with torch.autocast(embeddings.device.type, enabled=False):
-            cosines = self.cosines(embeddings[named])
-        own = cosines.gather(1, labels[:, None]).clamp(-1 + 1e-7, 1 - 1e-7)
+            cosines = self.cosines(embeddings)
+        own = cosines.gather(1, classes).clamp(-1 + 1e-7, 1 - 1e-7)
         angle = own.acos()
         # Beyond pi the cosine would rise again; there the margin becomes a plain penalty that
         # keeps the logit falling (the authors' implementation does the same).
@@ -72,9 +76,10 @@ class ArcFaceHead(nn.Module):
             (angle + self.margin).cos(),
             own - math.sin(self.margin) * self.margin,
         )
-        logits = self.scale * cosines.scatter(1, labels[:, None], pushed)
-        right = (cosines.argmax(dim=1) == labels).sum() / batch
-        return F.cross_entropy(logits, labels, reduction="sum") / batch, right
+        logits = self.scale * cosines.scatter(1, classes, pushed)
+        right = (cosines.argmax(dim=1) == labels).float().mean()
+        total = F.cross_entropy(logits, labels, ignore_index=-1, reduction="sum")
+        return total / len(labels), right
 
 
 class SearchLoss:

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 
 from app.evaluation.all_pairs import AllPairs
 from app.evaluation.sizes import PUBLISHED_SIZES, size_name
+from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
-from app.vision.scaling import to_input
+from app.vision.scaling import Floats, Pixels, to_input
+from app.vision.shrinking import shrink_and_enlarge
 from trainer.crops import CropSet
-from trainer.degradation import SIZE_PX, Pixels, shrink_and_enlarge
 
 SIZES_PX = tuple(sorted(size for size in PUBLISHED_SIZES if size is not None))
 _BATCH_CPU, _BATCH_GPU = 64, 1024
@@ -56,8 +56,8 @@ class Scores:
 
 @torch.inference_mode()
 def embed(
-    edgeface: EdgeFace, pixels: Pixels, dsr: DSR | None = None, face_px: float = SIZE_PX
-) -> NDArray[np.float32]:
+    edgeface: EdgeFace, pixels: Pixels, dsr: DSR | None = None, face_px: float = CROP_SIZE_PX
+) -> Floats:
     """Embeds crops of one size, (n, 512) of unit length; through DSR if there is one."""
     device = next(edgeface.parameters()).device
     size = _BATCH_CPU if device.type == "cpu" else _BATCH_GPU
@@ -68,19 +68,6 @@ def embed(
             batch = dsr(batch, torch.full((len(batch),), face_px, device=device)).float()
         parts.append(F.normalize(edgeface(batch).float()).cpu())
     return torch.cat(parts).numpy()
-
-
-def stock_targets(edgeface: EdgeFace, crops: CropSet) -> NDArray[np.float32]:
-    """(n, 512) embeddings of every crop: what both networks aim at.
-
-    Each is the mean of a crop's and its mirror image's, brought to unit length again: a better
-    embedding than either, and the same for both.
-    """
-    plain = embed(edgeface, crops.pixels)
-    mirrored = embed(edgeface, np.ascontiguousarray(crops.pixels[:, :, ::-1]))
-    both = plain + mirrored
-    both /= np.linalg.norm(both, axis=1, keepdims=True)
-    return both
 
 
 class Validation:

@@ -16,14 +16,15 @@ import msgspec
 import numpy as np
 from PIL import Image
 
+from app.vision.dimensions import CROP_SIZE_PX
+from app.vision.scaling import Pixels
 from trainer.crops import NO_PERSON, CropSet
-from trainer.degradation import SIZE_PX, Pixels
 from trainer.errors import DataError
 
 INDEX_NAME = "index.json"
 _SIDE = 12
 _PER_SHEET = _SIDE * _SIDE
-_SHEET_PX = _SIDE * SIZE_PX
+_SHEET_PX = _SIDE * CROP_SIZE_PX
 
 
 class _Entry(msgspec.Struct, array_like=True, frozen=True):
@@ -126,9 +127,9 @@ def _entry(crops: CropSet, index: int) -> _Entry:
 
 
 def _encode(pixels: Pixels, quality: int) -> bytes:
-    sheet = np.zeros((_PER_SHEET, SIZE_PX, SIZE_PX, 3), np.uint8)
+    sheet = np.zeros((_PER_SHEET, CROP_SIZE_PX, CROP_SIZE_PX, 3), np.uint8)
     sheet[: len(pixels)] = pixels
-    grid = sheet.reshape(_SIDE, _SIDE, SIZE_PX, SIZE_PX, 3).swapaxes(1, 2)
+    grid = sheet.reshape(_SIDE, _SIDE, CROP_SIZE_PX, CROP_SIZE_PX, 3).swapaxes(1, 2)
     stream = io.BytesIO()
     image = Image.fromarray(np.ascontiguousarray(grid.reshape(_SHEET_PX, _SHEET_PX, 3)))
     image.save(stream, "AVIF", quality=quality, speed=6)
@@ -141,8 +142,8 @@ def _read_sheet(path: Path, name: str, count: int) -> Pixels:
             grid = np.asarray(image.convert("RGB"))
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(f"{path.name} is damaged: {name} cannot be read.") from error
-    sheet = grid.reshape(_SIDE, SIZE_PX, _SIDE, SIZE_PX, 3).swapaxes(1, 2)
-    return np.ascontiguousarray(sheet.reshape(_PER_SHEET, SIZE_PX, SIZE_PX, 3)[:count])
+    sheet = grid.reshape(_SIDE, CROP_SIZE_PX, _SIDE, CROP_SIZE_PX, 3).swapaxes(1, 2)
+    return np.ascontiguousarray(sheet.reshape(_PER_SHEET, CROP_SIZE_PX, CROP_SIZE_PX, 3)[:count])
 
 
 def _read_index(path: Path) -> _Index:

@@ -20,16 +20,18 @@ from app.vision.aligned_faces import usable_crop
 from app.vision.alignment import Crop
 from app.vision.detection import find_faces
 from app.vision.detector import Detector, load_detector
-from app.vision.detector_choice import DetectorName
 from app.vision.image import decode_image
 from app.vision.png import encode_png
 from app.vision.quality import QualityLimits, Rejection
 from trainer.errors import DataError
+from trainer.options import DetectorOptions, number
 
 REPORT_NAME = "report.json"
 LIST_NAME = "data_list.txt"
 PEOPLE_NAME = "people"
 _MIN_PHOTOS_PER_PERSON = 2
+
+MinFacePx = Annotated[float, number(float, 16)]
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -56,30 +58,24 @@ class _Outcome:
 
 
 def prepare(
-    photos: Annotated[Path, typer.Option(help="Photos, one folder per person.")],
-    out: Annotated[Path, typer.Option(help="Folder to be made; must not exist yet.")],
-    min_face_px: Annotated[
-        float, typer.Option(min=16, help="Smaller faces are no sharp side to learn from.")
-    ] = 76.0,
-    detector: Annotated[DetectorName, typer.Option(help="What finds the faces.")] = "auto",
-    detectors: Annotated[Path, typer.Option(help="Folder of the detectors' files.")] = Path(
-        "data/detectors"
-    ),
-    offline: Annotated[
-        bool,
-        typer.Option("--offline", envvar="FARSIGHT_OFFLINE", help="Fetch no detector's file."),
-    ] = False,
+    finder: DetectorOptions, photos: Path, out: Path, min_face_px: MinFacePx = 76.0
 ) -> None:
     """Detect, align and filter: photos of people become 112x112 crops for --train-dir.
 
     Writes --out/people/PERSON/PHOTO.png (lossless: JPEG would be learnt), data_list.txt with a
     SHA-256 per crop, and report.json with every photo that was rejected and why. A photo must show
     one face; people of whom fewer than two crops are left, are left out.
+
+    Args:
+        finder: What finds the faces.
+        photos: Photos, one folder per person.
+        out: Folder to be made; must not exist yet.
+        min_face_px: Smaller faces are no sharp side to learn from.
     """
     if out.exists():
         raise DataError(f"{out} exists; --out names a folder to be made.")
     listed = read_people(photos)
-    found = load_detector(detector, detectors, offline=offline)
+    found = load_detector(finder.detector, finder.detectors, offline=finder.offline)
     limits = QualityLimits(min_face_px=min_face_px)
     console = Console(stderr=True)
     outcomes = [

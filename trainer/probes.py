@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from app.evaluation.all_pairs import AllPairs
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
+from app.vision.scaling import Pixels
+from app.vision.shrinking import shrink_and_enlarge
 from trainer.crops import CropSet
-from trainer.degradation import Pixels, shrink_and_enlarge
 from trainer.errors import DataError
 from trainer.gpu_degradation import GpuDegradation
 from trainer.metrics import embed

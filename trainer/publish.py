@@ -1,5 +1,6 @@
 """`python -m trainer publish`: from a run to a bundle, measured, checked, and in one step."""
 
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +12,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from tyro.conf import arg
 
 from app.errors import BundleError
 from app.evaluation.all_pairs import AllPairs
@@ -48,8 +50,9 @@ from trainer.held_out import (
 from trainer.metrics import embed
 from trainer.model_card import model_card
 from trainer.networks import blend, read_dsr, read_edgeface
+from trainer.options import Amount, Share
 from trainer.parity import embed_by_torch, refuse_difference
-from trainer.reload_request import KEY_VARIABLE, ReloadRequest
+from trainer.reload_request import ReloadRequest
 from trainer.run_folder import Provenance, read_provenance
 
 _LICENCE = "BSD-3-Clause"
@@ -65,41 +68,17 @@ _PARITY_ROUNDS = 2
 
 
 def publish(
-    run: Annotated[Path, typer.Option(help="The folder that `finetune` left.")],
-    store: Annotated[Path, typer.Option(help="The folder of bundles that the service reads.")],
-    val_dir: Annotated[
-        Path, typer.Option(help="Aligned crops of people who were not trained on, a folder each.")
-    ],
-    baseline: Annotated[
-        Path, typer.Option(help="What must not be fallen behind: the published .pt, or a bundle.")
-    ],
-    name: Annotated[
-        str | None, typer.Option(help="Of the bundle; the run's name if left out.")
-    ] = None,
-    share: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Of the run's weights; the rest are the baseline's."),
-    ] = 1.0,
-    dsr_below_px: Annotated[
-        float | None, typer.Option(min=0, help="Faces below go through DSR; measured if left out.")
-    ] = None,
-    notes: Annotated[
-        Path | None, typer.Option(help="Markdown about the data, for the model card.")
-    ] = None,
-    replace_old: Annotated[
-        bool, typer.Option("--replace", help="Take the place of a bundle with this name.")
-    ] = False,
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="Leave out bad files.")
-    ] = False,
-    reload_url: Annotated[
-        str | None,
-        typer.Option(
-            "--reload",
-            metavar="URL",
-            help=f"Have the service there serve it; the key comes from {KEY_VARIABLE}.",
-        ),
-    ] = None,
+    run: Path,
+    store: Path,
+    val_dir: Path,
+    baseline: Path,
+    name: str | None = None,
+    share: Share = 1.0,
+    dsr_below_px: Amount | None = None,
+    notes: Path | None = None,
+    replace_old: Annotated[bool, arg(name="replace")] = False,
+    skip_unreadable: bool = False,
+    reload_url: Annotated[str | None, arg(name="reload")] = None,
 ) -> None:
     """Publish a run as a bundle: measured on held-out people, thresholds chosen, exports checked.
 
@@ -107,6 +86,21 @@ def publish(
     faces are not recognised better than by the stock network on bicubic crops.
 
     With --reload: exit code 1 if it is published but the service does not serve it.
+
+    Args:
+        run: The folder that `finetune` left.
+        store: The folder of bundles that the service reads.
+        val_dir: Aligned crops of people who were not trained on, a folder each.
+        baseline: The network that the run must at least match: the published .pt, or a bundle.
+        name: Of the bundle; the run's name if left out.
+        share: Of the run's weights; the rest are the baseline's.
+            0.7 to 0.9 brings sharp faces back sooner than it loses small ones.
+        dsr_below_px: Faces below go through DSR; measured if left out.
+        notes: Markdown about the data, for the model card.
+        replace_old: Take the place of a bundle with this name.
+        skip_unreadable: Leave out bad files.
+        reload_url: Address of a service that is then to serve it.
+            The key comes from the environment variable FARSIGHT_API_KEY.
     """
     request = ReloadRequest(reload_url) if reload_url else None
     name = name or run.resolve().name.lower()
@@ -153,7 +147,7 @@ def _reload(request: ReloadRequest, name: str) -> None:
         request.send(name)
     except NotReloadedError as error:
         typer.echo(f"{error.title}. {error.detail}", err=True)
-        raise typer.Exit(1) from error
+        sys.exit(1)
     typer.echo(f"The service serves {name}.")
 
 

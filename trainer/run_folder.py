@@ -18,18 +18,18 @@ from pathlib import Path
 import msgspec
 from lightning_fabric import Fabric
 
-from app.vision.dsr import DSR
-from app.vision.edgeface import EdgeFace
 from app.vision.manifest import MANIFEST_NAME
-from trainer.config import Config, to_json
+from trainer.config import Config, settings, to_json
 from trainer.crops import CropSet
 from trainer.errors import RunError
-from trainer.networks import weights_sha256
+from trainer.options import flat
 
 CONFIG_NAME = "config.json"
 DATA_LIST_NAME = "data_list.txt"
 PROVENANCE_NAME = "provenance.json"
 
+# What a run that goes on may do otherwise: it changes no result.
+_FREE = {"workers"}
 _REPOSITORY = Path(__file__).parents[1]
 
 
@@ -60,7 +60,7 @@ def open_run(
     run: Path,
     config: Config,
     train: CropSet,
-    start: Mapping[str, tuple[Path, EdgeFace | DSR]],
+    start: Mapping[str, tuple[Path, str]],
     resume: bool,
 ) -> None:
     """Makes the run's folder, after everything that could be refused was.
@@ -70,7 +70,8 @@ def open_run(
         run: The folder.
         config: The settings.
         train: The data.
-        start: The networks that the run starts from: by what they are, where they were read.
+        start: The networks that the run starts from: by what they are, where they were read and
+            the SHA-256 of their weights.
         resume: Whether to go on with a run that is there, which must be the same one.
 
     Raises:
@@ -85,7 +86,7 @@ def open_run(
         commit=_commit(),
         config_sha256=hashlib.sha256(to_json(config).encode()).hexdigest(),
         data_list_sha256=train.data_list_sha256,
-        start_sha256={name: weights_sha256(network) for name, (_, network) in start.items()},
+        start_sha256={name: sha256 for name, (_, sha256) in start.items()},
         parent=next((path.name for path in paths if (path / MANIFEST_NAME).is_file()), None),
         earlier=_earlier(paths),
     )
@@ -120,24 +121,24 @@ def read_provenance(run: Path) -> Provenance:
 
 
 def read_settings(run: Path) -> dict[str, object]:
-    """The settings of a run, one level deep: `engine.seed`, not a tree.
+    """The settings of a run by their names; older runs have them in a tree.
 
     Raises:
         RunError: The folder is not that of a run.
     """
     try:
-        return _flat(json.loads((run / CONFIG_NAME).read_bytes()))
+        return flat(json.loads((run / CONFIG_NAME).read_bytes()))
     except (OSError, ValueError) as error:
         raise RunError(f"{run} has no {CONFIG_NAME} of a run.") from error
 
 
 def _refuse_change(run: Path, config: Config, now: Provenance) -> None:
     then = read_provenance(run)
-    old, new = read_settings(run), _flat(json.loads(to_json(config)))
+    old, new = read_settings(run), settings(config)
     changed = [
         f"{name} was {old.get(name)}, is {new.get(name)}"
         for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
+        if old.get(name) != new.get(name) and name not in _FREE
     ]
     if then.data_list_sha256 != now.data_list_sha256:
         changed.append("the training data is not the same")
@@ -156,16 +157,6 @@ def _earlier(start: Sequence[Path]) -> tuple[Provenance, ...]:
             alone = msgspec.structs.replace(of, earlier=())
             found += [run for run in (*of.earlier, alone) if run not in found]
     return tuple(found)
-
-
-def _flat(tree: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat
 
 
 def _commit() -> str:

@@ -22,6 +22,7 @@ from app.vision.detector import Face, load_detector
 from app.vision.detector_choice import DetectorName
 from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.image import Image
+from app.vision.shrinking import shrink_and_enlarge
 
 Degrade = Literal["crop", "photo"]
 FaceFinder = Callable[[Image], list[Face]]
@@ -89,9 +90,7 @@ def shrink_crop(crop: Crop, size: Size) -> Crop:
     """
     if size is None or crop.face_px <= size:
         return crop
-    small = cv2.resize(crop.pixels, (size, size), interpolation=cv2.INTER_AREA)
-    back = cv2.resize(small, (CROP_SIZE_PX, CROP_SIZE_PX), interpolation=cv2.INTER_CUBIC)
-    return Crop(np.asarray(back, dtype=np.uint8), float(size))
+    return Crop(shrink_and_enlarge(crop.pixels, size), float(size))
 
 
 def _view_photo(

@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from trainer.__main__ import main
-from trainer.config import DsrConfig, Engine, FinetuneConfig
+from trainer.config import DsrConfig, EpochEngine, FinetuneConfig
 from trainer.networks import write_run_networks
 
 Refused = Callable[..., str]
@@ -65,23 +65,25 @@ def fabric() -> Fabric:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Engine:
-    return Engine(device="cpu", precision="32-true", batch_size=4, checkpoint_steps=3)
+def engine() -> EpochEngine:
+    """Strangers may be alike: EdgeFace is untrained here."""
+    return EpochEngine(
+        device="cpu", precision="32-true", batch_size=4, checkpoint_steps=3, max_impostor_mean=1.0
+    )
 
 
 @pytest.fixture(scope="session")
-def dsr_config(engine: Engine) -> DsrConfig:
-    """Two epochs of four steps. Strangers may be alike: EdgeFace is untrained here."""
-    return DsrConfig(epochs=2, channels=8, blocks=2, max_impostor_mean=1.0, engine=engine)
+def dsr_config(engine: EpochEngine) -> DsrConfig:
+    """Two epochs of four steps."""
+    return DsrConfig(epochs=2, channels=8, blocks=2, engine=engine)
 
 
 @pytest.fixture(scope="session")
-def finetune_config(engine: Engine) -> FinetuneConfig:
+def finetune_config(engine: EpochEngine) -> FinetuneConfig:
     """One epoch of stage 1 and two of stage 2, of four steps each."""
     return FinetuneConfig(
         stage1_epochs=1,
         stage2_epochs=2,
-        max_impostor_mean=1.0,
         engine=replace(engine, seed=2),
     )
 

@@ -65,5 +65,5 @@ def test_accuracy_counts_faces_with_names_alone() -> None:
     # 1 of 2 named faces right, then nobody named, then 4 of 4.
     for right, named in ((0.25, 0.5), (0.0, 0.0), (1.0, 1.0)):
         losses = {"Total": 2.0, "Acc": right, "Named": named}
-        place.add({name: torch.tensor(value) for name, value in losses.items()})
+        place.add(losses)
     assert place.means() == {"Total": 2.0, "Acc": pytest.approx(5 / 6)}

@@ -6,17 +6,24 @@ import numpy as np
 import pytest
 import torch
 
+from app.vision import scaling
 from trainer.crops import NO_PERSON, clean_labels, load_crops
-from trainer.data import Batches
+from trainer.data import Batch, Batches, to_input
 from trainer.degradation import Degradation
 from trainer.errors import DataError
 from trainer.metrics import Validation
+
+CPU = torch.device("cpu")
 
 
 def batches(people: Path, batch_size: int = 4, rank: int = 0, world_size: int = 1) -> Batches:
     crops = load_crops([people / "train"])
     targets = np.random.default_rng(0).normal(size=(len(crops), 8)).astype(np.float32)
     return Batches(crops, targets, Degradation(), batch_size, 1, rank, world_size)
+
+
+def epoch(batches: Batches, number: int, first_step: int = 0) -> list[Batch]:
+    return list(batches.read_ahead((number, first_step), number + 1, workers=0))
 
 
 def test_crops_carry_names_digests_and_rgb_pixels(people: Path, tmp_path: Path) -> None:
@@ -52,16 +59,42 @@ def test_photo_unlike_its_person_loses_its_name(people: Path) -> None:
 
 
 def test_same_seed_gives_the_same_batches(people: Path) -> None:
-    for one, other in zip(batches(people).epoch(3), batches(people).epoch(3), strict=True):
+    twice = (epoch(batches(people), 3) for _ in range(2))
+    for one, other in zip(*twice, strict=True):
         assert one.files == other.files
         torch.testing.assert_close(one.low, other.low, rtol=0, atol=0)
         torch.testing.assert_close(one.target, other.target, rtol=0, atol=0)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on few cores
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_workers_read_ahead_over_epochs_from_any_step(people: Path, workers: int) -> None:
+    drawn = list(batches(people).read_ahead((1, 2), 3, workers))
+    expected = epoch(batches(people), 1)[2:] + epoch(batches(people), 2)
+    assert len(drawn) == len(expected) == 6
+    for one, other in zip(drawn, expected, strict=True):
+        assert one.files == other.files
+        torch.testing.assert_close(one.low, other.low, rtol=0, atol=0)
+        torch.testing.assert_close(one.high, other.high, rtol=0, atol=0)
+
+
+def test_reading_leaves_torchs_chance_alone(people: Path) -> None:
+    before = torch.get_rng_state()
+    list(batches(people).read_ahead((0, 0), 1, workers=1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_pixels_are_scaled_as_the_service_scales_them() -> None:
+    every = np.arange(256, dtype=np.uint8).repeat(49 * 3).reshape(1, 112, 112, 3)
+    ours = to_input(torch.from_numpy(every).permute(0, 3, 1, 2))
+    assert np.array_equal(ours.numpy(), scaling.to_input(every))
+    assert ours.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_every_crop_comes_once_per_epoch_in_another_order(people: Path) -> None:
     orders = [
-        [file for batch in batches(people).epoch(epoch) for file in batch.files]
-        for epoch in range(2)
+        [file for batch in epoch(batches(people), number) for file in batch.files]
+        for number in range(2)
     ]
     assert len(orders[0]) == 16
     assert sorted(orders[0]) == sorted(orders[1])
@@ -69,14 +102,14 @@ def test_every_crop_comes_once_per_epoch_in_another_order(people: Path) -> None:
 
 
 def test_epoch_from_a_step_on_is_the_rest_of_the_epoch(people: Path) -> None:
-    whole, rest = list(batches(people).epoch(0)), list(batches(people).epoch(0, first_step=3))
+    whole, rest = epoch(batches(people), 0), epoch(batches(people), 0, first_step=3)
     assert len(rest) == 1
     torch.testing.assert_close(rest[0].low, whole[3].low, rtol=0, atol=0)
 
 
 def test_processes_share_each_batch(people: Path) -> None:
-    whole = list(batches(people).epoch(0))
-    shares = [list(batches(people, rank=rank, world_size=2).epoch(0)) for rank in range(2)]
+    whole = epoch(batches(people), 0)
+    shares = [epoch(batches(people, rank=rank, world_size=2), 0) for rank in range(2)]
     assert len(whole) == 4
     for step, batch in enumerate(whole):
         files = [file for share in shares for file in share[step].files]
@@ -90,7 +123,7 @@ def test_some_crops_are_mirrored_and_all_keep_their_own_target(people: Path) -> 
     crops = load_crops([people / "train"])
     targets = np.arange(16, dtype=np.float32)[:, None]
     clean = Degradation(clean=1.0, min_face_px=112, max_face_px=112)
-    drawn = next(Batches(crops, targets, clean, 16, 1).epoch(0))
+    drawn = epoch(Batches(crops, targets, clean, 16, 1), 0)[0].to(CPU)
     mirrored = 0
     for index, file in enumerate(drawn.files):
         member = crops.files.index(file)

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.degradation import Degradation, Pixels, degrade, shrink_and_enlarge
+from app.vision.scaling import Pixels
+from app.vision.shrinking import shrink_and_enlarge
+from trainer.degradation import Degradation, degrade
 
 ALL = Degradation(clean=0, misaligned=1, blurred=1, relit=1, grey=1, noisy=1, compressed=1)
 NOTHING = Degradation(clean=0, misaligned=0, blurred=0, relit=0, grey=0, noisy=0, compressed=0)

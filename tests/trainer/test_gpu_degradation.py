@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from trainer.degradation import shrink_and_enlarge
+from app.vision.shrinking import shrink_and_enlarge
 from trainer.gpu_degradation import GpuDegradation
 from trainer.gpu_jpeg import Jpeg
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from trainer.config import PackedConfig
+from trainer.config import Engine, PackedConfig
 from trainer.crops import load_crops
 from trainer.errors import NonFiniteLossError
 from trainer.gpu_batch import Resident
@@ -17,7 +17,7 @@ from trainer.gpu_training import GpuTraining, learning_rate, train
 from trainer.networks import read_dsr, read_edgeface
 
 CPU = torch.device("cpu")
-CONFIG = PackedConfig(minutes=0.001, batch_size=4, compile=False)
+CONFIG = PackedConfig(minutes=0.001, compile=False, engine=Engine(batch_size=4))
 Refused = Callable[..., str]
 
 

@@ -36,6 +36,7 @@ def start(command: list[str]) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -58,13 +59,14 @@ def test_ctrl_c_saves_and_resume_equals_an_uninterrupted_run(
     people: Path, networks: Path, tmp_path: Path
 ) -> None:
     def command(run: str) -> list[str]:
-        tiny = ["--channels", "8", "--blocks", "2", "--epochs", "8"]
+        tiny = ["--channels", "8", "--blocks", "2", "--epochs", "8", "--workers", "2"]
         return ["-m", "trainer", "dsr", *options(people, networks, tmp_path / run), *tiny]
 
     stopped = start(command("stopped"))
     # After the first of eight epochs.
     wait_for(tmp_path / "stopped" / "metrics.jsonl", stopped)
-    stopped.send_signal(signal.SIGINT)
+    # As a shell sends it: to the processes that read ahead too.
+    os.killpg(stopped.pid, signal.SIGINT)
     _, err = stopped.communicate(timeout=_TIMEOUT_S)
     assert stopped.returncode == 130, err
     assert err.count("\n") == 1

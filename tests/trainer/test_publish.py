@@ -27,7 +27,7 @@ from trainer.crops import load_crops
 from trainer.errors import ParityError, WorseError
 from trainer.gate import refuse_worse
 from trainer.held_out import ROUTING_SIZES, choose_routing, choose_thresholds
-from trainer.networks import blend, read_dsr, read_edgeface, write_run_networks
+from trainer.networks import blend, read_dsr, read_edgeface, weights_sha256, write_run_networks
 from trainer.parity import embed_by_torch, refuse_difference
 from trainer.run_folder import open_run, read_provenance
 
@@ -48,7 +48,12 @@ def run(
     train = load_crops([people / "train"])
     start = read_edgeface(networks), read_dsr(networks)
     open_run(
-        fabric, folder, finetune_config, train, {"edgeface": (networks, start[0])}, resume=False
+        fabric,
+        folder,
+        finetune_config,
+        train,
+        {"edgeface": (networks, weights_sha256(start[0]))},
+        resume=False,
     )
     write_run_networks(folder, start[1], start[0])
     return folder
@@ -284,7 +289,7 @@ def test_provenance_names_the_runs_behind_the_weights(
         tmp_path / "next",
         config,
         train,
-        {"edgeface": (run, read_edgeface(run))},
+        {"edgeface": (run, weights_sha256(read_edgeface(run)))},
         resume=False,
     )
     provenance = read_provenance(tmp_path / "next")

@@ -1,0 +1,24 @@
+"""What shrinking does to a crop: the plainest loss of detail, and the one that is evaluated."""
+
+import cv2
+import numpy as np
+
+from app.vision.dimensions import CROP_SIZE_PX
+from app.vision.scaling import Pixels
+
+
+def shrink(crop: Pixels, face_px: int, interpolation: int = cv2.INTER_AREA) -> Pixels:
+    """(112, 112, 3) uint8 -> (face_px, face_px, 3), by area averaging unless told otherwise."""
+    small = cv2.resize(crop, (face_px, face_px), interpolation=interpolation)
+    return np.asarray(small, dtype=np.uint8)
+
+
+def enlarge(small: Pixels) -> Pixels:
+    """(any, any, 3) uint8 -> (112, 112, 3), bicubic, as the service enlarges small faces."""
+    crop = cv2.resize(small, (CROP_SIZE_PX, CROP_SIZE_PX), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(crop, dtype=np.uint8)
+
+
+def shrink_and_enlarge(crop: Pixels, face_px: int) -> Pixels:
+    """A crop as if its face had covered so many pixels."""
+    return enlarge(shrink(crop, face_px))
