@@ -200,8 +200,11 @@ def end_epoch(course: Course, stage: Stage, place: Place, log: RunLog | None) ->
         CollapseError: Strangers became similar to each other.
     """
     fabric, losses = course.fabric, place.means()
-    # One process looks and tells the others: all must come to the same decision.
-    scores = course.validation.scores(stage.edgeface, stage.dsr) if fabric.is_global_zero else None
+    # One process looks and tells the others: all must come to the same decision. Its batches are
+    # of many sizes, for each of which the networks would be compiled anew.
+    with torch.compiler.set_stance("force_eager"):
+        looks = fabric.is_global_zero
+        scores = course.validation.scores(stage.edgeface, stage.dsr) if looks else None
     scores = fabric.broadcast(scores)
     assert scores is not None
     fabric.print(epoch_lines(place.epoch, stage.epochs, losses, scores))

@@ -1,29 +1,38 @@
 """Same seed, same losses; stopped and resumed anywhere, the same bits; what stops a run."""
 
+import copy
 import json
 import re
 import signal
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import partial, partialmethod
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
 from torch import nn
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    FakeCopyMode,
+    FakeTensorMode,
+)
 from torch.optim import Optimizer
 
 import trainer.loop
 from trainer.checkpoint import CHECKPOINT_NAME
 from trainer.config import DsrConfig, FinetuneConfig
 from trainer.crops import CropSet, load_crops
-from trainer.data import Batch
+from trainer.data import Batch, Batches
+from trainer.degradation import Degradation
 from trainer.errors import CollapseError, NonFiniteLossError, StoppedError
 from trainer.loop import finetune, learning_rate, take_step, train_dsr
+from trainer.losses import ArcFaceHead, SearchLoss
 from trainer.metrics import embed
 from trainer.networks import read_dsr, read_edgeface
-from trainer.stages import Losses
+from trainer.stages import DsrStage, FullStage, HeadStage, Losses, Stage
 
 Run = Callable[[Path], Path]
 
@@ -263,6 +272,34 @@ def test_run_on_disk_is_from_before_the_batch_whose_loss_is_not_finite(
     assert all(torch.isfinite(value).all() for value in stored["module"].values())
 
 
+@pytest.mark.parametrize("name", ["dsr", "stage1", "stage2"])
+def test_no_step_reads_what_it_computes(
+    name: str,
+    fabric: Fabric,
+    finetune_config: FinetuneConfig,
+    dsr_config: DsrConfig,
+    networks: Path,
+    train: CropSet,
+) -> None:
+    batches = Batches(train, np.ones((len(train), 512), np.float32), Degradation(), 4, 1)
+    dsr, edgeface, head = read_dsr(networks), read_edgeface(networks), ArcFaceHead(4)
+    search = SearchLoss(torch.ones(16, 512), torch.zeros(16, dtype=torch.int64))
+    stages: dict[str, Callable[[], Stage]] = {
+        "dsr": lambda: DsrStage(dsr, edgeface, dsr_config),
+        "stage1": lambda: HeadStage(dsr, edgeface, head, finetune_config),
+        "stage2": lambda: FullStage(dsr, edgeface, head, search, finetune_config),
+    }
+    # Tensors without numbers: to read one, or to ask how many of them are so, is an error.
+    numberless = FakeTensorMode(allow_non_fake_inputs=True)
+    with FakeCopyMode(numberless):
+        stage = copy.deepcopy(stages[name]())
+    with numberless:
+        optimizer = torch.optim.AdamW(stage.parameter_groups())
+        losses = take_step(fabric, stage, optimizer, batches[0, 0], 1.0)
+        with pytest.raises(DataDependentOutputException):
+            float(losses["Total"])
+
+
 def test_losses_are_the_same_when_they_are_looked_at_less_often(
     tune: Run, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,6 +327,32 @@ def test_losses_are_the_same_whoever_draws_the_batches(
     for name in ("dsr.safetensors", "metrics.jsonl"):
         one, other = (tmp_path / str(count) / name for count in (1, workers))
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_losses_are_the_same_when_the_networks_are_compiled(
+    tmp_path: Path,
+    fabric: Fabric,
+    dsr_config: DsrConfig,
+    networks: Path,
+    train: CropSet,
+    val: CropSet,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Traced and differentiated as for any machine; the machine's own code takes minutes to make.
+    traced = partialmethod(nn.Module.compile, backend="aot_eager")
+    monkeypatch.setattr(nn.Module, "compile", traced)
+    for compiled in (False, True):
+        folder = tmp_path / str(compiled)
+        folder.mkdir()
+        config = replace(dsr_config, engine=replace(dsr_config.engine, compile=compiled))
+        train_dsr(fabric, folder, config, read_edgeface(networks), train, val)
+    plain, traced_records = (records(tmp_path / str(compiled)) for compiled in (False, True))
+    assert len(plain) == 2
+    for one, other in zip(plain, traced_records, strict=True):
+        assert one == {
+            name: value if isinstance(value, str) else pytest.approx(value, abs=1e-6)
+            for name, value in other.items()
+        }
 
 
 def test_collapse_stops_the_run(
