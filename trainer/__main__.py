@@ -7,7 +7,6 @@ file. Every command has a --help.
 """
 
 import sys
-from collections.abc import Callable
 from typing import NoReturn
 
 import typer
@@ -28,7 +27,7 @@ _EXIT_REFUSED = 2
 # What a shell reports for a program that Ctrl-C ended.
 _EXIT_STOPPED = 130
 
-_COMMANDS: dict[str, Callable[..., None]] = {
+_COMMANDS = {
     "prepare": prepare,
     "dsr": dsr,
     "finetune": finetune,
