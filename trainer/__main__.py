@@ -7,6 +7,7 @@ file. Every command has a --help.
 """
 
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 import typer
@@ -27,7 +28,7 @@ _EXIT_REFUSED = 2
 # What a shell reports for a program that Ctrl-C ended.
 _EXIT_STOPPED = 130
 
-_COMMANDS = {
+_COMMANDS: dict[str, Callable[..., None]] = {
     "prepare": prepare,
     "dsr": dsr,
     "finetune": finetune,

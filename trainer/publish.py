@@ -54,7 +54,6 @@ from trainer.model_card import model_card
 from trainer.networks import blend, read_dsr, read_edgeface
 from trainer.options import Amount, Share
 from trainer.parity import embed_by_torch, refuse_difference
-from trainer.reload_request import ReloadRequest
 from trainer.run_folder import Provenance, read_provenance
 
 _LICENCE = "BSD-3-Clause"

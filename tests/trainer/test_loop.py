@@ -28,7 +28,7 @@ from trainer.crops import CropSet, load_crops
 from trainer.data import Batch, Batches
 from trainer.degradation import Degradation
 from trainer.errors import CollapseError, NonFiniteLossError, StoppedError
-from trainer.loop import finetune, learning_rate, take_step, train_dsr
+from trainer.loop import finetune, take_step, train_dsr
 from trainer.losses import ArcFaceHead, SearchLoss
 from trainer.metrics import embed
 from trainer.networks import read_dsr, read_edgeface
@@ -390,15 +390,3 @@ def test_best_epoch_is_kept(
     assert place["best_score"] == pytest.approx(max(selection))
     for name, tensor in read_dsr(tmp_path).state_dict().items():
         assert torch.equal(tensor, place["best"][f"dsr.{name}"])
-
-
-def test_learning_rate_rises_and_falls_to_zero() -> None:
-    rates = [learning_rate(step, 1000, 50) for step in range(1000)]
-    assert rates[0] == pytest.approx(1 / 50)
-    assert max(rates) == rates[50] == 1.0
-    assert rates[50:] == sorted(rates[50:], reverse=True)
-    assert rates[-1] < 1e-5
-
-
-def test_short_run_does_not_spend_itself_warming_up() -> None:
-    assert [learning_rate(step, 20, 100) for step in range(2)] == [0.5, 1.0]
