@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from app.runtime.gallery import Match
 from PIL import Image as PillowImage
 
+from app.gallery.gallery import Match
 from app.services import identification
 from app.settings import Settings
 from app.vision.image import decode_image
