@@ -135,6 +135,13 @@ class BodyTooLargeError(FarsightError):
     title = "The request body is too large"
 
 
+class UnsupportedMediaTypeError(FarsightError):
+    """A body of a kind that the operation does not take."""
+
+    code = "unsupported_media_type"
+    title = "The body is of another kind"
+
+
 class BodyTooSlowError(FarsightError):
     """The body of the request did not arrive in time."""
 

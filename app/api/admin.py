@@ -32,6 +32,22 @@ router = APIRouter(
 )
 
 _LOOK_EVERY_S = 0.5
+# `itemSchema` is OpenAPI 3.2's, and what FastAPI writes for its own streams of events.
+_JOB_EVENTS = {
+    "schema": {"type": "string", "description": "Events named `job`; the data of each is a Job"},
+    "itemSchema": {
+        "type": "object",
+        "properties": {
+            "event": {"const": "job"},
+            "data": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": {"$ref": "#/components/schemas/JobSchema"},
+            },
+        },
+        "required": ["event", "data"],
+    },
+}
 
 
 @router.get("/bundles", responses=problems(401, 403, 503))
@@ -45,7 +61,9 @@ async def list_bundles(
 
 
 @router.post(
-    "/reload", status_code=202, responses=problems(400, 401, 403, 404, 408, 409, 413, 422, 503, 507)
+    "/reload",
+    status_code=202,
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 503, 507),
 )
 async def reload(
     graph: GraphDep, caller: AdminCaller, wanted: Annotated[ReloadSchema, Body()]
@@ -75,7 +93,7 @@ async def show_job(
 @router.get(
     "/jobs/{job_id}/events",
     responses={
-        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        200: {"content": {"text/event-stream": _JOB_EVENTS}},
         **problems(401, 403, 404, 422, 503),
     },
     response_class=StreamingResponse,

@@ -11,13 +11,14 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import FormData, QueryParams
 
+from app.api.ways_in import FORM, IMAGE, JSON, media_type_of
+from app.errors import UnsupportedMediaTypeError
 from app.wording import no_such_name, told
 
 _TOLD = "told"
 """The type of an error whose message is a sentence already."""
 
-_FORM = "multipart/form-data"
-_JSON = "application/json"
+_IMAGES = IMAGE.removesuffix("*")
 _MOST_ERRORS = 10
 
 # Any: schemas of JSON, as the OpenAPI document has them.
@@ -29,6 +30,7 @@ async def require_described(request: Request) -> None:
 
     Raises:
         RequestValidationError: A sentence for each, with the name that was probably meant.
+        UnsupportedMediaTypeError: The body is of another kind than the operation takes.
     """
     document = request.app.openapi()
     operation = document["paths"][request.scope["route"].path_format][request.method.lower()]
@@ -37,16 +39,19 @@ async def require_described(request: Request) -> None:
         for each in operation.get("parameters", ())
         if each["in"] == "query"
     }
-    media_type, fields = _body(document, operation)
+    bodies = _bodies(document, operation)
+    way = _way(request, bodies)
+    fields = bodies[way] if way else {}
+    if way == IMAGE:  # its options have no other place than the address
+        query |= {name: each for name, each in bodies[FORM].items() if not _is_file(each)}
     errors = [
         *_unknown("query", request.query_params, query, fields),
         *_misused("query", request.query_params, query),
-        *_other_media_type(request, media_type),
     ]
-    if not errors and media_type == _FORM:
+    if not errors and FORM in bodies and way != IMAGE:
         form = await request.form()
         errors = [*_unknown("body", form, fields, query), *_misused("body", form, fields)]
-    elif not errors and media_type == _JSON and await request.body():
+    elif not errors and way == JSON and await request.body():
         sent = await request.json()
         if isinstance(sent, dict):
             errors = [*_unknown("body", sent, fields, query)]
@@ -70,12 +75,28 @@ def sentences(error: RequestValidationError) -> list[dict[str, str]]:
     return [{"field": field, "message": message} for field, message in dict.fromkeys(found)]
 
 
-def _body(document: _Schema, operation: _Schema) -> tuple[str | None, dict[str, _Schema]]:
-    """Media type and fields of an operation's body; None and no fields where it has none."""
+def _bodies(document: _Schema, operation: _Schema) -> dict[str, dict[str, _Schema]]:
+    """The media types that an operation takes, and the fields of each; a photo alone has none."""
+    schemas, found = document["components"]["schemas"], {}
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
-        name = content["schema"]["$ref"].rpartition("/")[2]
-        return media_type, document["components"]["schemas"][name]["properties"]
-    return None, {}
+        name = content["schema"].get("$ref", "").rpartition("/")[2]
+        found[media_type] = schemas[name]["properties"] if name else {}
+    return found
+
+
+def _way(request: Request, bodies: Mapping[str, object]) -> str | None:
+    """The one of an operation's media types that a request has; the first where it has no body."""
+    headers = request.headers
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return next(iter(bodies), None)  # what is missing in it is told field by field
+    if not bodies:
+        raise RequestValidationError([_error("No body is read here. Send none.", "body")])
+    sent = media_type_of(headers)
+    sent = IMAGE if sent.startswith(_IMAGES) else sent
+    if sent not in bodies:
+        kinds = " or ".join(bodies)
+        raise UnsupportedMediaTypeError(f"Send the body as {kinds}, and say so in Content-Type.")
+    return sent
 
 
 def _error(sentence: str, *place: str) -> _Schema:
@@ -96,26 +117,13 @@ def _unknown(
             yield _error(no_such_name(name, {*known, *known_elsewhere}), place)
 
 
-def _other_media_type(request: Request, media_type: str | None) -> Iterator[_Schema]:
-    headers = request.headers
-    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
-        return  # no body: what is missing in it is told field by field
-    if media_type is None:
-        yield _error("No body is read here. Send none.", "body")
-    elif headers.get("content-type", "").partition(";")[0].strip().lower() != media_type:
-        yield _error(f"Send the body as {media_type}, and say so in Content-Type.", "body")
-
-
 def _misused(
     place: str, sent: FormData | QueryParams, known: Mapping[str, _Schema]
 ) -> Iterator[_Schema]:
     """Fields that are empty or given twice, and files that are not sent as files."""
     for name, schema in known.items():
         values = sent.getlist(name)
-        kinds = [schema, *schema.get("anyOf", ())]
-        kinds += [kind["items"] for kind in kinds if "items" in kind]
-        is_file = any(kind.get("contentMediaType") == "application/octet-stream" for kind in kinds)
-        if is_file and any(isinstance(value, str) for value in values):
+        if _is_file(schema) and any(isinstance(value, str) for value in values):
             sentence = f"{name} must be a file; curl sends one with -F {name}=@PATH."
         elif "" in values:
             sentence = f"{name} is empty. Leave it out, or give it a value."
@@ -124,3 +132,9 @@ def _misused(
         else:
             continue
         yield _error(sentence, place, name)
+
+
+def _is_file(schema: _Schema) -> bool:
+    kinds = [schema, *schema.get("anyOf", ())]
+    kinds += [kind["items"] for kind in kinds if "items" in kind]
+    return any(kind.get("contentMediaType") == "application/octet-stream" for kind in kinds)

@@ -8,7 +8,6 @@ from app.api.deps import (
     SHOWS_KEY_IN_OPENAPI,
     GraphDep,
     IdentifyCaller,
-    KeyedRoute,
     ServingDep,
     take_content,
 )
@@ -20,6 +19,7 @@ from app.api.identify_schemas import (
 )
 from app.api.problems import problems
 from app.api.schemas import Threshold, UserId
+from app.api.ways_in import PhotoRoute
 from app.errors import InvalidRequestError
 from app.services.identification import Wishes
 from app.vision.detection import LARGEST_MIN_FACE_PX, MOST_FACES, SMALLEST_MIN_FACE_PX
@@ -27,25 +27,25 @@ from app.vision.detection import LARGEST_MIN_FACE_PX, MOST_FACES, SMALLEST_MIN_F
 router = APIRouter(
     prefix="/v1",
     tags=["identify"],
-    route_class=KeyedRoute,
+    route_class=PhotoRoute,
     dependencies=SHOWS_KEY_IN_OPENAPI,
     responses=problems(429),
 )
 
 
-@router.post("/identify", responses=problems(400, 401, 403, 408, 413, 422, 503, 504))
+@router.post("/identify", responses=problems(400, 401, 403, 408, 413, 415, 422, 503, 504))
 async def identify(
     graph: GraphDep,
     serving: ServingDep,
     caller: IdentifyCaller,  # noqa: ARG001 - asks for the scope
-    photos: Annotated[
-        list[UploadFile], File(description="One photo; several with same_person=true")
-    ],
+    photos: Annotated[list[UploadFile], File(description="One or several; each is answered")],
     threshold: Annotated[Threshold | None, Form()] = None,
     top_k: Annotated[
         int, Form(ge=0, le=100, description="Candidates to tell of, whatever their similarity")
     ] = 0,
-    max_faces: Annotated[int, Form(ge=1, le=100, description="So many, the largest first")] = 10,
+    max_faces: Annotated[
+        int, Form(ge=1, le=100, description="At most this many of a photo, largest first")
+    ] = 10,
     skip_faces: Annotated[
         int,
         Form(
@@ -72,7 +72,7 @@ async def identify(
         ),
     ] = None,
 ) -> IdentificationSchema:
-    """Identifies every face of a photo; a stranger's `user_id` is null."""
+    """Identifies every face of every photo; a stranger's `user_id` is null."""
     found = await graph.identifier.identify(
         serving,
         [await take_content(photo) for photo in photos],
@@ -89,7 +89,7 @@ async def identify(
     return IdentificationSchema.of(found, serving)
 
 
-@router.post("/verify", responses=problems(400, 401, 403, 404, 408, 413, 422, 503, 504))
+@router.post("/verify", responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 503, 504))
 async def verify(
     graph: GraphDep,
     serving: ServingDep,

@@ -10,7 +10,6 @@ from app.api.deps import (
     SHOWS_KEY_IN_OPENAPI,
     EnrollCaller,
     GraphDep,
-    KeyedRoute,
     ServingDep,
     take_content,
 )
@@ -27,6 +26,7 @@ from app.api.schemas import (
     UserId,
     UserPageSchema,
 )
+from app.api.ways_in import PhotoRoute
 from app.errors import InvalidRequestError
 from app.graph import Graph
 from app.services.face_choice import Box, FaceChoice, FaceRule
@@ -38,7 +38,7 @@ from app.vision.photo_file import IN_WORDS
 router = APIRouter(
     prefix="/v1/users",
     tags=["users"],
-    route_class=KeyedRoute,
+    route_class=PhotoRoute,
     dependencies=SHOWS_KEY_IN_OPENAPI,
     responses=problems(429),
 )
@@ -80,7 +80,9 @@ _IdempotencyKey = Annotated[
 ]
 
 
-@router.post("", status_code=201, responses=problems(400, 401, 403, 408, 409, 413, 422, 503, 504))
+@router.post(
+    "", status_code=201, responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 503, 504)
+)
 async def register_user(
     graph: GraphDep,
     serving: ServingDep,
@@ -130,7 +132,7 @@ async def get_user(
     return UserDetailSchema.model_validate(await graph.users.get(user_id))
 
 
-@router.patch("/{user_id}", responses=problems(400, 401, 403, 404, 408, 413, 422, 503))
+@router.patch("/{user_id}", responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 503))
 async def change_user(
     graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath, changes: UserChangesSchema
 ) -> UserDetailSchema:
@@ -170,7 +172,7 @@ async def show_erasure(
 @router.post(
     "/{user_id}/photos",
     status_code=201,
-    responses=problems(400, 401, 403, 404, 408, 413, 422, 503, 504),
+    responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 503, 504),
 )
 async def add_photos(
     graph: GraphDep,

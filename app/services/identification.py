@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import (
-    InvalidRequestError,
     NoFaceError,
     TooManyPhotosError,
     UnusablePhotoError,
@@ -102,15 +101,14 @@ class Identifier:
     async def identify(
         self, serving: Serving, photos: Sequence[bytes], wishes: Wishes
     ) -> Identification:
-        """Identifies every face.
+        """Identifies every face of every photo.
 
         With `same_person` the largest face of every photo is taken, and their mean embedding,
         brought to unit length, is answered in `pooled`, at the strictest of their thresholds.
         Photos that cannot be searched are told, and the others are enough.
 
         Raises:
-            InvalidRequestError: Several photos that are not said to show the same person; or see
-                Recognizer.find.
+            InvalidRequestError: See Recognizer.find.
             TooManyPhotosError: More photos than the limit.
             UnreadableImageError: None of the photos can be searched, the first one because of this;
                 `facts["photo"]` is its place in the request.
@@ -123,8 +121,6 @@ class Identifier:
                 f"{len(photos)} photos came; at most {self._max_photos} are read at once.",
                 max_photos=self._max_photos,
             )
-        if len(photos) > 1 and not wishes.same_person:
-            raise InvalidRequestError("Several photos need same_person=true.")
         if wishes.same_person:
             wishes = replace(wishes, max_faces=1, skip_faces=0)
         stopwatch = Stopwatch()
