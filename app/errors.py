@@ -256,6 +256,13 @@ class PhotoNotFoundError(FarsightError):
     title = "There is no such photo"
 
 
+class CropNotKeptError(FarsightError):
+    """The crop of a stored photo was not kept, or nothing is stored."""
+
+    code = "crop_not_kept"
+    title = "No crop is kept"
+
+
 class IdempotencyConflictError(FarsightError):
     """An `Idempotency-Key` came again with another request."""
 

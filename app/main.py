@@ -10,7 +10,19 @@ from fastapi import Depends, FastAPI
 from starlette.formparsers import MultiPartParser
 from starlette.middleware.cors import CORSMiddleware
 
-from app.api import admin, description, documentation, gallery, identify, problems, system, users
+from app.api import (
+    access,
+    admin,
+    crops,
+    description,
+    documentation,
+    faces,
+    gallery,
+    identify,
+    problems,
+    system,
+    users,
+)
 from app.api.deps import Admission
 from app.api.fields import require_described
 from app.api.middleware import RequestContext
@@ -68,8 +80,8 @@ def create_app(settings: Settings) -> FastAPI:
         )
     app.add_middleware(RequestContext)
     problems.install(app)
-    for router in (users.router, identify.router, gallery.router, admin.router, system.router):
-        app.include_router(router)
+    for resource in (users, crops, identify, faces, gallery, admin, access, system):
+        app.include_router(resource.router)
     description.install(app, settings.root_path)
     if settings.docs:
         documentation.install(app)

@@ -6,12 +6,13 @@ from contextlib import suppress
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Query
 from fastapi.responses import StreamingResponse
 
 from app.api.admin_schemas import (
     BundleListSchema,
     BundleSchema,
+    JobListSchema,
     JobSchema,
     ReloadSchema,
     ServingSchema,
@@ -78,6 +79,17 @@ async def roll_back(graph: GraphDep, caller: AdminCaller) -> ServingSchema:
     """Goes back to the bundle that served before, at once."""
     serving = await graph.bundles.rollback(caller.key_id)
     return ServingSchema(bundle=serving.manifest.name, space=serving.space_id)
+
+
+@router.get("/jobs", responses=problems(401, 403, 422, 503))
+async def list_jobs(
+    graph: GraphDep,
+    caller: AdminCaller,  # noqa: ARG001 - asks for the scope
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> JobListSchema:
+    """Lists the latest reloads, youngest first."""
+    found = await graph.reload.latest_jobs(limit)
+    return JobListSchema(items=[JobSchema.model_validate(job) for job in found], next_cursor=None)
 
 
 @router.get("/jobs/{job_id}", responses=problems(401, 403, 404, 422, 503))

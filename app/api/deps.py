@@ -188,5 +188,6 @@ class _CallerWith:
 # HTTPBearer only puts the key into OpenAPI; KeyedRoute has checked it.
 EnrollCaller = Annotated[Caller, Depends(_CallerWith(Scope.ENROLL))]
 IdentifyCaller = Annotated[Caller, Depends(_CallerWith(Scope.IDENTIFY))]
+EmbedCaller = Annotated[Caller, Depends(_CallerWith(Scope.EMBED))]
 AdminCaller = Annotated[Caller, Depends(_CallerWith(Scope.ADMIN))]
 SHOWS_KEY_IN_OPENAPI = [Security(_BEARER)]

@@ -1,6 +1,7 @@
 """`/v1/identify` and `/v1/verify`: who is in a photo, and are two faces one person."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, File, Form, UploadFile
 
@@ -96,20 +97,25 @@ async def verify(
     caller: IdentifyCaller,  # noqa: ARG001 - asks for the scope
     photo: UploadFile,
     user_id: Annotated[UserId | None, Form()] = None,
+    photo_id: Annotated[UUID | None, Form(description="Of a stored photo")] = None,
     other_photo: UploadFile | None = None,
     threshold: Annotated[Threshold | None, Form()] = None,
 ) -> VerificationSchema:
-    """Compares the largest face of a photo with a user, or with that of another photo."""
-    if user_id is not None and other_photo is None:
-        found = await graph.identifier.verify_user(
-            serving, await take_content(photo), user_id, threshold
-        )
-    elif other_photo is not None and user_id is None:
-        found = await graph.identifier.verify_photos(
-            serving, await take_content(photo), await take_content(other_photo), threshold
-        )
+    """Compares the largest face of a photo with a user, a stored photo, or another photo's."""
+    given = [each for each in (user_id, photo_id, other_photo) if each is not None]
+    if len(given) != 1:
+        raise InvalidRequestError("Give one of user_id, photo_id and other_photo.")
+    content = await take_content(photo)
+    if user_id is not None:
+        found = await graph.identifier.verify_user(serving, content, user_id, threshold)
+    elif photo_id is not None:
+        embedding = await graph.stored_photos.embedding(photo_id, serving.space_id)
+        found = await graph.identifier.verify_embedding(serving, content, embedding, threshold)
     else:
-        raise InvalidRequestError("Give either user_id or other_photo.")
+        assert other_photo is not None
+        found = await graph.identifier.verify_photos(
+            serving, content, await take_content(other_photo), threshold
+        )
     return VerificationSchema(
         match=found.match,
         similarity=found.similarity,

@@ -18,12 +18,12 @@ from app.api.schemas import (
     DisplayName,
     ErasureSchema,
     Metadata,
-    PageParams,
     PhotoBoxSchema,
     RegistrationSchema,
     UserChangesSchema,
     UserDetailSchema,
     UserId,
+    UserPageParams,
     UserPageSchema,
 )
 from app.api.ways_in import PhotoRoute
@@ -116,10 +116,11 @@ async def register_user(
 async def list_users(
     graph: GraphDep,
     caller: EnrollCaller,  # noqa: ARG001 - asks for the scope
-    wanted: Annotated[PageParams, Query()],
+    wanted: Annotated[UserPageParams, Query()],
 ) -> UserPageSchema:
-    """Lists users in the order of registration, page by page."""
-    return UserPageSchema.model_validate(await graph.users.page(wanted.cursor, wanted.limit))
+    """Lists users, all or those that a search finds, page by page."""
+    page = await graph.users.page(wanted.cursor, wanted.limit, wanted.search, wanted.order)
+    return UserPageSchema.model_validate(page)
 
 
 @router.get("/{user_id}", responses=problems(401, 403, 404, 422, 503))

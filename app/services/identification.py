@@ -18,6 +18,7 @@ from app.recognition.decision import Decision, decide, strictest_threshold
 from app.recognition.inference import Inference
 from app.recognition.recognizer import Finding, FoundFace
 from app.recognition.serving import Serving
+from app.vision.dimensions import EMBEDDING_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,23 @@ class Identification:
 
 
 @dataclass(frozen=True, slots=True)
+class FacesOfPhotos:
+    """What is in some photos.
+
+    Attributes:
+        faces: The photo's place in the request, and the face; by photo, largest first.
+        embeddings: (n, 512), one of each face; (0, 512) where none was asked for.
+        photos: As in Identification.
+        timings_ms: Per stage, summed over the photos.
+    """
+
+    faces: list[tuple[int, FoundFace]]
+    embeddings: NDArray[np.float32]
+    photos: list[Finding | UnusablePhotoError]
+    timings_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """Are two faces one person: `match` when the similarity reaches the threshold.
 
@@ -116,16 +134,44 @@ class Identifier:
             OverloadedError: See Inference.admit.
             DeadlineExceededError: See Inference.admit.
         """
+        if wishes.same_person:
+            wishes = replace(wishes, max_faces=1, skip_faces=0)
+        found = await self._find_all(photos, wishes, serving)
+        stopwatch = Stopwatch()
+        with stopwatch.stage("search"):
+            # A gallery of a million takes long enough to hold up everybody on the event loop.
+            faces, pooled = await asyncio.to_thread(_search, serving, found, wishes)
+        return Identification(
+            faces,
+            sum(photo.faces_found for photo in found.photos if isinstance(photo, Finding)),
+            found.photos,
+            pooled,
+            found.timings_ms | stopwatch.timings_ms,
+        )
+
+    async def find_faces(self, photos: Sequence[bytes], wishes: Wishes) -> FacesOfPhotos:
+        """What is in some photos, without embedding it; errors are those of `identify`."""
+        return await self._find_all(photos, wishes, None)
+
+    async def embed_faces(
+        self, serving: Serving, photos: Sequence[bytes], wishes: Wishes
+    ) -> FacesOfPhotos:
+        """The same with embeddings."""
+        return await self._find_all(photos, wishes, serving)
+
+    async def _find_all(
+        self, photos: Sequence[bytes], wishes: Wishes, serving: Serving | None
+    ) -> FacesOfPhotos:
+        """Every photo's faces; embedded where a serving is given."""
         if len(photos) > self._max_photos:
             raise TooManyPhotosError(
                 f"{len(photos)} photos came; at most {self._max_photos} are read at once.",
                 max_photos=self._max_photos,
             )
-        if wishes.same_person:
-            wishes = replace(wishes, max_faces=1, skip_faces=0)
         stopwatch = Stopwatch()
         searched: list[Finding | UnusablePhotoError] = []
         found: list[tuple[int, FoundFace]] = []
+        embeddings = np.empty((0, EMBEDDING_SIZE), np.float32)
         async with self._inference.admit():
             for index, photo in enumerate(photos):
                 try:
@@ -136,22 +182,15 @@ class Identifier:
                 searched.append(finding)
                 found += [(index, face) for face in finding.faces]
                 stopwatch.add(finding.timings_ms)
-            findings = [of for of in searched if isinstance(of, Finding)]
-            if not findings and isinstance(searched[0], UnusablePhotoError):
+            if isinstance(searched[0], UnusablePhotoError) and all(
+                isinstance(of, UnusablePhotoError) for of in searched
+            ):
                 raise searched[0]
-            with stopwatch.stage("embed"):
-                crops = [face.crop for _, face in found]
-                embeddings = await self._inference.embed(crops, serving.embedder)
-        with stopwatch.stage("search"):
-            # A gallery of a million takes long enough to hold up everybody on the event loop.
-            faces, pooled = await asyncio.to_thread(_search, serving, found, embeddings, wishes)
-        return Identification(
-            faces,
-            sum(finding.faces_found for finding in findings),
-            searched,
-            pooled,
-            stopwatch.timings_ms,
-        )
+            if serving is not None:
+                with stopwatch.stage("embed"):
+                    crops = [face.crop for _, face in found]
+                    embeddings = await self._inference.embed(crops, serving.embedder)
+        return FacesOfPhotos(found, embeddings, searched, stopwatch.timings_ms)
 
     async def verify_user(
         self, serving: Serving, photo: bytes, user_id: str, threshold: float | None
@@ -167,8 +206,23 @@ class Identifier:
         template = serving.gallery.template(user_id)
         if template is None:
             raise UserNotFoundError(f"There is no user {user_id!r}.", user_id=user_id)
+        return await self.verify_embedding(serving, photo, template, threshold)
+
+    async def verify_embedding(
+        self,
+        serving: Serving,
+        photo: bytes,
+        embedding: NDArray[np.float32],
+        threshold: float | None,
+    ) -> Verification:
+        """Whether the largest face of a photo is that of an embedding in the serving's space.
+
+        Raises:
+            NoFaceError: The photo shows no face.
+            UnreadableImageError: See verify_photos.
+        """
         findings, embeddings, timings_ms = await self._largest_faces(serving, [photo])
-        return _compare(serving, findings, embeddings[0], template, threshold, timings_ms)
+        return _compare(serving, findings, embeddings[0], embedding, threshold, timings_ms)
 
     async def verify_photos(
         self, serving: Serving, photo: bytes, other_photo: bytes, threshold: float | None
@@ -221,18 +275,16 @@ class Identifier:
 
 
 def _search(
-    serving: Serving,
-    found: Sequence[tuple[int, FoundFace]],
-    embeddings: NDArray[np.float32],
-    wishes: Wishes,
+    serving: Serving, found: FacesOfPhotos, wishes: Wishes
 ) -> tuple[list[IdentifiedFace], Decision | None]:
     faces = [
         IdentifiedFace(index, face, _decide(serving, [face], embedding[np.newaxis], wishes))
-        for (index, face), embedding in zip(found, embeddings, strict=True)
+        for (index, face), embedding in zip(found.faces, found.embeddings, strict=True)
     ]
-    if not (wishes.same_person and found):
+    if not (wishes.same_person and found.faces):
         return faces, None
-    return faces, _decide(serving, [face for _, face in found], embeddings, wishes)
+    together = [face for _, face in found.faces]
+    return faces, _decide(serving, together, found.embeddings, wishes)
 
 
 def _decide(
