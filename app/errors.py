@@ -135,6 +135,13 @@ class BodyTooLargeError(FarsightError):
     title = "The request body is too large"
 
 
+class UnsupportedMediaTypeError(FarsightError):
+    """A body of a kind that the operation does not take."""
+
+    code = "unsupported_media_type"
+    title = "The body is of another kind"
+
+
 class BodyTooSlowError(FarsightError):
     """The body of the request did not arrive in time."""
 
@@ -247,6 +254,13 @@ class PhotoNotFoundError(FarsightError):
 
     code = "photo_not_found"
     title = "There is no such photo"
+
+
+class CropNotKeptError(FarsightError):
+    """The crop of a stored photo was not kept, or nothing is stored."""
+
+    code = "crop_not_kept"
+    title = "No crop is kept"
 
 
 class IdempotencyConflictError(FarsightError):

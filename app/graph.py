@@ -25,6 +25,7 @@ from app.services.readiness import Readiness
 from app.services.reembedding import Reembedding
 from app.services.registration import Registration
 from app.services.reload import Reload
+from app.services.stored_photos import StoredPhotos
 from app.services.transfer import GalleryImport
 from app.services.users import Users
 from app.settings import Settings, overridden
@@ -50,6 +51,7 @@ class Graph:
     key_diary: KeyDiary
     users: Users
     erasures: Erasures
+    stored_photos: StoredPhotos
     registration: Registration
     identifier: Identifier
     gallery_import: GalleryImport
@@ -109,6 +111,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         key_diary=key_diary,
         users=Users(sessions, current, erasures),
         erasures=erasures,
+        stored_photos=StoredPhotos(sessions),
         registration=Registration(
             sessions,
             current,

@@ -8,8 +8,21 @@ from typing import TypedDict
 
 from fastapi import Depends, FastAPI
 from starlette.formparsers import MultiPartParser
+from starlette.middleware.cors import CORSMiddleware
 
-from app.api import admin, documentation, gallery, identify, problems, system, users
+from app.api import (
+    access,
+    admin,
+    crops,
+    description,
+    documentation,
+    faces,
+    gallery,
+    identify,
+    problems,
+    system,
+    users,
+)
 from app.api.deps import Admission
 from app.api.fields import require_described
 from app.api.middleware import RequestContext
@@ -47,13 +60,29 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(require_described)],
         responses=problems.problems(431),
         openapi_url=None,  # see documentation
+        generate_unique_id_function=description.operation_id,
     )
     # Uploads stay in memory up to the body limit: photos never touch the disk.
     MultiPartParser.spool_max_size = settings.limits.max_body_bytes
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+            expose_headers=[
+                "Content-Disposition",
+                "RateLimit",
+                "RateLimit-Policy",
+                "Retry-After",
+                "X-Request-ID",
+            ],
+        )
     app.add_middleware(RequestContext)
     problems.install(app)
-    for router in (users.router, identify.router, gallery.router, admin.router, system.router):
-        app.include_router(router)
+    for resource in (users, crops, identify, faces, gallery, admin, access, system):
+        app.include_router(resource.router)
+    description.install(app, settings.root_path)
     if settings.docs:
         documentation.install(app)
     return app

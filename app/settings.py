@@ -11,8 +11,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as ParsingError
 
 from app.errors import SettingsError
@@ -35,6 +35,13 @@ _Cosine = Annotated[float, Field(gt=0, lt=1)]
 # Under this similarity lie more than one in twenty pairs of strangers (mean 0.012, deviation
 # 0.08 for the stock network): whoever sets it would enrol and name people at random.
 _Threshold = Annotated[float, Field(ge=0.15, lt=1)]
+_Origin = Annotated[str, Field(pattern=r"^(\*|https?://[A-Za-z0-9.\[\]:-]+)$")]
+
+
+def _between_commas(given: object) -> object:
+    if isinstance(given, str):
+        return tuple(part.strip() for part in given.split(",") if part.strip())
+    return given
 
 
 class _Group(BaseModel):
@@ -186,6 +193,9 @@ class Settings(BaseSettings):
         detection: Values of `app.vision.detection.DetectionPolicy` to set otherwise.
         retain_crops: Keep the crops of enrolled photos, which re-embedding needs.
         docs: Serve the interactive documentation at /docs.
+        cors_origins: Whose pages may call the API from a browser, between commas.
+        root_path: Under which address a proxy shows the service, such as /farsight.
+        trusted_proxies: Whose X-Forwarded-For and X-Forwarded-Proto count, between commas.
         public_version: Tell bundle, space and gallery revision at /version without a key.
         log_level: Least severe messages that are logged.
         shutdown_grace_s: Seconds from SIGTERM or SIGINT to the end of the process. Containers are
@@ -206,6 +216,12 @@ class Settings(BaseSettings):
     detection: dict[str, float] = {}
     retain_crops: bool = True
     docs: bool = True
+    cors_origins: Annotated[tuple[_Origin, ...], NoDecode, BeforeValidator(_between_commas)] = ()
+    root_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_between_commas)] = (
+        "127.0.0.1",
+        "::1",
+    )
     public_version: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     shutdown_grace_s: _Seconds = 8.0

@@ -98,7 +98,8 @@ def settings_of(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]
         elif model is ThreadSettings and name in {"readers", "networks"}:
             yield variable, "all cores"
         else:
-            yield variable, f"`{default}`"
+            shown = ",".join(default) if isinstance(default, tuple) else str(default)
+            yield variable, f"`{shown}`" if shown else "-"
 
 
 def test_readme_lists_every_setting_with_its_default() -> None:

@@ -6,12 +6,13 @@ from contextlib import suppress
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Query
 from fastapi.responses import StreamingResponse
 
 from app.api.admin_schemas import (
     BundleListSchema,
     BundleSchema,
+    JobListSchema,
     JobSchema,
     ReloadSchema,
     ServingSchema,
@@ -32,16 +33,20 @@ router = APIRouter(
 )
 
 _LOOK_EVERY_S = 0.5
-_EVENT = {
-    "type": "object",
-    "required": ["event", "data"],
-    "properties": {
-        "event": {"const": "job"},
-        "data": {
-            "type": "string",
-            "contentMediaType": "application/json",
-            "contentSchema": {"$ref": "#/components/schemas/JobSchema"},
+# `itemSchema` is OpenAPI 3.2's, and what FastAPI writes for its own streams of events.
+_JOB_EVENTS = {
+    "schema": {"type": "string", "description": "Events named `job`; the data of each is a Job"},
+    "itemSchema": {
+        "type": "object",
+        "properties": {
+            "event": {"const": "job"},
+            "data": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": {"$ref": "#/components/schemas/JobSchema"},
+            },
         },
+        "required": ["event", "data"],
     },
 }
 
@@ -57,7 +62,9 @@ async def list_bundles(
 
 
 @router.post(
-    "/reload", status_code=202, responses=problems(400, 401, 403, 404, 408, 409, 413, 422, 503, 507)
+    "/reload",
+    status_code=202,
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 503, 507),
 )
 async def reload(
     graph: GraphDep, caller: AdminCaller, wanted: Annotated[ReloadSchema, Body()]
@@ -74,6 +81,17 @@ async def roll_back(graph: GraphDep, caller: AdminCaller) -> ServingSchema:
     return ServingSchema(bundle=serving.manifest.name, space=serving.space_id)
 
 
+@router.get("/jobs", responses=problems(401, 403, 422, 503))
+async def list_jobs(
+    graph: GraphDep,
+    caller: AdminCaller,  # noqa: ARG001 - asks for the scope
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> JobListSchema:
+    """Lists the latest reloads, youngest first."""
+    found = await graph.reload.latest_jobs(limit)
+    return JobListSchema(items=[JobSchema.model_validate(job) for job in found], next_cursor=None)
+
+
 @router.get("/jobs/{job_id}", responses=problems(401, 403, 404, 422, 503))
 async def show_job(
     graph: GraphDep,
@@ -87,7 +105,7 @@ async def show_job(
 @router.get(
     "/jobs/{job_id}/events",
     responses={
-        200: {"content": {"text/event-stream": {"itemSchema": _EVENT}}},
+        200: {"content": {"text/event-stream": _JOB_EVENTS}},
         **problems(401, 403, 404, 422, 503),
     },
     response_class=StreamingResponse,

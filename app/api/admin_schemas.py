@@ -107,3 +107,10 @@ class ServingSchema(BaseModel):
 
     bundle: str
     space: str
+
+
+class JobListSchema(BaseModel):
+    """The latest jobs, youngest first."""
+
+    items: list[JobSchema]
+    next_cursor: None = Field(description="There is one page")

@@ -38,7 +38,7 @@ class Bodies:
 
     @contextmanager
     def admit(
-        self, party: str, headers: Headers, receive: Receive, *, may_be_large: bool
+        self, party: str, headers: Headers, receive: Receive, *, large_types: tuple[str, ...]
     ) -> Iterator["Body"]:
         """Holds room for a request's body inside: for what is announced, or else as it comes.
 
@@ -46,13 +46,13 @@ class Bodies:
             party: Whose it is.
             headers: Of the request.
             receive: The server's.
-            may_be_large: Whether the address takes photos or files.
+            large_types: Beginnings of the media types of photos and files that the address takes.
 
         Raises:
             BodyTooLargeError: As announced.
             OverloadedError: There is no room for it now.
         """
-        is_large = may_be_large and headers.get("content-type", "").startswith("multipart/")
+        is_large = headers.get("content-type", "").strip().lower().startswith(large_types)
         body = Body(self, party, receive, self.limits.max_body_bytes if is_large else _SMALL_BYTES)
         announced = headers.get("content-length", "")
         try:

@@ -29,7 +29,7 @@ _PIPELINED = 16
 _UNREAD_S = 30.0
 # Beyond the limit, for questions about health.
 _SPARE = 16
-_HEALTH = (b"/livez", b"/readyz")
+_HEALTH = (b"/livez", b"/readyz", b"/health")
 
 RESERVED_FILES = 100
 """What a process needs to have open beside its connections: database, libraries, log, spares."""

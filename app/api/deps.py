@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from fastapi import Depends, Request, Response, Security, UploadFile, params
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
+from starlette.types import Receive
+from starlette.types import Scope as AsgiScope
 
 from app.api.bodies import Bodies, Body
 from app.errors import MissingScopeError, UnauthenticatedError
@@ -103,6 +105,13 @@ class KeyedRoute(APIRoute):
     service hold and parse what they like.
     """
 
+    LARGE_MEDIA_TYPES: ClassVar[tuple[str, ...]] = ("multipart/",)
+    """What photos and files come in; anything else is small."""
+
+    def get_body_reader(self) -> Callable[[AsgiScope, Receive], Request]:
+        """Makes the request that FastAPI reads."""
+        return Request
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind the checks."""
         handle = super().get_route_handler()
@@ -112,6 +121,8 @@ class KeyedRoute(APIRoute):
         takes_form = any(
             isinstance(param.field_info, params.Form) for param in self.dependant.body_params
         )
+        large_types = self.LARGE_MEDIA_TYPES if takes_form else ()
+        read_body = self.get_body_reader()
 
         async def handle_with_key(request: Request) -> Response:
             caller = await authenticate(request)
@@ -127,11 +138,11 @@ class KeyedRoute(APIRoute):
             if admission.requests is not None:
                 admission.requests.spend(caller.key_id)
             with admission.bodies.admit(
-                caller.key_id, request.headers, request.receive, may_be_large=takes_form
+                caller.key_id, request.headers, request.receive, large_types=large_types
             ) as body:
                 watch = asyncio.create_task(_leave_with_caller(body, waiting))
                 try:
-                    return await handle(Request(request.scope, body.receive))
+                    return await handle(read_body(request.scope, body.receive))
                 finally:
                     watch.cancel()
 
@@ -182,5 +193,6 @@ class _CallerWith:
 # HTTPBearer only puts the key into OpenAPI; KeyedRoute has checked it.
 EnrollCaller = Annotated[Caller, Depends(_CallerWith(Scope.ENROLL))]
 IdentifyCaller = Annotated[Caller, Depends(_CallerWith(Scope.IDENTIFY))]
+EmbedCaller = Annotated[Caller, Depends(_CallerWith(Scope.EMBED))]
 AdminCaller = Annotated[Caller, Depends(_CallerWith(Scope.ADMIN))]
 SHOWS_KEY_IN_OPENAPI = [Security(_BEARER)]

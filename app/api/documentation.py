@@ -1,20 +1,58 @@
 """`/openapi.json` and `/docs`: what the API is, for programs and for people.
 
-FastAPI's own routes write the description anew for whoever asks, milliseconds in which nobody else
-is answered.
+FastAPI's own routes write the document anew for whoever asks, milliseconds in which nobody else is
+answered; and its page loads Swagger UI from another host, which a service on a network of its own
+does not reach.
 """
 
-from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from importlib.resources import files
 
-_DESCRIPTION = "/openapi.json"
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+_DOCUMENT = "/openapi.json"
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "frame-ancestors 'none'"
+)
+_UI = files("fastapi_offline").joinpath("static")
+# Relative addresses hold behind any FARSIGHT_ROOT_PATH.
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Farsight API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+<div id="ui"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+_START = b"""\
+SwaggerUIBundle({
+  url: "openapi.json", dom_id: "#ui", deepLinking: true, layout: "BaseLayout",
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
+});
+"""
 
 
 def install(app: FastAPI) -> None:
-    """Adds both addresses; the description is written once."""
+    """Adds the addresses; the document is written once."""
     written: list[bytes] = []
+    assets = {
+        "start.js": (_START, "text/javascript"),
+        "swagger-ui.css": (_UI.joinpath("swagger-ui.css").read_bytes(), "text/css"),
+        "swagger-ui-bundle.js": (
+            _UI.joinpath("swagger-ui-bundle.js").read_bytes(),
+            "text/javascript",
+        ),
+    }
 
     async def describe(_request: Request) -> Response:
         if not written:
@@ -22,7 +60,13 @@ def install(app: FastAPI) -> None:
         return Response(written[0], media_type="application/json")
 
     async def show(_request: Request) -> Response:
-        return get_swagger_ui_html(openapi_url=_DESCRIPTION, title=app.title)
+        return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _CONTENT_SECURITY_POLICY})
 
-    app.add_route(_DESCRIPTION, describe, include_in_schema=False)
+    async def send_asset(request: Request) -> Response:
+        content, media_type = assets[request.url.path.rpartition("/")[2]]
+        return Response(content, media_type=media_type)
+
+    app.add_route(_DOCUMENT, describe, include_in_schema=False)
     app.add_route("/docs", show, include_in_schema=False)
+    for name in assets:
+        app.add_route(f"/docs/{name}", send_asset, include_in_schema=False)

@@ -13,13 +13,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import FormData, QueryParams
 
+from app.api.ways_in import FORM, IMAGE, JSON, media_type_of
+from app.errors import UnsupportedMediaTypeError
 from app.wording import no_such_name, told
 
 _TOLD = "told"
 """The type of an error whose message is a sentence already."""
 
-_FORM = "multipart/form-data"
-_JSON = "application/json"
+_IMAGES = IMAGE.removesuffix("*")
 _MOST_ERRORS = 10
 
 # Any: schemas of JSON, as the OpenAPI document has them; and errors, as pydantic has them.
@@ -43,11 +44,10 @@ class _Field:
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
-    """Parameters, media type of the body, and the body's fields; None and none without a body."""
+    """Parameters, and the fields of a body by its media type."""
 
     query: dict[str, _Field]
-    media_type: str | None
-    body: dict[str, _Field]
+    bodies: dict[str, dict[str, _Field]]
 
 
 async def require_described(request: Request) -> None:
@@ -55,23 +55,24 @@ async def require_described(request: Request) -> None:
 
     Raises:
         RequestValidationError: A sentence for each, with the name that was probably meant.
+        UnsupportedMediaTypeError: The body is of another kind than the operation takes.
     """
     takes = _taken(request.app, request.scope["route"].path_format, request.method.lower())
+    way = _way(request, takes.bodies)
+    query, body = takes.query, takes.bodies[way] if way else {}
+    if way == IMAGE:  # its options have no other place than the address
+        query = query | {name: of for name, of in takes.bodies[FORM].items() if not of.is_file}
     errors = [
-        *_unknown("query", request.query_params, takes.query, takes.body),
-        *_misused("query", request.query_params, takes.query),
-        *_other_media_type(request, takes.media_type),
+        *_unknown("query", request.query_params, query, body),
+        *_misused("query", request.query_params, query),
     ]
-    if not errors and takes.media_type == _FORM:
+    if not errors and FORM in takes.bodies and way != IMAGE:
         form = await request.form()
-        errors = [
-            *_unknown("body", form, takes.body, takes.query),
-            *_misused("body", form, takes.body),
-        ]
-    elif not errors and takes.media_type == _JSON and await request.body():
+        errors = [*_unknown("body", form, body, query), *_misused("body", form, body)]
+    elif not errors and way == JSON and await request.body():
         sent = await request.json()
         if isinstance(sent, dict):
-            errors = [*_unknown("body", sent, takes.body, takes.query)]
+            errors = [*_unknown("body", sent, body, query)]
     if errors:
         raise RequestValidationError(errors[:_MOST_ERRORS])
 
@@ -101,12 +102,27 @@ def _taken(app: FastAPI, path: str, method: str) -> _Operation:
     query = {
         each["name"]: _Field.of(each["schema"]) for each in parameters if each["in"] == "query"
     }
+    schemas, bodies = document["components"]["schemas"], {}
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
-        name = content["schema"]["$ref"].rpartition("/")[2]
-        properties = document["components"]["schemas"][name]["properties"]
-        body = {name: _Field.of(schema) for name, schema in properties.items()}
-        return _Operation(query, media_type, body)
-    return _Operation(query, None, {})
+        name = content["schema"].get("$ref", "").rpartition("/")[2]
+        fields = schemas[name]["properties"] if name else {}  # a photo alone has none
+        bodies[media_type] = {name: _Field.of(schema) for name, schema in fields.items()}
+    return _Operation(query, bodies)
+
+
+def _way(request: Request, bodies: Mapping[str, object]) -> str | None:
+    """The one of an operation's media types that a request has; the first where it has no body."""
+    headers = request.headers
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return next(iter(bodies), None)  # what is missing in it is told field by field
+    if not bodies:
+        raise RequestValidationError([_error("No body is read here. Send none.", "body")])
+    sent = media_type_of(headers)
+    sent = IMAGE if sent.startswith(_IMAGES) else sent
+    if sent not in bodies:
+        kinds = " or ".join(bodies)
+        raise UnsupportedMediaTypeError(f"Send the body as {kinds}, and say so in Content-Type.")
+    return sent
 
 
 def _error(sentence: str, *place: str) -> _Schema:
@@ -125,16 +141,6 @@ def _unknown(
             yield _error(f"{name} belongs in the {right} of the request.", place, name)
         elif name not in known:
             yield _error(no_such_name(name, {*known, *known_elsewhere}), place)
-
-
-def _other_media_type(request: Request, media_type: str | None) -> Iterator[_Schema]:
-    headers = request.headers
-    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
-        return  # no body: what is missing in it is told field by field
-    if media_type is None:
-        yield _error("No body is read here. Send none.", "body")
-    elif headers.get("content-type", "").partition(";")[0].strip().lower() != media_type:
-        yield _error(f"Send the body as {media_type}, and say so in Content-Type.", "body")
 
 
 def _misused(

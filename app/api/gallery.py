@@ -53,7 +53,7 @@ class ImportSchema(BaseModel):
     },
     response_class=StreamingResponse,
 )
-async def export_file(
+async def export_gallery_file(
     graph: GraphDep,
     caller: AdminCaller,
     crops: Annotated[
@@ -68,8 +68,8 @@ async def export_file(
     return StreamingResponse(pieces, media_type=_MEDIA_TYPE, headers=headers)
 
 
-@router.post("/import", responses=problems(400, 401, 403, 408, 409, 413, 422, 503, 507))
-async def import_file(
+@router.post("/import", responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 503, 507))
+async def import_gallery_file(
     graph: GraphDep,
     serving: ServingDep,
     caller: AdminCaller,

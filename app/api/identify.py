@@ -1,6 +1,7 @@
 """`/v1/identify` and `/v1/verify`: who is in a photo, and are two faces one person."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, File, Form, UploadFile
 
@@ -8,7 +9,6 @@ from app.api.deps import (
     SHOWS_KEY_IN_OPENAPI,
     GraphDep,
     IdentifyCaller,
-    KeyedRoute,
     ServingDep,
     take_content,
 )
@@ -20,6 +20,7 @@ from app.api.identify_schemas import (
 )
 from app.api.problems import problems
 from app.api.schemas import Threshold, UserId
+from app.api.ways_in import PhotoRoute
 from app.errors import InvalidRequestError
 from app.services.identification import Wishes
 from app.vision.detection import LARGEST_MIN_FACE_PX, MOST_FACES, SMALLEST_MIN_FACE_PX
@@ -27,25 +28,25 @@ from app.vision.detection import LARGEST_MIN_FACE_PX, MOST_FACES, SMALLEST_MIN_F
 router = APIRouter(
     prefix="/v1",
     tags=["identify"],
-    route_class=KeyedRoute,
+    route_class=PhotoRoute,
     dependencies=SHOWS_KEY_IN_OPENAPI,
     responses=problems(429),
 )
 
 
-@router.post("/identify", responses=problems(400, 401, 403, 408, 413, 422, 503, 504))
+@router.post("/identify", responses=problems(400, 401, 403, 408, 413, 415, 422, 503, 504))
 async def identify(
     graph: GraphDep,
     serving: ServingDep,
     caller: IdentifyCaller,  # noqa: ARG001 - asks for the scope
-    photos: Annotated[
-        list[UploadFile], File(description="One photo; several with same_person=true")
-    ],
+    photos: Annotated[list[UploadFile], File(description="One or several; each is answered")],
     threshold: Annotated[Threshold | None, Form()] = None,
     top_k: Annotated[
         int, Form(ge=0, le=100, description="Candidates to tell of, whatever their similarity")
     ] = 0,
-    max_faces: Annotated[int, Form(ge=1, le=100, description="So many, the largest first")] = 10,
+    max_faces: Annotated[
+        int, Form(ge=1, le=100, description="At most this many of a photo, largest first")
+    ] = 10,
     skip_faces: Annotated[
         int,
         Form(
@@ -72,7 +73,7 @@ async def identify(
         ),
     ] = None,
 ) -> IdentificationSchema:
-    """Identifies every face of a photo; a stranger's `user_id` is null."""
+    """Identifies every face of every photo; a stranger's `user_id` is null."""
     found = await graph.identifier.identify(
         serving,
         [await take_content(photo) for photo in photos],
@@ -89,27 +90,32 @@ async def identify(
     return IdentificationSchema.of(found, serving)
 
 
-@router.post("/verify", responses=problems(400, 401, 403, 404, 408, 413, 422, 503, 504))
+@router.post("/verify", responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 503, 504))
 async def verify(
     graph: GraphDep,
     serving: ServingDep,
     caller: IdentifyCaller,  # noqa: ARG001 - asks for the scope
     photo: UploadFile,
     user_id: Annotated[UserId | None, Form()] = None,
+    photo_id: Annotated[UUID | None, Form(description="Of a stored photo")] = None,
     other_photo: UploadFile | None = None,
     threshold: Annotated[Threshold | None, Form()] = None,
 ) -> VerificationSchema:
-    """Compares the largest face of a photo with a user, or with that of another photo."""
-    if user_id is not None and other_photo is None:
-        found = await graph.identifier.verify_user(
-            serving, await take_content(photo), user_id, threshold
-        )
-    elif other_photo is not None and user_id is None:
-        found = await graph.identifier.verify_photos(
-            serving, await take_content(photo), await take_content(other_photo), threshold
-        )
+    """Compares the largest face of a photo with a user, a stored photo, or another photo's."""
+    given = [each for each in (user_id, photo_id, other_photo) if each is not None]
+    if len(given) != 1:
+        raise InvalidRequestError("Give one of user_id, photo_id and other_photo.")
+    content = await take_content(photo)
+    if user_id is not None:
+        found = await graph.identifier.verify_user(serving, content, user_id, threshold)
+    elif photo_id is not None:
+        embedding = await graph.stored_photos.embedding(photo_id, serving.space_id)
+        found = await graph.identifier.verify_embedding(serving, content, embedding, threshold)
     else:
-        raise InvalidRequestError("Give either user_id or other_photo.")
+        assert other_photo is not None
+        found = await graph.identifier.verify_photos(
+            serving, content, await take_content(other_photo), threshold
+        )
     return VerificationSchema(
         match=found.match,
         similarity=found.similarity,

@@ -80,6 +80,9 @@ class SearchedPhotoSchema(Answer):
     searched_from_px: float | None = Field(
         description="The smallest face_px that was looked for; null with detect=false"
     )
+    faces_found: int | None = Field(
+        description="Also those before skip_faces and beyond max_faces; 400 at most"
+    )
     warnings: list[PhotoWarningSchema]
     error: PhotoErrorSchema | None = Field(
         description="Why it was not searched; the answer is that of the other photos"
@@ -94,6 +97,7 @@ class SearchedPhotoSchema(Answer):
                 height_px=found.height_px,
                 rotation_deg=found.rotation_deg,
                 searched_from_px=found.searched_from_px,
+                faces_found=found.faces_found,
                 warnings=[PhotoWarningSchema.model_validate(of) for of in found.warnings],
                 error=None,
             )
@@ -102,6 +106,7 @@ class SearchedPhotoSchema(Answer):
             height_px=None,
             rotation_deg=None,
             searched_from_px=None,
+            faces_found=None,
             warnings=[],
             error=PhotoErrorSchema.model_validate(found),
         )
@@ -112,7 +117,7 @@ class IdentificationSchema(BaseModel):
 
     faces: list[IdentifiedFaceSchema] = Field(description="By photo, largest first")
     faces_found: int = Field(
-        description="Also those before skip_faces and beyond max_faces; 400 in one photo at most"
+        description="In all photos, also those before skip_faces and beyond max_faces"
     )
     photos: list[SearchedPhotoSchema] = Field(description="In the request's order")
     pooled: DecisionSchema | None = Field(

@@ -28,7 +28,7 @@ HELD = "farsight.held"
 # Of every answer; answers are about people.
 _HEADERS = {
     "Cache-Control": "no-store",  # no proxy or browser may keep them
-    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",  # addresses name users
     "X-Content-Type-Options": "nosniff",
 }
@@ -36,6 +36,8 @@ _HEADERS = {
 
 class RequestContext:
     """Gives every request an id, a log line, safe headers, and an answer even when it fails.
+
+    HEAD is answered wherever GET is.
 
     The line has the route's pattern instead of the address, which would name users.
 
@@ -56,6 +58,9 @@ class RequestContext:
         token = request_id.set(wanted if _SANE_ID.fullmatch(wanted) else new_request_id())
         start = time.perf_counter()
         status = 0
+        is_head = scope["method"] == "HEAD"
+        if is_head:  # as GET, whose headers are the answer
+            scope = {**scope, "method": "GET"}
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -66,8 +71,13 @@ class RequestContext:
                 headers = MutableHeaders(scope=message)
                 headers.update(_rate_headers(scope))
                 headers["X-Request-ID"] = request_id.get()
-                headers.update(_HEADERS)
-            await send(message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                await send(message)
+                if is_head:  # the answer is complete, and whoever goes on writing is told so
+                    await send({"type": "http.response.body", "body": b""})
+            elif not is_head:
+                await send(message)
 
         try:
             await self._app(scope, receive, send_with_headers)

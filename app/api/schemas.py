@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from app.gallery import user_fields
+from app.services.users import Order
 from app.vision.quality import Rejection
 
 UserId = Annotated[
@@ -143,11 +144,23 @@ class PageParams(BaseModel):
     limit: int = Field(50, ge=1, le=200, description="Largest number of items")
 
 
+class UserPageParams(PageParams):
+    """Which page of which users."""
+
+    search: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        None, description="A part of user_id, display_name or metadata"
+    )
+    order: Order = Field(
+        Order.OLDEST, description="By registration, oldest or newest first, or by user_id"
+    )
+
+
 class UserPageSchema(Answer):
     """One page of users."""
 
     items: list[UserSchema]
     next_cursor: str | None = Field(description="For the next page; null on the last one")
+    total: int = Field(description="How many users the search finds, on all pages")
 
 
 class UserChangesSchema(BaseModel):

@@ -10,7 +10,6 @@ from app.api.deps import (
     SHOWS_KEY_IN_OPENAPI,
     EnrollCaller,
     GraphDep,
-    KeyedRoute,
     ServingDep,
     take_content,
 )
@@ -19,14 +18,15 @@ from app.api.schemas import (
     DisplayName,
     ErasureSchema,
     Metadata,
-    PageParams,
     PhotoBoxSchema,
     RegistrationSchema,
     UserChangesSchema,
     UserDetailSchema,
     UserId,
+    UserPageParams,
     UserPageSchema,
 )
+from app.api.ways_in import PhotoRoute
 from app.errors import InvalidRequestError
 from app.graph import Graph
 from app.services.face_choice import Box, FaceChoice, FaceRule
@@ -38,7 +38,7 @@ from app.vision.photo_file import IN_WORDS
 router = APIRouter(
     prefix="/v1/users",
     tags=["users"],
-    route_class=KeyedRoute,
+    route_class=PhotoRoute,
     dependencies=SHOWS_KEY_IN_OPENAPI,
     responses=problems(429),
 )
@@ -80,7 +80,9 @@ _IdempotencyKey = Annotated[
 ]
 
 
-@router.post("", status_code=201, responses=problems(400, 401, 403, 408, 409, 413, 422, 503, 504))
+@router.post(
+    "", status_code=201, responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 503, 504)
+)
 async def register_user(
     graph: GraphDep,
     serving: ServingDep,
@@ -114,10 +116,11 @@ async def register_user(
 async def list_users(
     graph: GraphDep,
     caller: EnrollCaller,  # noqa: ARG001 - asks for the scope
-    wanted: Annotated[PageParams, Query()],
+    wanted: Annotated[UserPageParams, Query()],
 ) -> UserPageSchema:
-    """Lists users in the order of registration, page by page."""
-    return UserPageSchema.model_validate(await graph.users.page(wanted.cursor, wanted.limit))
+    """Lists users, all or those that a search finds, page by page."""
+    page = await graph.users.page(wanted.cursor, wanted.limit, wanted.search, wanted.order)
+    return UserPageSchema.model_validate(page)
 
 
 @router.get("/{user_id}", responses=problems(401, 403, 404, 422, 503))
@@ -130,7 +133,7 @@ async def get_user(
     return UserDetailSchema.model_validate(await graph.users.get(user_id))
 
 
-@router.patch("/{user_id}", responses=problems(400, 401, 403, 404, 408, 413, 422, 503))
+@router.patch("/{user_id}", responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 503))
 async def change_user(
     graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath, changes: UserChangesSchema
 ) -> UserDetailSchema:
@@ -170,7 +173,7 @@ async def show_erasure(
 @router.post(
     "/{user_id}/photos",
     status_code=201,
-    responses=problems(400, 401, 403, 404, 408, 413, 422, 503, 504),
+    responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 503, 504),
 )
 async def add_photos(
     graph: GraphDep,

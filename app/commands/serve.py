@@ -42,7 +42,7 @@ def serve(
     loop_factory = uvicorn.Config(app, log_config=None).get_loop_factory()
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         connections = _connections(settings.limits.max_connections)
-        runner.run(_serve(app, host, port, connections, stopping))
+        runner.run(_serve(app, settings, host, port, connections, stopping))
 
 
 def _connections(wanted: int) -> Connections:
@@ -59,7 +59,12 @@ def _connections(wanted: int) -> Connections:
 
 
 async def _serve(
-    app: FastAPI, host: str, port: int, connections: Connections, stopping: Stopping
+    app: FastAPI,
+    settings: Settings,
+    host: str,
+    port: int,
+    connections: Connections,
+    stopping: Stopping,
 ) -> None:
     # Started here and not by uvicorn, which would turn what forbids a start into a stack trace.
     async with app.router.lifespan_context(app) as state:
@@ -73,6 +78,8 @@ async def _serve(
             host=host,
             port=port,
             lifespan="off",
+            root_path=settings.root_path,
+            forwarded_allow_ips=list(settings.trusted_proxies),
             # All that wait are accepted at once, with what they have sent, and answered before
             # anybody else is: of those who hang up at once there would be thousands.
             backlog=_BACKLOG,

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import (
-    InvalidRequestError,
     NoFaceError,
     UnusablePhotoError,
     UserNotFoundError,
@@ -19,6 +18,7 @@ from app.recognition.inference import Inference
 from app.recognition.recognizer import Finding, FoundFace
 from app.recognition.serving import Serving
 from app.services.reviewed_photo import refuse_too_many
+from app.vision.dimensions import EMBEDDING_SIZE
 
 # Faces times users: 0.2 ms of searching. To hand it over to a thread costs as much, and more where
 # all threads are busy (docs/decisions/0014).
@@ -77,6 +77,23 @@ class Identification:
 
 
 @dataclass(frozen=True, slots=True)
+class FacesOfPhotos:
+    """What is in some photos.
+
+    Attributes:
+        faces: The photo's place in the request, and the face; by photo, largest first.
+        embeddings: (n, 512), one of each face; (0, 512) where none was asked for.
+        photos: As in Identification.
+        timings_ms: Per stage, summed over the photos.
+    """
+
+    faces: list[tuple[int, FoundFace]]
+    embeddings: NDArray[np.float32]
+    photos: list[Finding | UnusablePhotoError]
+    timings_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """Are two faces one person: `match` when the similarity reaches the threshold.
 
@@ -106,15 +123,14 @@ class Identifier:
     async def identify(
         self, serving: Serving, photos: Sequence[bytes], wishes: Wishes
     ) -> Identification:
-        """Identifies every face.
+        """Identifies every face of every photo.
 
         With `same_person` the largest face of every photo is taken, and their mean embedding,
         brought to unit length, is answered in `pooled`, at the strictest of their thresholds.
         Photos that cannot be searched are told, and the others are enough.
 
         Raises:
-            InvalidRequestError: Several photos that are not said to show the same person; or see
-                Recognizer.find.
+            InvalidRequestError: See Recognizer.find.
             TooManyPhotosError: More photos than the limit.
             UnreadableImageError: None of the photos can be searched, the first one because of this;
                 `facts["photo"]` is its place in the request.
@@ -122,14 +138,42 @@ class Identifier:
             OverloadedError: See Inference.admit.
             DeadlineExceededError: See Inference.admit.
         """
-        refuse_too_many(len(photos), self._max_photos)
-        if len(photos) > 1 and not wishes.same_person:
-            raise InvalidRequestError("Several photos need same_person=true.")
         if wishes.same_person:
             wishes = replace(wishes, max_faces=1, skip_faces=0)
+        found = await self._find_all(photos, wishes, serving)
+        stopwatch = Stopwatch()
+        with stopwatch.stage("search"):
+            if len(found.faces) * len(serving.gallery) <= _QUICK_ROWS:
+                faces, pooled = _search(serving, found, wishes)
+            else:  # long enough to hold up everybody on the event loop
+                faces, pooled = await asyncio.to_thread(_search, serving, found, wishes)
+        return Identification(
+            faces,
+            sum(photo.faces_found for photo in found.photos if isinstance(photo, Finding)),
+            found.photos,
+            pooled,
+            found.timings_ms | stopwatch.timings_ms,
+        )
+
+    async def find_faces(self, photos: Sequence[bytes], wishes: Wishes) -> FacesOfPhotos:
+        """What is in some photos, without embedding it; errors are those of `identify`."""
+        return await self._find_all(photos, wishes, None)
+
+    async def embed_faces(
+        self, serving: Serving, photos: Sequence[bytes], wishes: Wishes
+    ) -> FacesOfPhotos:
+        """The same with embeddings."""
+        return await self._find_all(photos, wishes, serving)
+
+    async def _find_all(
+        self, photos: Sequence[bytes], wishes: Wishes, serving: Serving | None
+    ) -> FacesOfPhotos:
+        """Every photo's faces; embedded where a serving is given."""
+        refuse_too_many(len(photos), self._max_photos)
         stopwatch = Stopwatch()
         searched: list[Finding | UnusablePhotoError] = []
         found: list[tuple[int, FoundFace]] = []
+        embeddings = np.empty((0, EMBEDDING_SIZE), np.float32)
         async with self._inference.admit():
             for index, photo in enumerate(photos):
                 try:
@@ -140,24 +184,15 @@ class Identifier:
                 searched.append(finding)
                 found += [(index, face) for face in finding.faces]
                 stopwatch.add(finding.timings_ms)
-            findings = [of for of in searched if isinstance(of, Finding)]
-            if not findings and isinstance(searched[0], UnusablePhotoError):
+            if isinstance(searched[0], UnusablePhotoError) and all(
+                isinstance(of, UnusablePhotoError) for of in searched
+            ):
                 raise searched[0]
-            with stopwatch.stage("embed"):
-                crops = [face.crop for _, face in found]
-                embeddings = await self._inference.embed(crops, serving.embedder)
-        with stopwatch.stage("search"):
-            if len(found) * len(serving.gallery) <= _QUICK_ROWS:
-                faces, pooled = _search(serving, found, embeddings, wishes)
-            else:  # long enough to hold up everybody on the event loop
-                faces, pooled = await asyncio.to_thread(_search, serving, found, embeddings, wishes)
-        return Identification(
-            faces,
-            sum(finding.faces_found for finding in findings),
-            searched,
-            pooled,
-            stopwatch.timings_ms,
-        )
+            if serving is not None:
+                with stopwatch.stage("embed"):
+                    crops = [face.crop for _, face in found]
+                    embeddings = await self._inference.embed(crops, serving.embedder)
+        return FacesOfPhotos(found, embeddings, searched, stopwatch.timings_ms)
 
     async def verify_user(
         self, serving: Serving, photo: bytes, user_id: str, threshold: float | None
@@ -173,8 +208,23 @@ class Identifier:
         template = serving.gallery.template(user_id)
         if template is None:
             raise UserNotFoundError(f"There is no user {user_id!r}.", user_id=user_id)
+        return await self.verify_embedding(serving, photo, template, threshold)
+
+    async def verify_embedding(
+        self,
+        serving: Serving,
+        photo: bytes,
+        embedding: NDArray[np.float32],
+        threshold: float | None,
+    ) -> Verification:
+        """Whether the largest face of a photo is that of an embedding in the serving's space.
+
+        Raises:
+            NoFaceError: The photo shows no face.
+            UnreadableImageError: See verify_photos.
+        """
         findings, embeddings, timings_ms = await self._largest_faces(serving, [photo])
-        return _compare(serving, findings, embeddings[0], template, threshold, timings_ms)
+        return _compare(serving, findings, embeddings[0], embedding, threshold, timings_ms)
 
     async def verify_photos(
         self, serving: Serving, photo: bytes, other_photo: bytes, threshold: float | None
@@ -227,18 +277,16 @@ class Identifier:
 
 
 def _search(
-    serving: Serving,
-    found: Sequence[tuple[int, FoundFace]],
-    embeddings: NDArray[np.float32],
-    wishes: Wishes,
+    serving: Serving, found: FacesOfPhotos, wishes: Wishes
 ) -> tuple[list[IdentifiedFace], Decision | None]:
     faces = [
         IdentifiedFace(index, face, _decide(serving, [face], embedding[np.newaxis], wishes))
-        for (index, face), embedding in zip(found, embeddings, strict=True)
+        for (index, face), embedding in zip(found.faces, found.embeddings, strict=True)
     ]
-    if not (wishes.same_person and found):
+    if not (wishes.same_person and found.faces):
         return faces, None
-    return faces, _decide(serving, [face for _, face in found], embeddings, wishes)
+    together = [face for _, face in found.faces]
+    return faces, _decide(serving, together, found.embeddings, wishes)
 
 
 def _decide(

@@ -41,6 +41,7 @@ class Scope(StrEnum):
 
     ENROLL = "enroll"
     IDENTIFY = "identify"
+    EMBED = "embed"
     ADMIN = "admin"
 
 
@@ -175,11 +176,14 @@ class Keys:
         async with self._sessions.read() as session:
             return await keys.every(session)
 
-    async def revoke(self, key_id: str, *, even_last: bool = False) -> None:
+    async def revoke(
+        self, key_id: str, actor: str = COMMAND_LINE, *, even_last: bool = False
+    ) -> None:
         """Ends a key, from the next request on.
 
         Args:
             key_id: Its public half.
+            actor: Who does.
             even_last: Also if no other key has the scope admin.
 
         Raises:
@@ -194,7 +198,7 @@ class Keys:
             if not even_last:
                 _refuse_last_admin(row, await keys.every(session))
             row.revoked_at = row.revoked_at or utc_now()
-            await events.record(session, COMMAND_LINE, "key.revoked", key_id, {})
+            await events.record(session, actor, "key.revoked", key_id, {})
 
         await self._sessions.write(store)
 

@@ -120,6 +120,11 @@ class Reload:
         async with self._sessions.read() as session:
             return view_job(await jobs.get(session, job_id))
 
+    async def latest_jobs(self, limit: int) -> list[JobView]:
+        """Jobs, youngest first."""
+        async with self._sessions.read() as session:
+            return [view_job(row) for row in await jobs.latest(session, limit)]
+
     async def take_over(self) -> None:
         """Goes on with a job that nobody works on any more."""
 

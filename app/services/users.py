@@ -1,10 +1,9 @@
 """Registered users as callers see them: one, a page of them, changed, erased."""
 
-import base64
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
 from typing import TypedDict
 from uuid import UUID
@@ -14,11 +13,17 @@ import msgspec
 from app.db.repositories import erasures, events, photos, pointer, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.db.tables import JsonObject, Photo, User
-from app.errors import InvalidRequestError
 from app.recognition.serving import Current
+from app.services.cursor import read_cursor, read_row_id, write_cursor
 from app.services.erasures import Erasures
 
-_ROW_ID = re.compile(rb"[0-9]{1,18}")  # what fits a 64-bit column
+
+class Order(StrEnum):
+    """In which order users are listed."""
+
+    OLDEST = "oldest"
+    NEWEST = "newest"
+    USER_ID = "user_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,11 @@ class UserDetail:
 
 @dataclass(frozen=True, slots=True)
 class UserPage:
-    """Some users, and where the next page begins; None on the last one."""
+    """Some users, where the next page begins (None on the last one), and how many there are."""
 
     items: list[UserView]
     next_cursor: str | None
+    total: int
 
 
 class UserChanges(TypedDict, total=False):
@@ -83,20 +89,37 @@ class Users:
         async with self._sessions.read() as session:
             return await self._detail(session, await users.get(session, user_id))
 
-    async def page(self, cursor: str | None, limit: int) -> UserPage:
-        """Users in the order of registration.
+    async def page(
+        self,
+        cursor: str | None,
+        limit: int,
+        search: str | None = None,
+        order: Order = Order.OLDEST,
+    ) -> UserPage:
+        """Users, page by page.
 
         Args:
             cursor: `next_cursor` of the page before; None for the first page.
             limit: Largest number of users.
+            search: A part of `user_id`, display name or metadata.
+            order: The same for all pages.
 
         Raises:
             InvalidRequestError: Not a cursor of ours.
         """
+        by_user_id = order == Order.USER_ID
+        which = users.UserFilter(search, order == Order.NEWEST, by_user_id)
+        after: int | str | None = None
+        if cursor is not None:
+            after = read_cursor(cursor) if by_user_id else read_row_id(cursor)
         async with self._sessions.read() as session:
-            rows = await users.page(session, _read_cursor(cursor), limit + 1)
-        following = _write_cursor(rows[limit - 1][0].id) if len(rows) > limit else None
-        return UserPage([view_user(user, count) for user, count in rows[:limit]], following)
+            rows = await users.page(session, which, after, limit + 1)
+            total = await users.count_matching(session, search)
+        following = None
+        if len(rows) > limit:
+            last, _ = rows[limit - 1]
+            following = write_cursor(last.user_id if by_user_id else last.id)
+        return UserPage([view_user(user, count) for user, count in rows[:limit]], following, total)
 
     async def change(self, actor: str, user_id: str, changes: UserChanges) -> UserDetail:
         """Changes display name or metadata, which is replaced as a whole; the old ones are erased.
@@ -163,20 +186,3 @@ def view_user(user: User, photo_count: int) -> UserView:
 
 def _view_photos(stored: Sequence[Photo]) -> list[PhotoView]:
     return [PhotoView(row.id, row.face_px, row.quality, row.created_at) for row in stored]
-
-
-def _write_cursor(row_id: int) -> str:
-    return base64.urlsafe_b64encode(str(row_id).encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        row_id = base64.b64decode(padded, altchars=b"-_", validate=True)
-    except ValueError:
-        row_id = b""
-    if not _ROW_ID.fullmatch(row_id):
-        raise InvalidRequestError("The cursor is not one of this service.")
-    return int(row_id)

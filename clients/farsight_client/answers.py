@@ -45,6 +45,7 @@ class UserPage(Answer, frozen=True):
 
     items: list[User]
     next_cursor: str | None
+    total: int
 
 
 class Quality(Answer, frozen=True):
@@ -220,6 +221,7 @@ class SearchedPhoto(Answer, frozen=True):
         rotation_deg: 0, 90, 180 or 270: by how much to turn the photo clockwise for its faces to
             be upright. Boxes and landmarks are told in the photo as it is, not turned.
         searched_from_px: The smallest `face_px` that was looked for; None with `detect=False`.
+        faces_found: Also those before `skip_faces` and beyond `max_faces`.
         warnings: What is wrong with it all the same.
         error: Why it was not searched; the answer is that of the other photos.
     """
@@ -228,8 +230,39 @@ class SearchedPhoto(Answer, frozen=True):
     height_px: int | None
     rotation_deg: int | None
     searched_from_px: float | None
+    faces_found: int | None
     warnings: list[PhotoWarning]
     error: PhotoError | None
+
+
+class PhotoFace(Face, frozen=True):
+    """A face, and the place of its photo in the request, from 0."""
+
+    photo: int
+
+
+class Faces(Answer, frozen=True):
+    """The faces of some photos: by photo, largest first."""
+
+    faces: list[PhotoFace]
+    photos: list[SearchedPhoto]
+    timings_ms: dict[str, float]
+
+
+class EmbeddedFace(PhotoFace, frozen=True):
+    """A face, and its embedding: 512 numbers, of unit length."""
+
+    embedding: list[float]
+
+
+class Embeddings(Answer, frozen=True):
+    """The faces of some photos as vectors, to be compared only with others of this space."""
+
+    faces: list[EmbeddedFace]
+    photos: list[SearchedPhoto]
+    bundle: str
+    space: str
+    timings_ms: dict[str, float]
 
 
 class Identification(Answer, frozen=True):

@@ -8,13 +8,13 @@ from typing import Self, TypeVar
 
 import httpx
 
-from farsight_client import calls
+from farsight_client import calls, operator_calls
 from farsight_client.answers import User
 from farsight_client.call import Call
 from farsight_client.connecting import PATIENCE_S, TIMEOUT_S, address, headers, is_elsewhere
 from farsight_client.error import refused, speaking
 from farsight_client.methods import async_method
-from farsight_client.operator_answers import Bundle, Job
+from farsight_client.operator_answers import Bundle, Job, Key
 from farsight_client.uploads import Target, writing
 from farsight_client.watching import PAUSE_S, Watch
 
@@ -48,33 +48,55 @@ class AsyncClient:
     delete_photo = async_method(calls.delete_photo)
     user_page = async_method(calls.user_page)
     get_user = async_method(calls.get_user)
+    crop = async_method(calls.crop)
+    thumbnail = async_method(calls.thumbnail)
     change_user = async_method(calls.change_user)
     erase_user = async_method(calls.erase_user)
     erasure = async_method(calls.erasure)
     identify = async_method(calls.identify)
+    find_faces = async_method(calls.find_faces)
+    embed_faces = async_method(calls.embed_faces)
     verify_user = async_method(calls.verify_user)
+    verify_stored_photo = async_method(calls.verify_stored_photo)
     verify_photos = async_method(calls.verify_photos)
-    import_gallery = async_method(calls.import_gallery)
-    reload = async_method(calls.reload)
-    rollback = async_method(calls.rollback)
-    job = async_method(calls.job)
-    live = async_method(calls.live)
-    ready = async_method(calls.ready)
-    version = async_method(calls.version)
+    import_gallery = async_method(operator_calls.import_gallery)
+    reload = async_method(operator_calls.reload)
+    rollback = async_method(operator_calls.rollback)
+    job = async_method(operator_calls.job)
+    create_key = async_method(operator_calls.create_key)
+    revoke_key = async_method(operator_calls.revoke_key)
+    event_page = async_method(operator_calls.event_page)
+    health = async_method(operator_calls.health)
+    live = async_method(operator_calls.live)
+    ready = async_method(operator_calls.ready)
+    version = async_method(operator_calls.version)
 
-    async def users(self) -> AsyncIterator[User]:
-        """All users in the order of registration; pages are fetched as they are needed."""
-        page = await self.user_page()
+    async def users(
+        self, *, search: str | None = None, order: str = "oldest"
+    ) -> AsyncIterator[User]:
+        """All users, or those that a search finds; pages are fetched as they are needed.
+
+        Arguments as in `user_page`.
+        """
+        page = await self.user_page(search=search, order=order)
         for user in page.items:
             yield user
         while page.next_cursor is not None:
-            page = await self.user_page(cursor=page.next_cursor)
+            page = await self.user_page(cursor=page.next_cursor, search=search, order=order)
             for user in page.items:
                 yield user
 
     async def bundles(self) -> list[Bundle]:
         """The bundles of the service's store, by name; the files of each are checked now."""
-        return (await self.send(calls.bundle_list())).items
+        return (await self.send(operator_calls.bundle_list())).items
+
+    async def jobs(self, *, limit: int = 50) -> list[Job]:
+        """The latest reloads, youngest first; at most `limit`, up to 200."""
+        return (await self.send(operator_calls.job_list(limit=limit))).items
+
+    async def keys(self) -> list[Key]:
+        """All keys, also revoked ones, without their secrets; oldest first."""
+        return (await self.send(operator_calls.key_list())).items
 
     async def job_events(self, job_id: str) -> AsyncIterator[Job]:
         """How a reload stands: now, and whenever something has changed, until it has ended.
@@ -100,7 +122,7 @@ class AsyncClient:
             crops: With crops, so that it can be moved to another space.
         """
         with writing(target) as file:
-            async with self._answer(calls.export_gallery(crops=crops)) as answer:
+            async with self._answer(operator_calls.export_gallery(crops=crops)) as answer:
                 async for chunk in answer.aiter_bytes():
                     file.write(chunk)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import httpx
 import msgspec
@@ -82,13 +82,15 @@ class Call(Generic[T_co]):
             raise not_farsight(answer)
 
     def decode(self, answer: httpx.Response, body: bytes) -> T_co:
-        """A body of JSON as a value.
+        """A body as a value: JSON, or bytes as they came.
 
         Raises:
             ApiError: It is not what the service answers.
         """
         if not body and self.empty is not None:
             return self.empty
+        if self.media_type != JSON:
+            return cast("T_co", body)
         try:
             return msgspec.json.decode(body, type=self.answer)
         except msgspec.DecodeError as error:

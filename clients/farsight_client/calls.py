@@ -1,4 +1,4 @@
-"""Every operation of the API as a function that makes its call.
+"""What concerns people and photos, each operation as a function that makes its call.
 
 Each is a method of both clients, which takes the same arguments and gives back what was answered.
 """
@@ -12,7 +12,9 @@ import msgspec
 
 from farsight_client.answers import (
     Box,
+    Embeddings,
     Erasure,
+    Faces,
     Identification,
     JsonObject,
     Metadata,
@@ -22,16 +24,9 @@ from farsight_client.answers import (
     Verification,
 )
 from farsight_client.call import Call
-from farsight_client.operator_answers import (
-    BundleList,
-    GalleryImport,
-    Job,
-    Serving,
-    Status,
-    Version,
-)
-from farsight_client.uploads import Content, NamedPhoto, Photo, content_of, named_photos
+from farsight_client.uploads import NamedPhoto, Photo, named_photos
 
+_PNG = "image/png"
 _NO_BOXES: Mapping[int, Box] = {}
 _PAGE = 200
 
@@ -115,16 +110,38 @@ def delete_photo(user_id: str, photo_id: str) -> Call[Erasure]:
     return Call("DELETE", path, Erasure, empty=_erased(user_id))
 
 
-def user_page(*, cursor: str | None = None, limit: int = _PAGE) -> Call[UserPage]:
-    """One page of users in the order of registration; `users` turns the pages.
+def crop(user_id: str, photo_id: str) -> Call[bytes]:
+    """The aligned face of a stored photo, PNG; the audit log keeps who asked."""
+    path = f"{_user(user_id)}/photos/{quote(photo_id, safe='')}/crop"
+    return Call("GET", path, bytes, repeatable=True, media_type=_PNG)
+
+
+def thumbnail(user_id: str) -> Call[bytes]:
+    """The largest face that is stored of a user, PNG; the audit log keeps who asked."""
+    path = f"{_user(user_id)}/thumbnail"
+    return Call("GET", path, bytes, repeatable=True, media_type=_PNG)
+
+
+def user_page(
+    *,
+    cursor: str | None = None,
+    limit: int = _PAGE,
+    search: str | None = None,
+    order: str = "oldest",
+) -> Call[UserPage]:
+    """One page of users; `users` turns the pages.
 
     Args:
         cursor: `next_cursor` of the page before.
         limit: Largest number of users, up to 200.
+        search: A part of `user_id`, display name or metadata.
+        order: `oldest` or `newest` first, or by `user_id`; the same for all pages.
     """
-    params = {"limit": str(limit)}
+    params = {"limit": str(limit), "order": order}
     if cursor is not None:
         params["cursor"] = cursor
+    if search is not None:
+        params["search"] = search
     return Call("GET", "/v1/users", UserPage, repeatable=True, params=params)
 
 
@@ -178,10 +195,10 @@ def identify(
     same_person: bool = False,
     min_face_px: float | None = None,
 ) -> Call[Identification]:
-    """Who is in a photo.
+    """Who is in some photos.
 
     Args:
-        photos: One; several with `same_person`.
+        photos: One or several; each is answered.
         threshold: Minimum similarity for a name; by default the bundle's for the face's size.
         top_k: Candidates to tell of, whatever their similarity.
         max_faces: At most this many, largest first; up to 100.
@@ -202,6 +219,45 @@ def identify(
     return Call("POST", "/v1/identify", Identification, repeatable=True, data=data, files=files)
 
 
+def find_faces(
+    photos: Photo | Sequence[Photo],
+    *,
+    max_faces: int = 10,
+    skip_faces: int = 0,
+    min_face_px: float | None = None,
+) -> Call[Faces]:
+    """The faces of photos, without asking whose they are; arguments as in `identify`."""
+    data = {
+        "max_faces": str(max_faces),
+        "skip_faces": str(skip_faces),
+        **_if_given(min_face_px=min_face_px),
+    }
+    files = _as_files(photos)
+    return Call("POST", "/v1/faces", Faces, repeatable=True, data=data, files=files)
+
+
+def embed_faces(
+    photos: Photo | Sequence[Photo],
+    *,
+    max_faces: int = 10,
+    skip_faces: int = 0,
+    detect: bool = True,
+    min_face_px: float | None = None,
+) -> Call[Embeddings]:
+    """The faces of photos as vectors, for those who search elsewhere: the scope `embed`.
+
+    Arguments as in `identify`.
+    """
+    data = {
+        "max_faces": str(max_faces),
+        "skip_faces": str(skip_faces),
+        "detect": json.dumps(detect),
+        **_if_given(min_face_px=min_face_px),
+    }
+    files = _as_files(photos)
+    return Call("POST", "/v1/embeddings", Embeddings, repeatable=True, data=data, files=files)
+
+
 def verify_user(
     photo: Photo, user_id: str, *, threshold: float | None = None
 ) -> Call[Verification]:
@@ -210,98 +266,18 @@ def verify_user(
     return _verify(data, photo=photo)
 
 
+def verify_stored_photo(
+    photo: Photo, photo_id: str, *, threshold: float | None = None
+) -> Call[Verification]:
+    """Whether the largest face of a photo is that of a stored one."""
+    return _verify({"photo_id": photo_id, **_if_given(threshold=threshold)}, photo=photo)
+
+
 def verify_photos(
     photo: Photo, other_photo: Photo, *, threshold: float | None = None
 ) -> Call[Verification]:
     """Whether the largest faces of two photos are one person's."""
     return _verify(_if_given(threshold=threshold), photo=photo, other_photo=other_photo)
-
-
-def export_gallery(*, crops: bool = False) -> Call[bytes]:
-    """Everybody in one file, as it is streamed."""
-    return Call(
-        "GET",
-        "/v1/gallery/export",
-        bytes,
-        repeatable=True,
-        params={"crops": json.dumps(crops)},
-        media_type="application/octet-stream",
-    )
-
-
-def import_gallery(file: Content, *, on_conflict: str = "refuse") -> Call[GalleryImport]:
-    """Takes everybody of a gallery file in, or nobody.
-
-    Args:
-        file: As `export_gallery` writes it.
-        on_conflict: What becomes of users who are there already: `refuse`, `skip` or `replace`.
-    """
-    return Call(
-        "POST",
-        "/v1/gallery/import",
-        GalleryImport,
-        data={"on_conflict": on_conflict},
-        files=[("file", ("gallery", content_of(file)))],
-    )
-
-
-def bundle_list() -> Call[BundleList]:
-    """The bundles of the service's store; the files of each are checked now."""
-    return Call("GET", "/v1/admin/bundles", BundleList, repeatable=True)
-
-
-def reload(bundle: str, *, force: bool = False) -> Call[Job]:
-    """Begins to change to another bundle; `job_events` tells how it goes.
-
-    It is sent once: a second time, there is a reload at work.
-
-    Args:
-        bundle: Its name in the store.
-        force: Whatever the gate finds; the audit log keeps who did.
-    """
-    return Call("POST", "/v1/admin/reload", Job, body={"bundle": bundle, "force": force})
-
-
-def rollback() -> Call[Serving]:
-    """Brings the bundle that served before back, at once.
-
-    It is sent once: a second time, it would go forward again.
-    """
-    return Call("POST", "/v1/admin/rollback", Serving)
-
-
-def job(job_id: str) -> Call[Job]:
-    """How a reload stands."""
-    return Call("GET", _job(job_id), Job, repeatable=True)
-
-
-def job_events(job_id: str) -> Call[Job]:
-    """The same as server-sent events."""
-    return Call(
-        "GET",
-        f"{_job(job_id)}/events",
-        Job,
-        repeatable=True,
-        media_type="text/event-stream",
-    )
-
-
-def live() -> Call[Status]:
-    """The process answers; no key is needed."""
-    return Call("GET", "/livez", Status, repeatable=True)
-
-
-def ready() -> Call[Status]:
-    """Networks and database have answered a moment ago; no key is needed.
-
-    It is sent once: that the service is not ready is an answer too, `ApiError` of 503.
-    """
-    return Call("GET", "/readyz", Status)
-
-
-def version() -> Call[Version]:
-    """What is running."""
-    return Call("GET", "/version", Version, repeatable=True)
 
 
 def _verify(data: Mapping[str, str], **photos: Photo) -> Call[Verification]:
@@ -326,10 +302,6 @@ def _which_face(
 
 def _user(user_id: str) -> str:
     return f"/v1/users/{quote(user_id, safe='')}"
-
-
-def _job(job_id: str) -> str:
-    return f"/v1/admin/jobs/{quote(job_id, safe='')}"
 
 
 def _erased(user_id: str) -> Erasure:

@@ -8,13 +8,13 @@ from typing import Self, TypeVar
 
 import httpx
 
-from farsight_client import calls
+from farsight_client import calls, operator_calls
 from farsight_client.answers import User
 from farsight_client.call import Call
 from farsight_client.connecting import PATIENCE_S, TIMEOUT_S, address, headers, is_elsewhere
 from farsight_client.error import refused, speaking
 from farsight_client.methods import method
-from farsight_client.operator_answers import Bundle, Job
+from farsight_client.operator_answers import Bundle, Job, Key
 from farsight_client.uploads import Target, writing
 from farsight_client.watching import PAUSE_S, Watch
 
@@ -62,31 +62,51 @@ class Client:
     delete_photo = method(calls.delete_photo)
     user_page = method(calls.user_page)
     get_user = method(calls.get_user)
+    crop = method(calls.crop)
+    thumbnail = method(calls.thumbnail)
     change_user = method(calls.change_user)
     erase_user = method(calls.erase_user)
     erasure = method(calls.erasure)
     identify = method(calls.identify)
+    find_faces = method(calls.find_faces)
+    embed_faces = method(calls.embed_faces)
     verify_user = method(calls.verify_user)
+    verify_stored_photo = method(calls.verify_stored_photo)
     verify_photos = method(calls.verify_photos)
-    import_gallery = method(calls.import_gallery)
-    reload = method(calls.reload)
-    rollback = method(calls.rollback)
-    job = method(calls.job)
-    live = method(calls.live)
-    ready = method(calls.ready)
-    version = method(calls.version)
+    import_gallery = method(operator_calls.import_gallery)
+    reload = method(operator_calls.reload)
+    rollback = method(operator_calls.rollback)
+    job = method(operator_calls.job)
+    create_key = method(operator_calls.create_key)
+    revoke_key = method(operator_calls.revoke_key)
+    event_page = method(operator_calls.event_page)
+    health = method(operator_calls.health)
+    live = method(operator_calls.live)
+    ready = method(operator_calls.ready)
+    version = method(operator_calls.version)
 
-    def users(self) -> Iterator[User]:
-        """All users in the order of registration; pages are fetched as they are needed."""
-        page = self.user_page()
+    def users(self, *, search: str | None = None, order: str = "oldest") -> Iterator[User]:
+        """All users, or those that a search finds; pages are fetched as they are needed.
+
+        Arguments as in `user_page`.
+        """
+        page = self.user_page(search=search, order=order)
         yield from page.items
         while page.next_cursor is not None:
-            page = self.user_page(cursor=page.next_cursor)
+            page = self.user_page(cursor=page.next_cursor, search=search, order=order)
             yield from page.items
 
     def bundles(self) -> list[Bundle]:
         """The bundles of the service's store, by name; the files of each are checked now."""
-        return self.send(calls.bundle_list()).items
+        return self.send(operator_calls.bundle_list()).items
+
+    def jobs(self, *, limit: int = 50) -> list[Job]:
+        """The latest reloads, youngest first; at most `limit`, up to 200."""
+        return self.send(operator_calls.job_list(limit=limit)).items
+
+    def keys(self) -> list[Key]:
+        """All keys, also revoked ones, without their secrets; oldest first."""
+        return self.send(operator_calls.key_list()).items
 
     def job_events(self, job_id: str) -> Iterator[Job]:
         """How a reload stands: now, and whenever something has changed, until it has ended.
@@ -109,7 +129,10 @@ class Client:
             target: A path, where the file appears when it is whole; or a file open for writing.
             crops: With crops, so that it can be moved to another space.
         """
-        with writing(target) as file, self._answer(calls.export_gallery(crops=crops)) as answer:
+        with (
+            writing(target) as file,
+            self._answer(operator_calls.export_gallery(crops=crops)) as answer,
+        ):
             for chunk in answer.iter_bytes():
                 file.write(chunk)
 

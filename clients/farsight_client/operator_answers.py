@@ -147,3 +147,60 @@ class GalleryImport(Answer, frozen=True):
     replaced: int
     skipped: int
     reembedded: bool
+
+
+class JobList(Answer, frozen=True):
+    """The latest jobs, youngest first."""
+
+    items: list[Job]
+    next_cursor: None
+
+
+class Key(Answer, frozen=True):
+    """A key without its secret; `id` is its public half."""
+
+    id: str
+    scopes: list[str]
+    label: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class KeyList(Answer, frozen=True):
+    """All keys."""
+
+    items: list[Key]
+    next_cursor: None
+
+
+class CreatedKey(Answer, frozen=True):
+    """A new key; it is shown only now."""
+
+    key: str
+
+
+class Event(Answer, frozen=True):
+    """Who did what to whom: a line of the audit log.
+
+    Attributes:
+        at: When.
+        actor: A key's id, or `command-line`.
+        action: Such as `user.erased`.
+        subject: A `user_id`, a key's id or the name of a bundle.
+        detail: Figures.
+    """
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: JsonObject
+
+
+class EventPage(Answer, frozen=True):
+    """One page of the audit log, youngest first."""
+
+    items: list[Event]
+    next_cursor: str | None

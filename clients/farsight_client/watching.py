@@ -7,9 +7,9 @@ from http import HTTPStatus
 
 import httpx
 
-from farsight_client.calls import job_events
 from farsight_client.error import ApiError
 from farsight_client.operator_answers import Job
+from farsight_client.operator_calls import job_events
 
 PAUSE_S = 1.0
 """Before a stream is opened in place of one that broke off."""

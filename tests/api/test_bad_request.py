@@ -105,12 +105,6 @@ def test_twenty_one_photos_are_refused_before_one_is_read(
         assert answer.json()["max_photos"] == 20
 
 
-def test_several_photos_are_refused_when_they_are_not_said_to_show_one_person(
-    service: "Service", people: People
-) -> None:
-    service.assert_problem(service.identify(*people[ANNA][:2]), 422, "invalid_request")
-
-
 @pytest.mark.parametrize("fields", [[], ["user_id", "other_photo"]])
 def test_verification_is_refused_when_it_is_not_told_with_what(
     service: "Service", people: People, fields: list[str]

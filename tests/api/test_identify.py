@@ -200,6 +200,7 @@ def test_crop_is_identified_when_it_is_one_already(
             "height_px": 80,
             "rotation_deg": 0,
             "searched_from_px": None,
+            "faces_found": 1,
             "warnings": [],
             "error": None,
         }
@@ -222,6 +223,7 @@ def test_person_is_known_when_the_photo_lies_turned(
             "height_px": height,
             "rotation_deg": degrees,
             "searched_from_px": 16.0,
+            "faces_found": 1,
             "warnings": [],
             "error": None,
         }

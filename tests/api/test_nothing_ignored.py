@@ -47,7 +47,7 @@ def test_parameter_is_refused_when_no_operation_has_it(service: "Service") -> No
         service.assert_problem(answer, 422, "invalid_request")
         assert "'nonsense'" in answer.json()["detail"]
         tried += 1
-    assert tried == 20
+    assert tried == 30
 
 
 def test_right_name_is_told_when_a_field_is_misspelt(service: "Service") -> None:
@@ -68,7 +68,7 @@ def test_right_name_is_told_when_a_field_is_misspelt(service: "Service") -> None
                 answer = service.client.request(method, path, params={_misspelt(name): "1"})
                 assert f"Did you mean {name!r}?" in answer.json()["detail"]
                 tried += 1
-    assert tried == 33
+    assert tried == 52
 
 
 def test_field_is_refused_when_it_is_sent_in_the_address(
@@ -97,7 +97,6 @@ def test_field_is_refused_when_it_is_sent_in_the_address(
         ({"data": {"detect": "perhaps"}}, "detect must be true or false."),
         ({"data": {"x" * 65: "1"}}, "There is no field of this name."),
         ({"files": {"threshold": b"x"}}, "threshold must be a number."),
-        ({"json": {"threshold": 0.9}}, "Send the body as multipart/form-data"),
         ({}, "photos is missing."),
     ],
 )
@@ -139,7 +138,6 @@ def test_metadata_is_refused_when_it_would_have_to_be_changed(
         ({"json": {"bundle": "stock", "force": "true"}}, "force must be true or false."),
         ({"json": {"bundle": 7}}, "bundle must be text."),
         ({"json": []}, "The body must be a JSON object."),
-        ({"content": b"{}"}, "Send the body as application/json"),
         ({"content": b"{", "headers": {"Content-Type": "application/json"}}, "must be JSON."),
     ],
 )

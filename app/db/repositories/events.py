@@ -24,6 +24,18 @@ async def record(
     await session.flush()
 
 
+async def page(session: ReadSession, before_id: int, limit: int) -> Sequence[AuditEvent]:
+    """Events, youngest first.
+
+    Args:
+        session: Reads.
+        before_id: The row id before the page.
+        limit: Largest number of events.
+    """
+    found = select(AuditEvent).where(AuditEvent.id < before_id)
+    return (await session.scalars(found.order_by(AuditEvent.id.desc()).limit(limit))).all()
+
+
 async def find_answer(
     session: ReadSession, api_key: str, idempotency_key: str
 ) -> StoredAnswer | None:

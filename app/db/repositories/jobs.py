@@ -1,5 +1,6 @@
 """Rows of jobs."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -23,6 +24,11 @@ async def get(session: ReadSession, job_id: UUID) -> Job:
     if job is None:
         raise JobNotFoundError(f"There is no job {job_id}.")
     return job
+
+
+async def latest(session: ReadSession, limit: int) -> Sequence[Job]:
+    """Jobs, youngest first."""
+    return (await session.scalars(select(Job).order_by(Job.created_at.desc()).limit(limit))).all()
 
 
 async def running(session: ReadSession) -> Job | None:

@@ -21,6 +21,33 @@ async def of_user(session: ReadSession, user: User) -> Sequence[Photo]:
     return found.all()
 
 
+async def get(session: ReadSession, user: User, photo_id: UUID) -> Photo:
+    """A user's photo.
+
+    Raises:
+        PhotoNotFoundError: The user has no such photo.
+    """
+    photo = await session.scalar(select(Photo).where(Photo.id == photo_id, Photo.user == user.id))
+    if photo is None:
+        raise PhotoNotFoundError(f"User {user.user_id!r} has no photo {photo_id}.")
+    return photo
+
+
+async def largest_with_crop(session: ReadSession, user: User) -> Photo | None:
+    """A user's photo with the largest face whose crop is kept."""
+    kept = select(Photo).where(Photo.user == user.id, Photo.crop_png.is_not(None))
+    return await session.scalar(kept.order_by(Photo.face_px.desc(), Photo.id).limit(1))
+
+
+async def embedding(
+    session: ReadSession, photo_id: UUID, space_id: str
+) -> NDArray[np.float32] | None:
+    """(512,) of a photo in a space; None where there is none."""
+    return await session.scalar(
+        select(Embedding.vector).where(Embedding.photo == photo_id, Embedding.space_id == space_id)
+    )
+
+
 async def hashes(session: ReadSession, user: User) -> set[str]:
     """SHA-256 of every upload that is stored for a user."""
     return set(await session.scalars(select(Photo.sha256).where(Photo.user == user.id)))

@@ -1,10 +1,13 @@
 """Rows of users and their templates."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVarTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, Text, cast, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.db.batches import VALUES_AT_ONCE, batched
@@ -12,6 +15,8 @@ from app.db.repositories import erasures
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import JsonObject, Photo, StoredAnswer, Template, User
 from app.errors import UserExistsError, UserNotFoundError
+
+_Ts = TypeVarTuple("_Ts")
 
 
 async def get(session: ReadSession, user_id: str) -> User:
@@ -31,19 +36,59 @@ async def exists(session: ReadSession, user_id: str) -> bool:
     return await session.scalar(select(User.id).where(User.user_id == user_id)) is not None
 
 
-async def page(session: ReadSession, after_id: int, limit: int) -> Sequence[tuple[User, int]]:
-    """Users in the order of registration, each with the number of photos.
+@dataclass(frozen=True, slots=True)
+class UserFilter:
+    """Which users are listed, and in which order.
+
+    Attributes:
+        search: A part of `user_id`, display name or metadata; capitals of ASCII do not matter.
+        newest_first: In the order of registration, backwards.
+        by_user_id: In the order of `user_id` instead.
+    """
+
+    search: str | None = None
+    newest_first: bool = False
+    by_user_id: bool = False
+
+
+async def page(
+    session: ReadSession, which: UserFilter, after: int | str | None, limit: int
+) -> Sequence[tuple[User, int]]:
+    """Users, each with the number of photos.
 
     Args:
         session: Reads.
-        after_id: The row id before the page; 0 for the first page.
+        which: Filter and order.
+        after: The row id, or with `by_user_id` the `user_id`, before the page; None for the first.
         limit: Largest number of users.
     """
     photo_count = select(func.count()).where(Photo.user == User.id).scalar_subquery()
-    found = await session.execute(
-        select(User, photo_count).where(User.id > after_id).order_by(User.id).limit(limit)
-    )
+    key = User.user_id if which.by_user_id else User.id
+    listed = _matching(select(User, photo_count), which.search)
+    if after is not None:
+        listed = listed.where(key < after if which.newest_first else key > after)
+    listed = listed.order_by(key.desc() if which.newest_first else key)
+    found = await session.execute(listed.limit(limit))
     return [(user, count) for user, count in found]
+
+
+async def count_matching(session: ReadSession, search: str | None) -> int:
+    """How many users a search finds; see UserFilter."""
+    return await session.scalar(_matching(select(func.count(User.id)), search)) or 0
+
+
+def _matching(listed: Select[*_Ts], search: str | None) -> Select[*_Ts]:
+    if search is None:
+        return listed
+    # JSON is stored with escapes in place of all that is not ASCII.
+    in_metadata = json.dumps(search)[1:-1]
+    return listed.where(
+        or_(
+            User.user_id.icontains(search, autoescape=True),
+            User.display_name.icontains(search, autoescape=True),
+            cast(User.details, Text).icontains(in_metadata, autoescape=True),
+        )
+    )
 
 
 async def add(

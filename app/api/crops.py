@@ -1,0 +1,44 @@
+"""`/v1/users/{user_id}/...`: pictures of people who are registered, as far as they are kept."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Response
+
+from app.api.deps import SHOWS_KEY_IN_OPENAPI, EnrollCaller, GraphDep, KeyedRoute
+from app.api.problems import problems
+from app.api.schemas import UserId
+
+router = APIRouter(
+    prefix="/v1/users/{user_id}",
+    tags=["users"],
+    route_class=KeyedRoute,
+    dependencies=SHOWS_KEY_IN_OPENAPI,
+    responses=problems(429),
+)
+
+_PNG = "image/png"
+_UserIdInPath = Annotated[UserId, Path()]
+_PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "112 x 112 px, aligned",
+        "content": {_PNG: {"schema": {"type": "string", "format": "binary"}}},
+    },
+    **problems(401, 403, 404, 422, 503, 507),
+}
+
+
+@router.get("/photos/{photo_id}/crop", responses=_PICTURE, response_class=Response)
+async def show_crop(
+    graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath, photo_id: UUID
+) -> Response:
+    """The face of a stored photo, as it was aligned. The audit log keeps who asked."""
+    crop = await graph.stored_photos.crop(caller.key_id, user_id, photo_id)
+    return Response(crop, media_type=_PNG)
+
+
+@router.get("/thumbnail", responses=_PICTURE, response_class=Response)
+async def show_thumbnail(graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath) -> Response:
+    """The largest face that is stored of a user. The audit log keeps who asked."""
+    crop = await graph.stored_photos.best_crop(caller.key_id, user_id)
+    return Response(crop, media_type=_PNG)

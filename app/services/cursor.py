@@ -1,0 +1,38 @@
+"""Cursors: where the next page of a list begins, as a text that callers hand back unchanged."""
+
+import base64
+import re
+
+from app.errors import InvalidRequestError
+
+_ROW_ID = re.compile(r"[0-9]{1,18}")  # what fits a 64-bit column
+
+
+def write_cursor(last: str | int) -> str:
+    """Stands for the last row of a page."""
+    return base64.urlsafe_b64encode(str(last).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> str:
+    """What `write_cursor` was given.
+
+    Raises:
+        InvalidRequestError: Not a cursor.
+    """
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        return base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
+    except ValueError as error:
+        raise InvalidRequestError("Invalid cursor. Pass next_cursor unchanged.") from error
+
+
+def read_row_id(cursor: str) -> int:
+    """The same, of a list whose rows have numbers.
+
+    Raises:
+        InvalidRequestError: Not a cursor, or one of another list.
+    """
+    row_id = read_cursor(cursor)
+    if not _ROW_ID.fullmatch(row_id):
+        raise InvalidRequestError("Invalid cursor. Pass next_cursor unchanged.")
+    return int(row_id)

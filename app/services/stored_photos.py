@@ -1,0 +1,69 @@
+"""What is kept of photos: crops for people to look at, embeddings to compare with."""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.db.repositories import events, photos, users
+from app.db.session import ReadSession, Sessions, WriteSession
+from app.db.tables import Photo, User
+from app.errors import CropNotKeptError, PhotoNotFoundError
+
+_Find = Callable[[ReadSession, User], Awaitable[Photo | None]]
+
+
+class StoredPhotos:
+    """Reads stored photos; the audit log keeps who was shown a crop."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def embedding(self, photo_id: UUID, space_id: str) -> NDArray[np.float32]:
+        """(512,) float32 of a stored photo.
+
+        Raises:
+            PhotoNotFoundError: There is no such photo in this space.
+        """
+        async with self._sessions.read() as session:
+            vector = await photos.embedding(session, photo_id, space_id)
+        if vector is None:
+            raise PhotoNotFoundError(f"There is no photo {photo_id}.")
+        return vector
+
+    async def crop(self, actor: str, user_id: str, photo_id: UUID) -> bytes:
+        """A photo's crop: PNG, 112 x 112, RGB.
+
+        Raises:
+            UserNotFoundError: There is no such user.
+            PhotoNotFoundError: The user has no such photo.
+            CropNotKeptError: Its crop was not kept.
+        """
+
+        async def find(session: ReadSession, user: User) -> Photo:
+            return await photos.get(session, user, photo_id)
+
+        return await self._show(actor, user_id, find)
+
+    async def best_crop(self, actor: str, user_id: str) -> bytes:
+        """The crop of the largest face that is stored of a user: PNG, 112 x 112, RGB.
+
+        Raises:
+            UserNotFoundError: There is no such user.
+            CropNotKeptError: No crop was kept.
+        """
+        return await self._show(actor, user_id, photos.largest_with_crop)
+
+    async def _show(self, actor: str, user_id: str, find: _Find) -> bytes:
+        async def show(session: WriteSession) -> bytes:
+            user = await users.get(session, user_id)
+            photo = await find(session, user)
+            if photo is None or photo.crop_png is None:
+                raise CropNotKeptError(
+                    f"No crop of {user_id!r} is kept; FARSIGHT_RETAIN_CROPS decides."
+                )
+            await events.record(session, actor, "crop.shown", user_id, {"photo": str(photo.id)})
+            return photo.crop_png
+
+        return await self._sessions.write(show)

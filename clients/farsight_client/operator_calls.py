@@ -1,0 +1,171 @@
+"""What concerns those who operate a service, each operation as a function that makes its call."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import quote
+
+from farsight_client.answers import JsonObject
+from farsight_client.call import Call
+from farsight_client.operator_answers import (
+    BundleList,
+    CreatedKey,
+    EventPage,
+    GalleryImport,
+    Job,
+    JobList,
+    KeyList,
+    Serving,
+    Status,
+    Version,
+)
+from farsight_client.uploads import Content, content_of
+
+_PAGE = 200
+
+
+def export_gallery(*, crops: bool = False) -> Call[bytes]:
+    """Everybody in one file, as it is streamed."""
+    return Call(
+        "GET",
+        "/v1/gallery/export",
+        bytes,
+        repeatable=True,
+        params={"crops": json.dumps(crops)},
+        media_type="application/octet-stream",
+    )
+
+
+def import_gallery(file: Content, *, on_conflict: str = "refuse") -> Call[GalleryImport]:
+    """Takes everybody of a gallery file in, or nobody.
+
+    Args:
+        file: As `export_gallery` writes it.
+        on_conflict: What becomes of users who are there already: `refuse`, `skip` or `replace`.
+    """
+    return Call(
+        "POST",
+        "/v1/gallery/import",
+        GalleryImport,
+        data={"on_conflict": on_conflict},
+        files=[("file", ("gallery", content_of(file)))],
+    )
+
+
+def bundle_list() -> Call[BundleList]:
+    """The bundles of the service's store; the files of each are checked now."""
+    return Call("GET", "/v1/admin/bundles", BundleList, repeatable=True)
+
+
+def reload(bundle: str, *, force: bool = False) -> Call[Job]:
+    """Begins to change to another bundle; `job_events` tells how it goes.
+
+    It is sent once: a second time, there is a reload at work.
+
+    Args:
+        bundle: Its name in the store.
+        force: Whatever the gate finds; the audit log keeps who did.
+    """
+    return Call("POST", "/v1/admin/reload", Job, body={"bundle": bundle, "force": force})
+
+
+def rollback() -> Call[Serving]:
+    """Brings the bundle that served before back, at once.
+
+    It is sent once: a second time, it would go forward again.
+    """
+    return Call("POST", "/v1/admin/rollback", Serving)
+
+
+def job(job_id: str) -> Call[Job]:
+    """How a reload stands."""
+    return Call("GET", _job(job_id), Job, repeatable=True)
+
+
+def job_events(job_id: str) -> Call[Job]:
+    """The same as server-sent events."""
+    return Call(
+        "GET",
+        f"{_job(job_id)}/events",
+        Job,
+        repeatable=True,
+        media_type="text/event-stream",
+    )
+
+
+def job_list(*, limit: int = 50) -> Call[JobList]:
+    """The latest reloads, youngest first; at most `limit`, up to 200."""
+    return Call("GET", "/v1/admin/jobs", JobList, repeatable=True, params={"limit": str(limit)})
+
+
+def key_list() -> Call[KeyList]:
+    """All keys, also revoked ones, without their secrets; oldest first."""
+    return Call("GET", "/v1/admin/keys", KeyList, repeatable=True)
+
+
+def create_key(
+    scopes: Sequence[str], *, label: str = "", expires_at: datetime | None = None
+) -> Call[CreatedKey]:
+    """Makes a key; it cannot be shown again.
+
+    Args:
+        scopes: Of `enroll`, `identify`, `embed` and `admin`.
+        label: For whom or what.
+        expires_at: When it ends, with a time zone; else never.
+    """
+    body: JsonObject = {"scopes": list(scopes), "label": label}
+    if expires_at is not None:
+        body["expires_at"] = expires_at.isoformat()
+    return Call("POST", "/v1/admin/keys", CreatedKey, body=body)
+
+
+def revoke_key(key_id: str, *, even_last: bool = False) -> Call[None]:
+    """Ends a key, from the next request on.
+
+    Args:
+        key_id: Its public half.
+        even_last: Also if no other key has the scope admin.
+    """
+    path = f"/v1/admin/keys/{quote(key_id, safe='')}"
+    params = {"even_last": json.dumps(even_last)}
+    return Call("DELETE", path, type(None), repeatable=True, params=params)
+
+
+def event_page(*, cursor: str | None = None, limit: int = _PAGE) -> Call[EventPage]:
+    """One page of the audit log, youngest first.
+
+    Args:
+        cursor: `next_cursor` of the page before.
+        limit: Largest number of events, up to 200.
+    """
+    params = {"limit": str(limit)}
+    if cursor is not None:
+        params["cursor"] = cursor
+    return Call("GET", "/v1/admin/events", EventPage, repeatable=True, params=params)
+
+
+def health() -> Call[Status]:
+    """The same as `ready`, under the name that many monitors know."""
+    return Call("GET", "/health", Status)
+
+
+def live() -> Call[Status]:
+    """The process answers; no key is needed."""
+    return Call("GET", "/livez", Status, repeatable=True)
+
+
+def ready() -> Call[Status]:
+    """Networks and database have answered a moment ago; no key is needed.
+
+    It is sent once: that the service is not ready is an answer too, `ApiError` of 503.
+    """
+    return Call("GET", "/readyz", Status)
+
+
+def version() -> Call[Version]:
+    """What is running."""
+    return Call("GET", "/version", Version, repeatable=True)
+
+
+def _job(job_id: str) -> str:
+    return f"/v1/admin/jobs/{quote(job_id, safe='')}"
