@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +81,7 @@ def _listening(app: ASGIApp) -> Iterator[uvicorn.Server]:
         app,
         port=0,
         log_config=None,
+        timeout_graceful_shutdown=10,  # when a test has failed
         http=connections,  # type: ignore[arg-type]  # called as a class would be
     )
     server = uvicorn.Server(config)
@@ -88,9 +89,11 @@ def _listening(app: ASGIApp) -> Iterator[uvicorn.Server]:
     thread.start()
     while not server.started and thread.is_alive():
         time.sleep(0.05)
-    yield server
-    server.should_exit = True
-    thread.join()
+    try:
+        yield server
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def _port(server: uvicorn.Server) -> int:
@@ -202,13 +205,16 @@ def test_other_answers_are_not_held_when_a_key_is_refused_again_and_again(
     settings: Settings, create_key: "CreateKey", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(middleware, "_HELD_S", float(PATIENCE_S))
-    with _service(settings, create_key) as address:
-        clients = [address.send_upload(announced=2_000_000) for _ in range(6)]
+    with _service(settings, create_key) as address, ExitStack() as opened:
+        clients = [
+            opened.enter_context(closing(address.send_upload(announced=2_000_000)))
+            for _ in range(6)
+        ]
 
         def refused() -> int:
             return len(select.select(clients, [], [], 0)[0])
 
-        wait_until(lambda: refused() == 4, "the first ones are refused")
+        wait_until(lambda: refused() >= 4, "the first ones are refused")
         for _ in range(3):
             answer = httpx.get(
                 f"http://127.0.0.1:{address.port}/v1/users",
@@ -218,8 +224,6 @@ def test_other_answers_are_not_held_when_a_key_is_refused_again_and_again(
             )
             assert answer.status_code == 200
         assert refused() == 4
-        for client in clients:
-            client.close()
 
 
 def test_held_answer_is_forgotten_when_its_caller_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
