@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -21,15 +22,10 @@ from PIL import Image
 from benchmarks.attackers import ATTACKS, Target
 from benchmarks.detection import enrol
 from benchmarks.health import resident_mib
-from benchmarks.load import (
-    OK,
-    ask_in_turn,
-    endpoint_of,
-    running_beside,
-)
+from benchmarks.load import OK, Load, ask_in_turn, endpoint_of, running_beside
 from benchmarks.options import DetectorOption, OutOption
 from benchmarks.requests import identify_requests, make_photos, percentiles_ms
-from benchmarks.results import Figures, Results, Row
+from benchmarks.results import Figures, Results, Rounds, Row
 from benchmarks.service import Service, checkouts, serving
 from benchmarks.subjects import read_subjects
 
@@ -67,35 +63,61 @@ def attacking(target: Target, name: str) -> Iterator[None]:
             process.kill()
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What the caller heard alone, and then beside an attack; how long a look at health took."""
+
+    alone: Load
+    beside: Load
+    health_ms: float
+
+
 def measure_beside(
-    service: Service, requests: list[bytes], name: str, target: Target, seconds: float
+    service: Service,
+    requests: list[bytes],
+    name: str,
+    target: Target,
+    seconds: float,
+    rounds: int,
 ) -> Figures:
     """One attack, and what it did to the caller and to memory."""
-    ask = partial(ask_in_turn, endpoint_of(service.url), requests, 1, seconds)
-    with running_beside(ask) as caller:
-        alone = caller.result()
     # The kernel's way of forgetting the peak so far.
     Path(f"/proc/{service.process_id}/clear_refs").write_text("5", encoding="ascii")
-    with attacking(target, name), running_beside(ask) as caller:
-        beside = caller.result()
-        health = service.http.get("/livez", headers={"Authorization": ""})
-    (p50_alone, p99_alone), (p50, p99) = (percentiles_ms(load.heard) for load in (alone, beside))
+    found = [_ask_beside(service, requests, name, target, seconds) for _ in range(rounds)]
+    alone = [percentiles_ms(each.alone.heard) for each in found]
+    beside = [percentiles_ms(each.beside.heard) for each in found]
+    answers = [one for each in found for one in each.beside.heard]
     return {
-        "p50 alone, ms": p50_alone,
-        "p50, ms": p50,
-        "p99 alone, ms": p99_alone,
-        "p99, ms": p99,
-        "p99 / p99 alone": p99 / p99_alone,
-        "answered": len(beside.heard),
-        "answered 503 first": sum(one.refused for one in beside.heard),
-        "failed": sum(one.status != OK for one in beside.heard),
-        "/livez, ms": health.elapsed.total_seconds() * 1000,
+        "p50 alone, ms": Rounds([p50 for p50, _ in alone]),
+        "p50, ms": Rounds([p50 for p50, _ in beside]),
+        "p99 alone, ms": Rounds([p99 for _, p99 in alone]),
+        "p99, ms": Rounds([p99 for _, p99 in beside]),
+        "p99 / p99 alone": Rounds(
+            [p99 / p99_alone for (_, p99), (_, p99_alone) in zip(beside, alone, strict=True)]
+        ),
+        "answered": len(answers),
+        "answered 503 first": sum(one.refused for one in answers),
+        "failed": sum(one.status != OK for one in answers),
+        "/livez, ms": Rounds([each.health_ms for each in found]),
         "most memory, MiB": resident_mib(service, "VmHWM"),
     }
 
 
+def _ask_beside(
+    service: Service, requests: list[bytes], name: str, target: Target, seconds: float
+) -> _Round:
+    ask = partial(ask_in_turn, endpoint_of(service.url), requests, 1, seconds)
+    with running_beside(ask) as caller:
+        alone = caller.result()
+    with attacking(target, name), running_beside(ask) as caller:
+        beside = caller.result()
+        health = service.http.get("/livez", headers={"Authorization": ""})
+    return _Round(alone, beside, health.elapsed.total_seconds() * 1000)
+
+
 def measure(
     detector: DetectorOption = "yunet",
+    rounds: Annotated[int, typer.Option(help="Of each attack, with and without.", min=1)] = 3,
     seconds: Annotated[float, typer.Option(help="That a caller asks.", min=1)] = 15.0,
     only: Annotated[list[str] | None, typer.Option(help="Attacks whose name has this.")] = None,
     out: OutOption = None,
@@ -120,7 +142,7 @@ def measure(
         for name, (_, connections) in ATTACKS.items():
             if only and not any(word in name for word in only):
                 continue
-            figures = measure_beside(service, requests, name, target, seconds)
+            figures = measure_beside(service, requests, name, target, seconds, rounds)
             rows.append(Row(f"{name}, {connections} connections", {checkout.name: figures}))
     results.add(f"A caller beside attacks ({detector})", rows)
 

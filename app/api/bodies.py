@@ -103,6 +103,8 @@ class Body:
                 CallerGoneError: FastAPI takes any other exception for a malformed body.
         """
         try:
+            if not self._received_bytes:
+                await _look_who_has_gone()
             message = await self._next_piece()
             self._received_bytes += len(message.get("body", b""))
             if self._received_bytes > self.held_bytes:
@@ -146,3 +148,12 @@ class Body:
         if message["type"] == "http.disconnect":
             raise CallerGoneError("The caller hung up while sending.")
         return message
+
+
+async def _look_who_has_gone() -> None:
+    """Until the event loop has seen the end of a connection that is behind a request.
+
+    It comes one look at the sockets after the request, and another turn tells of it.
+    """
+    for _ in range(2):
+        await asyncio.sleep(0)

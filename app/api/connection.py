@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 from app.api.middleware import HELD
 from app.api.problems import MEDIA_TYPE, problem_response
 from app.observability import new_request_id, request_id
+from app.turns import Turns
 
 # From the first byte that may belong to it until a request's headers are there.
 _HEADERS_S = 10.0
@@ -27,6 +28,9 @@ _HEADERS_BYTES = 64_000
 _PIPELINED = 16
 # For an answer to be taken off the server's hands: 64 kB of it, asyncio's high-water mark.
 _UNREAD_S = 30.0
+# What a client sends on after its answer is thrown away, piece by piece (256 kB at most): of all
+# clients together so often.
+_DISCARD_EVERY_S = 0.01
 # Beyond the limit, for questions about health.
 _SPARE = 16
 _HEALTH = (b"/livez", b"/readyz", b"/health")
@@ -48,6 +52,7 @@ class Connections:
         self.most = most
         # By address, in the order in which they became idle.
         self.idle: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
+        self.discards = Turns(1)
 
     def __call__(
         self,
@@ -91,6 +96,8 @@ class Connection(HttpToolsProtocol):
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
         self._is_in_headers = False
         self._headers_bytes = 0
+        self._is_discarding = False
+        self._next_discard: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         """A client has connected."""
@@ -102,6 +109,10 @@ class Connection(HttpToolsProtocol):
         """Either side has closed it."""
         self._become_busy()
         self._stop_timer(self.drop_unread)
+        if self._next_discard is not None:
+            self._next_discard.cancel()
+        if self.scope is not None and HELD in self.scope:
+            self.scope[HELD].leave()
         super().connection_lost(exc)
 
     def has_key(self) -> bool:
@@ -121,6 +132,9 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request."""
         super().data_received(data)
+        if self._is_discarding:
+            self.flow.pause_reading()
+            self._next_discard = self.loop.create_task(self._discard_in_turn())
         if self._is_in_headers:
             # Until a header ends the parser keeps it to itself.
             self._headers_bytes += len(data)
@@ -152,11 +166,18 @@ class Connection(HttpToolsProtocol):
             self.app = _refuse_for_now
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """The last byte of a request."""
+        super().on_message_complete()
+        self._is_discarding = False
+
     def on_response_complete(self) -> None:
         """An answer has gone out; of a body that it did not need there may be more to come."""
         super().on_response_complete()
         if self.cycle.response_complete and self.transport is not None:
             self.cycle.body = bytearray()
+            # If it were closed, clients that send everything first would lose their answer.
+            self._is_discarding = self.cycle.more_body
             self._become_idle()
 
     def pause_writing(self) -> None:
@@ -172,6 +193,13 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """To what is not HTTP."""
         self._refuse(400, "bad_request", msg)
+
+    async def _discard_in_turn(self) -> None:
+        """Reads on, but not so fast as to take the time of others."""
+        address = self._address()
+        await self._every.discards.take(address)
+        self.loop.call_later(_DISCARD_EVERY_S, self._every.discards.give_back, address)
+        self.flow.resume_reading()
 
     def _refuse(self, status: int, code: str, title: str) -> None:
         request_id.set(new_request_id())

@@ -13,16 +13,18 @@ from app.api.deps import Admission, address_of
 from app.api.problems import internal_problem
 from app.observability import new_request_id, request_id
 from app.services.keys import Caller
-from app.turns import Turns
+from app.turns import Requester, Turns
 
 _log = logging.getLogger("app.access")
 # What a client may choose as an id: it goes into headers and log lines.
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_REFUSED = (401, 429)
-_KEYLESS_AT_ONCE = 4
-_KEYLESS_S = 0.02
+_WITHOUT_KEY = (401, 429)
+_FIRST_REFUSAL = 400
+# 200 answers a second.
+_HELD_AT_ONCE = 4
+_HELD_S = 0.02
 HELD = "farsight.held"
-"""In a scope: the answer waits, and whoever waits for it may be sent away for others."""
+"""In a scope while its answer is held back: who waits for it. They may be sent away for others."""
 
 
 # Of every answer; answers are about people.
@@ -42,12 +44,15 @@ class RequestContext:
     The line has the route's pattern instead of the address, which would name users.
 
     Whoever has no key gets at most 200 answers a second together with all others who have none,
-    turn by turn between addresses: so they cost those who have one next to nothing.
+    turn by turn between addresses: so they cost those who have one next to nothing. Refusals to
+    those who have one are as many, turn by turn between keys: to refuse is quick, so that one who
+    sends nothing else would come again so often that the others wait.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._keyless = Turns(_KEYLESS_AT_ONCE)
+        self._keyless = Turns(_HELD_AT_ONCE)
+        self._refusals = Turns(_HELD_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -65,8 +70,11 @@ class RequestContext:
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                if _caller(scope) is None:
-                    await self._wait_for_turn(scope)
+                caller = _caller(scope)
+                if caller is None:
+                    await _wait_for_turn(scope, self._keyless, address_of(HTTPConnection(scope)))
+                elif message["status"] >= _FIRST_REFUSAL:
+                    await _wait_for_turn(scope, self._refusals, caller.key_id)
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers.update(_rate_headers(scope))
@@ -87,7 +95,7 @@ class RequestContext:
                 raise
             await internal_problem()(scope, receive, send_with_headers)
         finally:
-            if status in _REFUSED and _caller(scope) is None:
+            if status in _WITHOUT_KEY and _caller(scope) is None:
                 # Anybody could fill the disk with such lines; this one is told once a minute.
                 _log.warning("requests without a valid key are refused")
             else:
@@ -96,13 +104,20 @@ class RequestContext:
                 _log.info("%s %s %d %.0f ms", scope["method"], route, status, spent_ms)
             request_id.reset(token)
 
-    async def _wait_for_turn(self, scope: Scope) -> None:
-        address = address_of(HTTPConnection(scope))
-        scope[HELD] = True
-        await self._keyless.take(address)
-        scope[HELD] = False
-        loop = asyncio.get_running_loop()
-        loop.call_later(_KEYLESS_S, self._keyless.give_back, address)
+
+async def _wait_for_turn(scope: Scope, turns: Turns, party: str) -> None:
+    """Holds an answer back until its turn, or until nobody waits for it any more."""
+    waiting = Requester(party)
+    scope[HELD] = waiting
+    try:
+        async with asyncio.timeout(None) as patience:
+            with waiting.may_leave(patience):
+                await turns.take(party)
+    except TimeoutError:  # they hung up, as any number may: the server sends them nothing
+        return
+    finally:
+        del scope[HELD]
+    asyncio.get_running_loop().call_later(_HELD_S, turns.give_back, party)
 
 
 def _caller(scope: Scope) -> Caller | None:

@@ -1,6 +1,7 @@
 """`python -m app serve`: the HTTP service."""
 
 import asyncio
+import gc
 import logging
 import resource
 import sys
@@ -73,6 +74,10 @@ async def _serve(
             scope["state"] = dict(state or {})
             await app(scope, receive, send)
 
+        # What is there now stays: the collector would go through it every few seconds, a tenth of a
+        # second in which nobody is answered.
+        gc.collect()
+        gc.freeze()
         config = uvicorn.Config(
             with_state,
             host=host,

@@ -71,6 +71,8 @@ class Inference:
             CallerGoneError: The caller hung up.
         """
         caller = requester.get()
+        if caller.is_gone:
+            raise CallerGoneError("The caller hung up.")
         if self._admitted[caller.party] >= self._max_requests:
             raise OverloadedError(
                 f"{self._max_requests} requests are waiting for the networks already.",

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import uvicorn
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api import bodies, connection
+from app.api import bodies, connection, middleware
+from app.api.bodies import Bodies
 from app.api.connection import Connections
+from app.api.middleware import RequestContext
 from app.main import create_app
 from app.recognition.recognizer import Finding, Recognizer
 from app.services.keys import Scope as KeyScope
 from app.settings import LimitSettings, Settings
+from tests.reload.caller import wait_until
 
 if TYPE_CHECKING:
     from tests.api.conftest import CreateKey
@@ -76,6 +81,7 @@ def _listening(app: ASGIApp) -> Iterator[uvicorn.Server]:
         app,
         port=0,
         log_config=None,
+        timeout_graceful_shutdown=10,  # when a test has failed
         http=connections,  # type: ignore[arg-type]  # called as a class would be
     )
     server = uvicorn.Server(config)
@@ -83,9 +89,11 @@ def _listening(app: ASGIApp) -> Iterator[uvicorn.Server]:
     thread.start()
     while not server.started and thread.is_alive():
         time.sleep(0.05)
-    yield server
-    server.should_exit = True
-    thread.join()
+    try:
+        yield server
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def _port(server: uvicorn.Server) -> int:
@@ -97,19 +105,23 @@ def _connect(server: uvicorn.Server) -> socket.socket:
     return socket.create_connection(("127.0.0.1", _port(server)), timeout=PATIENCE_S)
 
 
+@contextmanager
+def _service(settings: Settings, create_key: "CreateKey") -> Iterator[Address]:
+    limits = LimitSettings(max_body_bytes=1_000_000, max_bodies_bytes=2_000_000, max_requests=2)
+    settings = settings.model_copy(update={"limits": limits})
+    keys = (create_key(settings, *KeyScope), create_key(settings, KeyScope.IDENTIFY))
+    with _listening(create_app(settings)) as server:
+        yield Address(_port(server), keys)
+
+
 @pytest.fixture(scope="module")
 def address(
     make_settings: Callable[[Path], Settings],
     create_key: "CreateKey",
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Address]:
-    limits = LimitSettings(max_body_bytes=1_000_000, max_bodies_bytes=2_000_000, max_requests=2)
-    settings = make_settings(tmp_path_factory.mktemp("service")).model_copy(
-        update={"limits": limits}
-    )
-    keys = (create_key(settings, *KeyScope), create_key(settings, KeyScope.IDENTIFY))
-    with _listening(create_app(settings)) as server:
-        yield Address(_port(server), keys)
+    with _service(make_settings(tmp_path_factory.mktemp("service")), create_key) as address:
+        yield address
 
 
 def _read_all(client: socket.socket) -> bytes:
@@ -163,6 +175,71 @@ def test_upload_is_read_no_further_when_its_pieces_add_up_to_too_much(address: A
         (413, "body_too_large"),
         (400, "bad_request"),  # no form begins like this
     }
+
+
+async def _refuse(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answers before the body is there."""
+    headers = [(b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body"})
+
+
+def test_rest_of_a_body_does_not_stream_in_when_it_has_been_refused() -> None:
+    with _listening(_refuse) as server, closing(_connect(server)) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 413 ")
+        client.settimeout(1)
+        with pytest.raises(TimeoutError):
+            client.sendall(bytes(500_000_000))  # loopback takes gigabytes a second
+
+
+def test_next_request_is_answered_when_all_of_a_refused_body_has_come() -> None:
+    with _listening(_refuse) as server, closing(_connect(server)) as client:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n"
+        for _ in range(2):
+            client.sendall(head + bytes(3_000_000))
+            assert client.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_other_answers_are_not_held_when_a_key_is_refused_again_and_again(
+    settings: Settings, create_key: "CreateKey", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(middleware, "_HELD_S", float(PATIENCE_S))
+    with _service(settings, create_key) as address, ExitStack() as opened:
+        clients = [
+            opened.enter_context(closing(address.send_upload(announced=2_000_000)))
+            for _ in range(6)
+        ]
+
+        def refused() -> int:
+            return len(select.select(clients, [], [], 0)[0])
+
+        wait_until(lambda: refused() >= 4, "the first ones are refused")
+        for _ in range(3):
+            answer = httpx.get(
+                f"http://127.0.0.1:{address.port}/v1/users",
+                headers={"Authorization": f"Bearer {address.keys[0]}"},
+                timeout=PATIENCE_S,
+                trust_env=False,
+            )
+            assert answer.status_code == 200
+        assert refused() == 4
+
+
+def test_held_answer_is_forgotten_when_its_caller_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "_HELD_S", 10.0 * PATIENCE_S)
+    with _listening(RequestContext(_refuse)) as server:
+        answered = [_connect(server) for _ in range(4)]
+        waiting = [_connect(server) for _ in range(3)]
+        for client in answered:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.recv(1000).startswith(b"HTTP/1.1 413 ")
+        for client in waiting:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_until(lambda: len(server.server_state.tasks) == 3, "three are held")
+        for client in answered + waiting:
+            client.close()
+        wait_until(lambda: not server.server_state.tasks, "nothing is left of them")
 
 
 def test_health_is_told_when_half_sent_headers_take_every_connection(address: Address) -> None:
@@ -244,6 +321,35 @@ def test_connection_is_closed_when_the_answer_is_not_read(monkeypatch: pytest.Mo
         while server.server_state.connections:  # until it has been given up
             pass
         ended.set()
+
+
+def test_body_is_not_handed_on_when_its_caller_has_hung_up_already() -> None:
+    limits = LimitSettings()
+    blocked, gate, seen = threading.Event(), threading.Event(), list[str]()
+
+    async def read(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "GET":
+            blocked.set()
+            assert gate.wait(PATIENCE_S)  # the event loop stands still
+        else:
+            headers = Headers(scope=scope)
+            with Bodies(limits).admit("key", headers, receive, may_be_large=False) as body:
+                try:
+                    seen.append(str(await body.receive()))
+                except HTTPException as error:
+                    seen.append(type(error.__cause__).__name__)
+        await _refuse(scope, receive, send)
+
+    with _listening(read) as server:
+        with closing(_connect(server)) as first:
+            first.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert blocked.wait(PATIENCE_S)
+            with closing(_connect(server)) as second:
+                second.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody")
+            gate.set()
+            assert first.recv(1000)
+        wait_until(lambda: bool(seen), "the second request is answered")
+    assert seen == ["CallerGoneError"]
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The service as a process of its own, as people start it."""
 
+import os
 import re
 import shutil
 import socket
@@ -118,3 +119,21 @@ def test_process_ends_with_a_sentence_when_it_cannot_serve(
     assert ended.returncode == 1
     assert sentence in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_collector_leaves_alone_what_the_service_started_with(
+    settings: Settings, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    # Python imports this at its start, in decoder processes too.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, gc, pathlib, sys\n"
+        "def tell():\n"
+        "    if 'serve' in sys.argv:\n"
+        f"        pathlib.Path({str(told)!r}).write_text(str(gc.get_freeze_count()))\n"
+        "atexit.register(tell)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    with serving(settings, tmp_path, PYTHONPATH=path):
+        pass
+    assert int(told.read_text()) > 100_000

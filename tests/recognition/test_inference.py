@@ -214,3 +214,14 @@ async def test_others_are_admitted_when_one_caller_has_as_many_as_allowed(
     calm = asyncio.create_task(_request(inference, b"calm"))
     gated.gate.set()
     assert await asyncio.gather(calm, *busy) == [_NOBODY] * 3
+
+
+async def test_photo_is_never_begun_when_its_caller_has_gone_before(
+    inference: Inference, gated: GatedRecognizer
+) -> None:
+    caller = Requester("somebody")
+    caller.leave()
+    requester.set(caller)
+    with pytest.raises(CallerGoneError):
+        await _request(inference, b"photo")
+    assert not gated.begun.is_set()
