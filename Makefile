@@ -6,7 +6,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo train-demo serve test soak fuzz fuzz-images fuzz-api check format lint types contracts containers bench lock clean
+.PHONY: help install demo train-demo serve test coverage soak fuzz fuzz-images fuzz-api check format lint types contracts \
+    containers audit wheel smoke bench lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +29,7 @@ train-demo: $(INSTALLED) ## prepare, train, fine-tune and publish on a small fol
 	$(BIN)/python -m demo.training
 
 serve: $(INSTALLED) ## start the service on http://127.0.0.1:8000
-	$(BIN)/python -m app serve
+	$(BIN)/farsight serve
 
 test: $(INSTALLED) ## run the whole test suite, two files at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -45,7 +46,10 @@ fuzz-images: $(INSTALLED) ## damaged and hostile photos, and what they cost
 fuzz-api: $(INSTALLED) ## every operation of the API, as described and otherwise
 	$(BIN)/python -m benchmarks.fuzz_api --seconds $(or $(FOR_S),60)
 
-check: lint types contracts containers test ## everything that CI checks
+coverage: $(INSTALLED) ## the whole test suite, and how much of the code it runs
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+
+check: lint types contracts containers audit coverage smoke ## everything that CI checks
 
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format
@@ -65,6 +69,17 @@ containers: $(INSTALLED) ## Dockerfile and compose file, as far as they can be c
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yml
 
+audit: $(INSTALLED) ## known vulnerabilities of what constraints.txt pins; says so where it cannot look
+	$(BIN)/python .ci/audit.py
+
+wheel: $(INSTALLED) ## sdist and wheel of client and service, into dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist clients
+	$(BIN)/python -m build --outdir dist
+
+smoke: wheel ## dist/ in an empty environment and folder (PYTHON=python3.13: on another Python)
+	PYTHON=$(PYTHON) $(BIN)/python -m pytest tests/installed/smoke.py
+
 bench: $(INSTALLED) ## measure every figure of the docs (hours; BASE=DIR: beside the checkout there)
 	test -x .bench-venv/bin/python || $(PYTHON) -m venv .bench-venv
 	.bench-venv/bin/python -m pip install --quiet --disable-pip-version-check \
@@ -80,4 +95,4 @@ lock: ## resolve all dependencies anew into constraints.txt
 	  "$$fresh/bin/pip" freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
 
 clean: ## remove what the demo and the checks wrote; .venv stays
-	rm -rf demo/data demo/report.png .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf dist demo/report.png .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis

@@ -1,9 +1,11 @@
-"""The command line: `python -m app COMMAND`.
+"""The command line: `farsight COMMAND`, or `python -m app COMMAND` in a checkout.
 
 Exit codes: 0 done, 1 refused or failed with a sentence, 2 wrong usage.
 """
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -37,12 +39,33 @@ cli.add_typer(bundles.cli, name="bundles")
 cli.add_typer(gallery.cli, name="gallery")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"farsight {version('farsight')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def farsight(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Recognise people from photos whose faces may be 16 to 32 pixels wide."""
+
+
 def main() -> None:
     """Runs a command; what Farsight refuses is a sentence, not a stack trace."""
     try:
         cli()
     except FarsightError as error:
-        Console(stderr=True).print(f"{error.title}. {error.detail}", style="red", markup=False)
+        told = f"{error.title}. {error.detail}"
+        if error.paths:
+            told += f" Looked in: {', '.join(str(path.absolute()) for path in error.paths)}"
+        Console(stderr=True).print(told, style="red", markup=False, soft_wrap=True)
         sys.exit(1)
 
 

@@ -4,6 +4,7 @@ Every error has a stable `code` (for programs), a `title` (one sentence for the 
 (this case). None of them knows HTTP: `app.api.problems` gives each its status.
 """
 
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -12,6 +13,7 @@ class FarsightError(Exception):
 
     Args:
         detail: What happened and what to do, without paths, secrets or biometric data.
+        paths: Where it was looked. They are shown at the terminal, never in an answer or a log.
         facts: Further members for the problem document, JSON values.
     """
 
@@ -20,9 +22,10 @@ class FarsightError(Exception):
     names_nobody: ClassVar[bool] = False
     """Whether the detail may be logged: it never holds a `user_id` or what else a caller sent."""
 
-    def __init__(self, detail: str, **facts: object) -> None:
+    def __init__(self, detail: str, *paths: Path, **facts: object) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.paths = paths
         self.facts = facts
 
 

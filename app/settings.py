@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, get_origin
 
+from platformdirs import user_data_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as ParsingError
@@ -171,9 +172,7 @@ class DatabaseSettings(_Group):
         timeout_s: Seconds to wait for a connection or a lock; then the answer is 503.
     """
 
-    url: Annotated[str, Field(pattern=r"^sqlite\+aiosqlite:///[^:?].*$")] = (
-        "sqlite+aiosqlite:///data/farsight.db"
-    )
+    url: Annotated[str, Field(pattern=r"^sqlite\+aiosqlite:///[^:?].*$")]
     pool_size: _Count = 5
     timeout_s: _Seconds = 5.0
 
@@ -182,7 +181,10 @@ class Settings(BaseSettings):
     """All settings of the service.
 
     Attributes:
-        bundles: The folder of bundles.
+        home: The data folder: database, imported bundles and detectors, each unless it has a
+            setting of its own. Without this, what lies under `data` in the current folder is used
+            where it lies.
+        bundles: The folder of imported bundles. Those that come with Farsight are always there.
         bundle: Which of them to serve, until somebody is enrolled; from then on the database
             says which.
         device: `auto` takes a GPU when there is one; `cuda` without one refuses to start.
@@ -206,11 +208,12 @@ class Settings(BaseSettings):
         env_prefix="FARSIGHT_", env_nested_delimiter="__", frozen=True, extra="forbid"
     )
 
-    bundles: Path = Path("weights")
+    home: Path
+    bundles: Path
     bundle: str = "farsight-xxs"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     detector: Literal["auto", "yunet", "centerface"] = "auto"
-    detectors: Path = Path("data/detectors")
+    detectors: Path
     offline: bool = False
     quality: dict[str, float] = {}
     detection: dict[str, float] = {}
@@ -225,12 +228,35 @@ class Settings(BaseSettings):
     public_version: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     shutdown_grace_s: _Seconds = 8.0
-    database: DatabaseSettings = DatabaseSettings()
+    database: DatabaseSettings
     limits: LimitSettings = LimitSettings()
     registration: RegistrationSettings = RegistrationSettings()
     identification: IdentificationSettings = IdentificationSettings()
     reload: ReloadSettings = ReloadSettings()
     threads: ThreadSettings = ThreadSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lies_at_home(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Whatever has no place of its own gets one."""
+        home = Path(given.get("home", user_data_path("farsight", appauthor=False)))
+
+        def place(name: str) -> Path:
+            # Where earlier versions put it.
+            former = Path("data") / name
+            return former if "home" not in given and former.exists() else home / name
+
+        found = {
+            "home": home,
+            "bundles": home / "bundles",
+            "detectors": place("detectors"),
+            **given,
+        }
+        database = found.get("database", {})
+        if isinstance(database, dict):
+            url = f"sqlite+aiosqlite:///{place('farsight.db')}"
+            found["database"] = {"url": url, **database}
+        return found
 
     @classmethod
     def read(cls) -> Self:

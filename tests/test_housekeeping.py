@@ -25,6 +25,9 @@ VAGUE = re.compile(r"(^|/)(utils?|helpers?|common|misc|core|base)(\.py|/)")
 # Spelt so that this file does not find itself.
 MACHINE_PATH = re.compile(r"/(work|farm)" + r"/|/tmp/" + "bash_jobs")
 CODE = re.compile(r"```\w*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
+COMMAND = re.compile(
+    r"^(?:\.venv/bin/|docker compose .* exec farsight )?farsight ([a-z]+(?: [a-z]+)?)", re.MULTILINE
+)
 PHOTO = re.compile(r"\.(jpe?g|heic|webp|mp4|mjpeg)$", re.IGNORECASE)
 
 
@@ -88,13 +91,23 @@ def test_telemetry_is_off_in_every_package_that_imports_onnxruntime() -> None:
         assert shown.stdout == "1\n"
 
 
+IN_HOME = {
+    "FARSIGHT_HOME": "the platform's",
+    "FARSIGHT_BUNDLES": "`bundles` in it",
+    "FARSIGHT_DETECTORS": "`detectors` in it",
+    "FARSIGHT_DATABASE__URL": "`farsight.db` in it",
+}
+
+
 def settings_of(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
     """Every variable and its default as the README writes it."""
     for name, field in model.model_fields.items():
         default = field.get_default(call_default_factory=True)
         variable = f"{prefix}{name.upper()}"
-        if isinstance(default, BaseModel):
-            yield from settings_of(type(default), f"{variable}__")
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from settings_of(field.annotation, f"{variable}__")
+        elif variable in IN_HOME:
+            yield variable, IN_HOME[variable]
         elif model is ThreadSettings and name in {"readers", "networks"}:
             yield variable, "all cores"
         else:
@@ -128,15 +141,11 @@ def test_every_make_target_in_the_documents_exists() -> None:
 
 
 def test_every_command_in_the_documents_exists() -> None:
-    called = {
-        words
-        for document in documents()
-        for words in re.findall(r"python -m app ([a-z]+(?: [a-z]+)?)", code_of(document))
-    }
-    assert len(called) >= 4
+    called = {words for document in documents() for words in COMMAND.findall(code_of(document))}
+    assert len(called) >= 12
     for words in called:
         result = CliRunner().invoke(cli, [*words.split(), "--help"])
-        assert result.exit_code == 0, f"python -m app {words}: {result.output}"
+        assert result.exit_code == 0, f"farsight {words}: {result.output}"
 
 
 def test_every_address_in_the_readme_exists() -> None:
@@ -168,7 +177,10 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     assert [link for link in links if not (link[0].parent / link[1]).exists()] == []
 
 
-@pytest.mark.parametrize("name", ["CHANGELOG.md", "NOTICE", "constraints.txt"])
+@pytest.mark.parametrize(
+    "name",
+    ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "NOTICE", "SECURITY.md", "constraints.txt"],
+)
 def test_file_is_there_and_not_empty(name: str) -> None:
     assert (ROOT / name).stat().st_size > 0
 

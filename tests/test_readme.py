@@ -44,10 +44,10 @@ def type_in(folder: Path) -> Callable[..., str]:
     """Types a line into a shell in the folder of photos."""
 
     def typed(line: str, environment: dict[str, str]) -> str:
-        line = line.replace(".venv/bin/python", sys.executable)
+        here = f'farsight() {{ "{sys.executable}" -m app "$@"; }}\n'
         quiet = 'curl() { command curl --silent --show-error --fail-with-body "$@"; }\n'
         done = subprocess.run(
-            ["bash", "-euc", quiet + line],
+            ["bash", "-euc", here + quiet + line],
             cwd=folder,
             env={**os.environ, **environment},
             capture_output=True,

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -28,6 +29,50 @@ def test_environment_is_read_when_variables_are_set(monkeypatch: pytest.MonkeyPa
     assert settings.registration.min_photos == 5
     assert overridden(REGISTRATION_LIMITS, "quality", settings.quality).min_face_px == 40
     assert settings.limits == Settings().limits
+
+
+@pytest.fixture
+def current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _places(settings: Settings) -> tuple[str, str, str]:
+    database = settings.database.url.removeprefix("sqlite+aiosqlite:///")
+    return database, str(settings.bundles), str(settings.detectors)
+
+
+def test_data_lie_in_the_folder_of_the_platform_when_nothing_is_set(
+    current_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
+    monkeypatch.setenv("FARSIGHT_DATABASE__POOL_SIZE", "3")
+    settings = Settings.read()
+    home = "/somewhere/farsight"
+    assert _places(settings) == (f"{home}/farsight.db", f"{home}/bundles", f"{home}/detectors")
+    assert settings.database.pool_size == 3
+
+
+def test_data_of_earlier_versions_are_used_when_they_lie_in_the_current_folder(
+    current_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
+    (current_folder / "data" / "detectors").mkdir(parents=True)
+    home = "/somewhere/farsight"
+    assert _places(Settings.read()) == (f"{home}/farsight.db", f"{home}/bundles", "data/detectors")
+    (current_folder / "data" / "farsight.db").touch()
+    assert _places(Settings.read())[0] == "data/farsight.db"
+
+
+def test_data_lie_in_farsight_home_when_it_is_set(
+    current_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (current_folder / "data" / "detectors").mkdir(parents=True)
+    (current_folder / "data" / "farsight.db").touch()
+    monkeypatch.setenv("FARSIGHT_HOME", "/srv/faces")
+    monkeypatch.setenv("FARSIGHT_DETECTORS", "/srv/detectors")
+    expected = ("/srv/faces/farsight.db", "/srv/faces/bundles", "/srv/detectors")
+    assert _places(Settings.read()) == expected
 
 
 @pytest.mark.parametrize(
@@ -110,4 +155,4 @@ def test_every_setting_is_documented() -> None:
             is_group = field.annotation in groups
             assert (name in documented) is not is_group, f"{group.__name__}.{name}"
             names += not is_group
-    assert names == 42
+    assert names == 43

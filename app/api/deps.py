@@ -23,7 +23,7 @@ from app.turns import Requester, requester
 
 _BEARER = HTTPBearer(
     scheme_name="API key",
-    description="`python -m app keys create --scope ...` makes one.",
+    description="`farsight keys create --scope ...` makes one.",
     auto_error=False,
 )
 

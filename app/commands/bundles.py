@@ -1,4 +1,4 @@
-"""`python -m app bundles`: the weights in the bundle store."""
+"""`farsight bundles`: the weights in the bundle store."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from rich.table import Table
 from app.api.admin_schemas import JobSchema
 from app.commands.download import download
 from app.db.migration import open_sessions
-from app.errors import ReloadFailedError
+from app.errors import BundleError, ReloadFailedError
 from app.graph import open_graph
 from app.recognition.serving import Serving
 from app.services.bundles import BundleView
@@ -29,6 +29,7 @@ from app.services.bundles import list_bundles as every_bundle
 from app.services.job_diary import JobView, State
 from app.services.keys import COMMAND_LINE
 from app.settings import Settings
+from app.shipped import BUNDLES
 from app.vision.bundle import (
     find_bundle,
     load_bundle,
@@ -68,6 +69,8 @@ def import_checkpoint(
     """Turn a published EdgeFace checkpoint into a bundle without DSR."""
     from app.vision.published import published_bundle, read_published  # noqa: PLC0415 - torch takes seconds
 
+    if (BUNDLES / name).exists():
+        raise BundleError(f"A bundle that comes with Farsight is named {name!r} already.")
     bundle = published_bundle(read_published(edgeface), name)
     embedder = Embedder(bundle, "cpu")
     check_parity(embedder)
@@ -205,16 +208,21 @@ def _as_json(view: BundleView) -> dict[str, object]:
 @cli.command()
 def pull(
     what: Annotated[Pullable, typer.Argument(help="A published checkpoint or a detector.")],
-    folder: Annotated[Path, typer.Option(help="Where checkpoints go.")] = Path("data/checkpoints"),
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where checkpoints go. By default: `checkpoints` in the data folder."),
+    ] = None,
 ) -> None:
     """Download a published file; an interrupted download goes on where it stopped."""
+    settings = Settings.read()
     if what.value in _DETECTORS:
-        path = fetch(_DETECTORS[what.value], Settings.read().detectors)
+        path = fetch(_DETECTORS[what.value], settings.detectors)
         typer.echo(f"{path} is there and is the published file.")
         return
+    folder = folder or settings.home / "checkpoints"
     path = download(_CHECKPOINTS.format(what.value), folder / f"{what.value}.pt")
     from app.vision.published import read_published  # noqa: PLC0415 - torch takes seconds
 
     read_published(path)  # whatever came: it must be a network that we know
     typer.echo(f"{path} is there. Make a bundle of it:")
-    typer.echo(f"  python -m app bundles import --edgeface {path} --name {what.value}")
+    typer.echo(f"  farsight bundles import --edgeface {path} --name {what.value}")

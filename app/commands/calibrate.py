@@ -1,4 +1,4 @@
-"""`python -m app calibrate`: what the enrolled people say about thresholds."""
+"""`farsight calibrate`: what the enrolled people say about thresholds."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`python -m app check`: whether everything that is stored can be used."""
+"""`farsight check`: whether everything that is stored can be used."""
 
 import asyncio
 import json
@@ -105,7 +105,7 @@ async def _check_bundles(sessions: Sessions, store: Path) -> list[Defect]:
 def _check_detectors(folder: Path) -> Iterator[Defect]:
     present = [model for model in (YUNET, CENTERFACE) if (folder / model.name).exists()]
     if not present:
-        yield Defect("detectors", "There is none; `python -m app bundles pull yunet`.", False)
+        yield Defect("detectors", "There is none; `farsight bundles pull yunet`.", False)
     for model in present:
         try:
             checked(model, folder)

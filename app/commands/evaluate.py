@@ -1,4 +1,4 @@
-"""`python -m app evaluate`: how well weights tell the people in a folder apart."""
+"""`farsight evaluate`: how well weights tell the people in a folder apart."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`python -m app gallery`: who is enrolled, and gallery files."""
+"""`farsight gallery`: who is enrolled, and gallery files."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`python -m app identify`: who is in photos, in a folder, or before the camera."""
+"""`farsight identify`: who is in photos, in a folder, or before the camera."""
 
 import asyncio
 import json

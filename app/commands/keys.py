@@ -1,4 +1,4 @@
-"""`python -m app keys`: who may call the service."""
+"""`farsight keys`: who may call the service."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`python -m app openapi`: the API's description, for generators of clients and for docs/."""
+"""`farsight openapi`: the API's description, for generators of clients and for docs/."""
 
 import json
 

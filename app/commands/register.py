@@ -1,4 +1,4 @@
-"""`python -m app register`: people from photos, a camera, or a folder of folders."""
+"""`farsight register`: people from photos, a camera, or a folder of folders."""
 
 import asyncio
 import json

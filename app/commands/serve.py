@@ -1,4 +1,4 @@
-"""`python -m app serve`: the HTTP service."""
+"""`farsight serve`: the HTTP service."""
 
 import asyncio
 import gc

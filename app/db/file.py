@@ -4,9 +4,11 @@ Everything here blocks, and opens connections of its own: those of the sessions 
 memory and would not notice what has become of the file.
 """
 
+import fcntl
 import os
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -20,7 +22,7 @@ _ROOM_BYTES = 1_000_000
 _EMPTY_FOR_S = 1.0
 _LOOK_EVERY_S = 0.02
 HOW_TO_RESTORE = (
-    "Stop the service and put a backup in its place (docs/backup.md); `python -m app check` tells "
+    "Stop the service and put a backup in its place (docs/backup.md); `farsight check` tells "
     "what is left of this one."
 )
 
@@ -38,6 +40,8 @@ class DatabaseFile:
         self._reserve = path.with_name(f"{path.name}-reserve")
         self._descriptor: int | None = None
         self._watch: sqlite3.Connection | None = None
+        self._guard: int | None = None
+        self._made: list[Path] = []
 
     def prepare(self) -> None:
         """Makes the folder where it is missing; to be called before the first connection.
@@ -47,17 +51,37 @@ class DatabaseFile:
             DatabaseDamagedError: The file is damaged or empty, or only its log is left.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            missing = self._enter()
         except OSError as error:
             raise StorageError(
                 f"The folder of the database cannot be made: {error.strerror}. "
-                "FARSIGHT_DATABASE__URL says where it is."
+                "FARSIGHT_HOME or FARSIGHT_DATABASE__URL says where it is.",
+                self.path.parent,
             ) from error
         self.require_writable()
         self._refuse_emptied()
         if self.path.exists():
             self.require_whole()
             self.look_through()
+        self._made = missing
+
+    def _enter(self) -> list[Path]:
+        """Makes the folder where it is missing, and shares its lock with all others in it.
+
+        Returns:
+            What was missing: nothing, or the file and perhaps folders.
+        """
+        folder = self.path.parent
+        folders = [place for place in (folder, *folder.parents) if not place.exists()]
+        while True:
+            folder.mkdir(parents=True, exist_ok=True)
+            guard = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(guard, fcntl.LOCK_SH)
+            if folder.exists() and os.path.samestat(os.fstat(guard), folder.stat()):
+                break
+            os.close(guard)  # of a folder that was taken away meanwhile
+        self._guard = guard
+        return [] if self.path.exists() else [self.path, *folders]
 
     def require_writable(self) -> None:
         """Asks the system for the right to write, and for nothing else.
@@ -69,7 +93,9 @@ class DatabaseFile:
             if place.exists() and not os.access(place, os.W_OK, effective_ids=True):
                 raise StorageError(
                     "The database or its folder is read-only; nothing can be registered or erased. "
-                    "Give this user the right to write there, or set FARSIGHT_DATABASE__URL."
+                    "Give this user the right to write there, or set FARSIGHT_HOME or "
+                    "FARSIGHT_DATABASE__URL.",
+                    self.path,
                 )
 
     def require_room(self) -> None:
@@ -105,7 +131,8 @@ class DatabaseFile:
             same = False
         if not same or begin != _MAGIC:
             raise DatabaseDamagedError(
-                f"The database's file is gone, or was overwritten or replaced. {HOW_TO_RESTORE}"
+                f"The database's file is gone, or was overwritten or replaced. {HOW_TO_RESTORE}",
+                self.path,
             )
 
     def version(self) -> int | None:
@@ -132,9 +159,46 @@ class DatabaseFile:
 
     def close(self) -> None:
         """To be called when all connections are closed."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        for descriptor in (self._descriptor, self._guard):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._descriptor = self._guard = None
+
+    def remove_if_unused(self, tables: Sequence[str]) -> None:
+        """Takes away what `prepare` found missing, as long as nothing is stored in it.
+
+        So a command that fails, or only looks, leaves nothing behind. It stays where anybody else
+        has prepared it too. To be called before `close`, with all connections closed.
+
+        Args:
+            tables: Those whose rows are worth keeping.
+        """
+        if self.path not in self._made or self._guard is None:
+            return
+        # Whoever prepares it from now on waits for `close`, and then finds nothing.
+        with suppress(OSError):
+            fcntl.flock(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not self._holds_rows(tables):
+                for end in ("", "-wal", "-shm", "-reserve"):
+                    self.path.with_name(f"{self.path.name}{end}").unlink(missing_ok=True)
+                for place in self._made[1:]:
+                    place.rmdir()
+
+    def _holds_rows(self, tables: Sequence[str]) -> bool:
+        if not self.path.exists():
+            return False
+        try:
+            with closing(self._connect()) as connection:
+                names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+                there = {name for (name,) in names}
+                # S608: the names are our own.
+                return any(
+                    connection.execute(f'SELECT 1 FROM "{table}" LIMIT 1').fetchall()  # noqa: S608
+                    for table in tables
+                    if table in there
+                )
+        except sqlite3.Error:
+            return True  # not ours to judge
 
     def look_through(self) -> None:
         """Reads every page of the database.
@@ -150,7 +214,7 @@ class DatabaseFile:
                 return  # busy, or no memory: it says nothing about the file
             found = str(error)
         if found != "ok":
-            raise DatabaseDamagedError(f"The database is damaged. {HOW_TO_RESTORE}")
+            raise DatabaseDamagedError(f"The database is damaged. {HOW_TO_RESTORE}", self.path)
 
     def troubles(self) -> list[str]:
         """What SQLite finds wrong in rows and indexes of a file that can be read, in its words."""
@@ -227,7 +291,8 @@ class DatabaseFile:
             if self._log.exists() and self._log.stat().st_size:
                 raise DatabaseDamagedError(
                     "The database's file is gone, only its write-ahead log is left. "
-                    f"{HOW_TO_RESTORE} To begin with nobody, delete the log."
+                    f"{HOW_TO_RESTORE} To begin with nobody, delete the log.",
+                    self._log,
                 )
             return
         give_up = time.monotonic() + _EMPTY_FOR_S
@@ -236,5 +301,6 @@ class DatabaseFile:
         if self.path.stat().st_size == 0:
             raise DatabaseDamagedError(
                 "The database's file is empty: whoever was registered is not in it. "
-                f"{HOW_TO_RESTORE} To begin with nobody, delete the empty file."
+                f"{HOW_TO_RESTORE} To begin with nobody, delete the empty file.",
+                self.path,
             )

@@ -12,16 +12,21 @@ from sqlalchemy import Connection, make_url
 from alembic import command
 from app.db.file import DatabaseFile
 from app.db.session import Sessions
+from app.db.tables import BundleRow, Pointer, Table
 from app.errors import SettingsError
 from app.settings import DatabaseSettings
+from app.shipped import MIGRATIONS
 
-SCRIPTS = Path(__file__).parents[2] / "alembic"
+# A start writes into the others by itself.
+_WORTH_KEEPING = sorted(
+    set(Table.metadata.tables) - {BundleRow.__tablename__, Pointer.__tablename__}
+)
 
 
 def alembic_config(connection: Connection) -> Config:
     """Alembic's configuration, made here so that no .ini file has to be found."""
     config = Config()
-    config.set_main_option("script_location", str(SCRIPTS))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     return config
 
@@ -52,6 +57,8 @@ def database_path(settings: DatabaseSettings) -> Path:
 async def open_sessions(settings: DatabaseSettings) -> AsyncIterator[Sessions]:
     """The database, made or brought up to date where that is needed; closed in the end.
 
+    A database that was made here, and in which nothing is stored, is taken away again.
+
     Raises:
         DatabaseDamagedError: See DatabaseFile.prepare, as for StorageError.
         DatabaseBusyError: Another process writes for too long.
@@ -64,3 +71,5 @@ async def open_sessions(settings: DatabaseSettings) -> AsyncIterator[Sessions]:
         yield sessions
     finally:
         await sessions.close()
+        await asyncio.to_thread(file.remove_if_unused, _WORTH_KEEPING)
+        file.close()

@@ -210,12 +210,11 @@ class Sessions:
                 await connection.run_sync(upgrade)
 
     async def close(self) -> None:
-        """Lets running transactions end, then closes every connection."""
+        """Lets running transactions end, then closes every connection; the file stays open."""
         await asyncio.gather(*self._running, return_exceptions=True)
         self.file.stop_watching()
         await self._readers.dispose()
         await self._writer.dispose()
-        self.file.close()
 
     @contextmanager
     def _told_in_our_words(self, *, writes: bool = False) -> Iterator[None]:

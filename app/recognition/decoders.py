@@ -207,14 +207,15 @@ class _Process:
     def __init__(self) -> None:
         self._socket, theirs = socket_pair()
         self._socket.settimeout(_MAX_SILENCE_S)
-        # The same modules as here; nothing that a decoder may print; no threads that are not used.
+        # The same modules as here, and none (-P) out of the folder where the service was started;
+        # nothing that a decoder may print; no threads that are not used.
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(sys.path),
             "OPENBLAS_NUM_THREADS": "1",
         }
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - nothing of a caller's is in it
-                [sys.executable, "-W", "ignore", "-m", _PROGRAM, str(theirs.fileno())],
+                [sys.executable, "-P", "-W", "ignore", "-m", _PROGRAM, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env=environment,
                 stdin=subprocess.DEVNULL,

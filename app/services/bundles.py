@@ -12,8 +12,8 @@ from app.recognition.serving import Current, Serving
 from app.services.activation import Activation
 from app.services.reembedding import Reembedding
 from app.services.switching import erase_other_spaces, switch
-from app.vision.bundle import verify_bundle
-from app.vision.manifest import MANIFEST_NAME, Manifest
+from app.vision.bundle import bundle_folders, verify_bundle
+from app.vision.manifest import Manifest
 
 
 class BundleState(StrEnum):
@@ -141,8 +141,7 @@ class Bundles:
 
 
 def _views(store: Path, states: dict[tuple[str, str], BundleState]) -> list[BundleView]:
-    folders = sorted(path.parent for path in store.glob(f"*/{MANIFEST_NAME}"))
-    return [_view(folder, states) for folder in folders]
+    return [_view(folder, states) for folder in bundle_folders(store)]
 
 
 def _view(folder: Path, states: dict[tuple[str, str], BundleState]) -> BundleView:

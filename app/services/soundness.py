@@ -132,7 +132,7 @@ async def find_bad_keys(sessions: Sessions) -> list[Defect]:
         if len(key.secret_sha256) != _KEY_HASH_CHARS or not set(key.scopes) <= known
     ]
     if every and not any(Scope.ADMIN in key.scopes and not key.revoked_at for key in every):
-        detail = "No key has the scope admin; `python -m app keys create --scope admin` makes one."
+        detail = "No key has the scope admin; `farsight keys create --scope admin` makes one."
         found.append(Defect("keys", detail, False))
     return found
 

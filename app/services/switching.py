@@ -107,6 +107,6 @@ def _damage_told() -> Iterator[None]:
         yield
     except ValueError as error:
         raise DatabaseDamagedError(
-            "Templates in the database are damaged. `python -m app check` tells whose, and with "
+            "Templates in the database are damaged. `farsight check` tells whose, and with "
             "--repair makes them anew from the photos' embeddings or crops."
         ) from error

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from app.errors import BundleError, BundleNotFoundError
+from app.shipped import BUNDLES
 from app.vision.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -85,7 +86,7 @@ def find_bundle(store: Path, name: str) -> Path:
     """The folder of a bundle in a store; what is in it is not looked at.
 
     Args:
-        store: The folder of bundles.
+        store: The folder of bundles. Behind it are those that come with Farsight.
         name: From anybody: it can not lead out of the store.
 
     Raises:
@@ -97,10 +98,20 @@ def find_bundle(store: Path, name: str) -> Path:
         raise BundleNotFoundError(
             "A bundle's name has 1 to 64 small letters, digits, dots, dashes and underscores."
         ) from None
-    folder = store / name
-    if folder.is_symlink() or not folder.is_dir():
-        raise BundleNotFoundError(f"There is no bundle named {name!r} in the store.")
-    return folder
+    for folder in (store / name, BUNDLES / name):
+        if folder.is_dir() and not folder.is_symlink():
+            return folder
+    raise BundleNotFoundError(f"There is no bundle named {name!r} in the store.", store, BUNDLES)
+
+
+def bundle_folders(store: Path) -> list[Path]:
+    """The folders that `find_bundle` finds, by name."""
+    found = {
+        path.parent.name: path.parent
+        for folder in (BUNDLES, store)
+        for path in folder.glob(f"*/{MANIFEST_NAME}")
+    }
+    return [folder for _, folder in sorted(found.items())]
 
 
 def load_bundle(folder: Path) -> Bundle:

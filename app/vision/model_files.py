@@ -31,7 +31,7 @@ class ModelFile:
     """One network's file.
 
     Attributes:
-        detector: What `python -m app bundles pull` calls it.
+        detector: What `farsight bundles pull` calls it.
         name: The file's name in the folder of detectors.
         sha256: Of its bytes, lower-case hex.
         download: Gets the bytes from where the file is published, in so many seconds or not at
@@ -52,7 +52,7 @@ def _download_yunet(timeout_s: float) -> bytes:
     except (httpx.HTTPError, TimeoutError) as error:
         raise ModelFileError(
             f"YuNet could not be downloaded from {_YUNET_URL} ({type(error).__name__}). "
-            "`python -m app bundles pull yunet` tries again; without a network, put the file into "
+            "`farsight bundles pull yunet` tries again; without a network, put the file into "
             "the folder of detectors by hand, or use the detector 'centerface'."
         ) from error
 
@@ -132,7 +132,7 @@ def fetch(model: ModelFile, folder: Path, timeout_s: float = _FETCH_TIMEOUT_S) -
     path = folder / model.name
     if not path.exists():
         content = model.download(timeout_s)
-        advice = f"`python -m app bundles pull {model.detector}` tries again."
+        advice = f"`farsight bundles pull {model.detector}` tries again."
         _check(model, content, "What was downloaded", advice)
         _store(content, path)
         _failure_mark(model, folder).unlink(missing_ok=True)
@@ -152,7 +152,7 @@ def fetch_once(model: ModelFile, folder: Path) -> Path:
     if mark.exists() and not (folder / model.name).exists():
         raise ModelFileError(
             f"{model.name} could not be fetched at an earlier start. "
-            f"`python -m app bundles pull {model.detector}` tries again."
+            f"`farsight bundles pull {model.detector}` tries again."
         )
     try:
         return fetch(model, folder, _FETCH_ONCE_TIMEOUT_S)
@@ -173,9 +173,9 @@ def checked(model: ModelFile, folder: Path) -> Path:
     if not path.is_file():
         raise ModelFileError(
             f"There is no {model.name} in the folder of detectors. "
-            f"`python -m app bundles pull {model.detector}` gets it."
+            f"`farsight bundles pull {model.detector}` gets it."
         )
-    advice = f"Delete it; `python -m app bundles pull {model.detector}` fetches it again."
+    advice = f"Delete it; `farsight bundles pull {model.detector}` fetches it again."
     _check(model, path.read_bytes(), "The file in the folder of detectors", advice)
     return path
 

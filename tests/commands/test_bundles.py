@@ -1,5 +1,6 @@
 """`bundles` from the shell, with the published checkpoint."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,13 @@ def test_checkpoint_becomes_a_bundle_when_imported(shared: Path, store: Path) ->
     assert isinstance(_import(shared, "mine").exception, BundleError)
 
 
+def test_import_is_refused_when_a_bundle_that_ships_has_the_name(shared: Path, store: Path) -> None:
+    refused = _import(shared, "farsight-xs")
+    assert isinstance(refused.exception, BundleError)
+    assert "comes with Farsight" in refused.exception.detail
+    assert not store.exists()
+
+
 def test_bundle_is_listed_with_the_reason_when_it_is_broken(shared: Path, store: Path) -> None:
     _import(shared, "mine")
     weights = store / "mine" / "edgeface.safetensors"
@@ -61,8 +69,13 @@ def test_bundle_is_listed_with_the_reason_when_it_is_broken(shared: Path, store:
     assert isinstance(_run("verify", "mine").exception, BundleError)
 
 
-def test_list_is_empty_when_there_is_no_store(store: Path) -> None:
-    assert _run("list").exit_code == 0
+def test_list_has_the_bundles_that_ship_when_there_is_no_store(store: Path) -> None:
+    listed = _run("list", "--json")
+    assert [bundle["name"] for bundle in json.loads(listed.stdout)] == [
+        "farsight-xs",
+        "farsight-xxs",
+    ]
+    assert not store.exists()
     assert isinstance(_run("verify", "mine").exception, BundleError)
 
 

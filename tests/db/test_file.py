@@ -77,6 +77,10 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 Harm = Callable[[Path], None]
 
 
@@ -154,6 +158,50 @@ async def test_start_is_refused_and_trouble_told_when_the_folder_is_read_only() 
                         pass
                 assert isinstance(refused.value, StorageError)
                 assert name not in refused.value.detail
+
+
+async def test_database_is_taken_away_when_it_was_made_and_nothing_was_stored(
+    tmp_path: Path,
+) -> None:
+    settings = _settings(tmp_path / "deep" / "folder" / "test.db")
+    async with open_sessions(settings):
+        assert (tmp_path / "deep" / "folder" / "test.db").exists()
+    assert _names(tmp_path) == []
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "note").touch()
+    async with open_sessions(settings):
+        pass
+    assert _names(tmp_path / "deep") == ["note"]
+
+
+async def test_database_stays_when_somebody_else_has_it_open_or_had_made_it(
+    tmp_path: Path,
+) -> None:
+    settings = _settings(tmp_path / "test.db")
+    maker = open_sessions(settings)
+    await maker.__aenter__()
+    async with open_sessions(settings) as sessions:
+        await maker.__aexit__(None, None, None)
+        await _fill(sessions)
+    async with open_sessions(settings) as sessions, sessions.read() as session:
+        assert await users.count(session) == 3
+        async with open_sessions(settings):
+            pass
+        await sessions.look_at_file(thorough=True)
+
+
+async def test_database_stays_when_something_was_stored_before_a_failure(tmp_path: Path) -> None:
+    settings = _settings(tmp_path / "test.db")
+
+    async def fail() -> None:
+        async with open_sessions(settings) as sessions:
+            await _fill(sessions)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+    async with open_sessions(settings) as sessions, sessions.read() as session:
+        assert await users.count(session) == 3
 
 
 async def test_log_stays_when_another_process_opens_and_closes_the_database(

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,6 +57,18 @@ def test_small_jpeg_and_png_need_no_process() -> None:
         photo = decoders.open(encoded(sloping(640, 480), name), DEFAULT_LIMITS)
         assert photo.decode().pixels.shape == (480, 640, 3)
     assert decoder_processes(os.getpid()) == before
+
+
+def test_photo_is_decoded_when_the_service_was_started_beside_another_package_named_app(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__init__.py").write_text("raise SystemExit('not ours')\n")
+    monkeypatch.chdir(tmp_path)
+    decoders = Decoders(max_s=1.0)
+    photo = decoders.open(encoded(sloping(300, 200), "BMP"), DEFAULT_LIMITS)
+    assert photo.decode().pixels.shape == (200, 300, 3)
+    decoders.close()
 
 
 def test_reason_is_the_same_when_another_process_refuses(decoders: Decoders) -> None:

@@ -11,8 +11,10 @@ import safetensors.torch
 import torch
 
 from app.errors import BundleError, BundleNotFoundError
+from app.shipped import BUNDLES as SHIPPED
 from app.vision.alignment import Crop
 from app.vision.bundle import (
+    bundle_folders,
     find_bundle,
     load_bundle,
     verify_bundle,
@@ -207,6 +209,32 @@ def test_bundle_is_refused_when_damaged(
 
 def test_bundle_is_found_when_it_is_in_the_store(folder: Path) -> None:
     assert find_bundle(folder.parent, "made") == folder
+
+
+def test_bundle_that_ships_is_found_when_the_store_has_none_of_its_name(
+    folder: Path, tmp_path: Path
+) -> None:
+    store, name = folder.parent, "farsight-xxs"
+    assert find_bundle(store, name) == SHIPPED / name
+    assert [path.name for path in bundle_folders(store)] == ["farsight-xs", name, "made"]
+    assert bundle_folders(tmp_path / "absent") == [SHIPPED / "farsight-xs", SHIPPED / name]
+    shutil.copytree(SHIPPED / name, store / name)
+    assert find_bundle(store, name) == store / name
+    assert store / name in bundle_folders(store)
+    assert len(bundle_folders(store)) == 3
+
+
+def test_bundles_that_ship_are_those_that_were_released() -> None:
+    """People are enrolled in these spaces: better weights get another name (CONTRIBUTING.md)."""
+    spaces = {folder.name: verify_bundle(folder).space_id for folder in SHIPPED.glob("*/")}
+    assert spaces == {"farsight-xs": "d1dc5a7280ae97ae", "farsight-xxs": "368ef45afc6f8de8"}
+
+
+def test_error_tells_where_it_was_looked_when_there_is_no_such_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleNotFoundError) as refused:
+        find_bundle(tmp_path / "store", "other")
+    assert refused.value.paths == (tmp_path / "store", SHIPPED)
+    assert str(tmp_path) not in refused.value.detail
 
 
 @pytest.mark.parametrize(
