@@ -1,14 +1,17 @@
 """Identification and verification through HTTP, with real people."""
 
+import threading
 from collections.abc import Callable
 from io import BytesIO
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
+from app.runtime.gallery import Match
+from app.services import identification
 from app.settings import Settings
 from app.vision.image import decode_image
 
@@ -36,6 +39,31 @@ def _shrunk(photo: bytes, face_px: float, service: "Service", encode: Encode) ->
     scale = face_px / found["face_px"]
     size = (round(picture.width * scale), round(picture.height * scale))
     return encode(picture.resize(size, PillowImage.Resampling.BOX), "PNG")
+
+
+def test_answer_is_the_same_when_the_gallery_is_too_large_to_be_searched_on_the_event_loop(
+    service: "Service", people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = people[ANNA][5]
+    (before,) = service.identify(photo, top_k="3").json()["faces"]
+    threads: list[int] = []
+    gallery = service.graph.current.serving.gallery
+    search = type(gallery).search
+
+    def noting(*args: Any) -> list[Match]:
+        threads.append(threading.get_ident())
+        return search(*args)
+
+    monkeypatch.setattr(type(gallery), "search", noting)
+    service.identify(photo)
+    monkeypatch.setattr(identification, "_QUICK_ROWS", len(gallery) - 1)
+    (after,) = service.identify(photo, top_k="3").json()["faces"]
+    on_the_loop, elsewhere = threads
+    assert on_the_loop != elsewhere
+    assert [each["user_id"] for each in after["candidates"]] == [
+        each["user_id"] for each in before["candidates"]
+    ]
+    assert after["similarity"] == pytest.approx(before["similarity"], abs=1e-4)
 
 
 @pytest.mark.parametrize(("face_px", "recall"), [(None, 0.85), (32, 0.8), (24, 0.6)])
