@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from app.runtime.gallery import Match
+from app.gallery.gallery import Match
 from app.services import identification
 from app.settings import Settings
 from app.vision.image import decode_image
