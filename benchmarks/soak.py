@@ -189,6 +189,20 @@ def table_rows(windows: Sequence[Window], name: str) -> list[Row]:
     return rows
 
 
+def growth_rows(windows: Sequence[Window], name: str) -> list[Row]:
+    """What is judged, one in each row."""
+    rows = []
+    for what, of in (MEMORY | COUNTS).items():
+        before, after = growth(windows, of)
+        figures: Figures = {
+            "before": f"{before:.1f}",
+            "after": f"{after:.1f}",
+            "growth": f"{after / before - 1:+.2%}",
+        }
+        rows.append(Row(what, {name: figures}))
+    return rows
+
+
 def _percentiles_ms(asked: Sequence[Asked]) -> tuple[float, float]:
     times = [one.seconds * 1000 for one in asked if one.kind == SMALL_FACE]
     if not times:
@@ -250,11 +264,10 @@ def main(
     lines = [f"{times:6,} {kind}: {status}" for (kind, status), times in sorted(sent.items())]
     show("\n" + "\n".join(lines))
     title = f"{sent.total():,} mixed requests over {connections} connections (yunet)"
-    Results(out, "soak").add(title, table_rows(windows, checkout.name))
+    results = Results(out, "soak")
+    results.add(title, table_rows(windows, checkout.name))
+    results.add("From the second tenth to the last", growth_rows(windows, checkout.name))
     draw(windows).savefig(out / "soak.png", dpi=_DPI)
-    for name, of in (MEMORY | COUNTS).items():
-        before, after = growth(windows, of)
-        show(f"{name}: {before:.1f} -> {after:.1f}, {after / before - 1:+.2%}")
     found = complaints(windows)
     for complaint in found:
         show(f"WRONG: {complaint}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from benchmarks.soak import Reading, Window, complaints, growth, table_rows
+from benchmarks.soak import Reading, Window, complaints, growth, growth_rows, table_rows
 from benchmarks.soak_callers import NO_ANSWER, SMALL_FACE, Asked
 
 STEADY = Reading(resident_mib=500.0, own_mib=400.0, descriptors=40, threads=20)
@@ -65,3 +65,9 @@ def test_table_has_a_row_for_each_tenth() -> None:
     assert [row.case for row in rows][:2] == ["1 to 50", "51 to 100"]
     assert len(rows) == 10
     assert [row.figures["here"]["5xx"] for row in rows] == [0] * 9 + [2]
+
+
+def test_growth_is_from_the_second_tenth_to_the_last() -> None:
+    rows = growth_rows(windows(growing(resident_mib=1.0)), "here")
+    assert rows[0].case == "resident, MiB"
+    assert rows[0].figures["here"] == {"before": "507.0", "after": "547.0", "growth": "+7.89%"}
