@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def _report(*packages: dict[str, object]) -> str:
+def _report(*packages: Mapping[str, object]) -> str:
     return f"print({json.dumps(json.dumps({'dependencies': packages}))})"
 
 

@@ -8,7 +8,7 @@ import asyncio
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from starlette.types import Receive, Scope, Send
@@ -112,7 +112,7 @@ class Connection(HttpToolsProtocol):
         if self._next_discard is not None:
             self._next_discard.cancel()
         if self.scope is not None and HELD in self.scope:
-            self.scope[HELD].leave()
+            cast("Scope", self.scope)[HELD].leave()  # HELD is ours, not the server's
         super().connection_lost(exc)
 
     def has_key(self) -> bool:

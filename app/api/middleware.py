@@ -63,6 +63,7 @@ class RequestContext:
         token = request_id.set(wanted if _SANE_ID.fullmatch(wanted) else new_request_id())
         start = time.perf_counter()
         status = 0
+        of_connection = scope  # where the connection looks for who is held
         is_head = scope["method"] == "HEAD"
         if is_head:  # as GET, whose headers are the answer
             scope = {**scope, "method": "GET"}
@@ -72,9 +73,10 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 caller = _caller(scope)
                 if caller is None:
-                    await _wait_for_turn(scope, self._keyless, address_of(HTTPConnection(scope)))
+                    address = address_of(HTTPConnection(scope))
+                    await _wait_for_turn(of_connection, self._keyless, address)
                 elif message["status"] >= _FIRST_REFUSAL:
-                    await _wait_for_turn(scope, self._refusals, caller.key_id)
+                    await _wait_for_turn(of_connection, self._refusals, caller.key_id)
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers.update(_rate_headers(scope))

@@ -333,7 +333,7 @@ def test_body_is_not_handed_on_when_its_caller_has_hung_up_already() -> None:
             assert gate.wait(PATIENCE_S)  # the event loop stands still
         else:
             headers = Headers(scope=scope)
-            with Bodies(limits).admit("key", headers, receive, may_be_large=False) as body:
+            with Bodies(limits).admit("key", headers, receive, large_types=()) as body:
                 try:
                     seen.append(str(await body.receive()))
                 except HTTPException as error:

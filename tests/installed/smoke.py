@@ -115,9 +115,9 @@ def installed(
     python = os.environ.get("PYTHON", sys.executable)
     subprocess.run([python, "-m", "venv", folder / "env"], check=True)
     installation = Installation(folder)
-    pins = ("--constraint", ROOT / "constraints.txt")
-    install = ("-m", "pip", "install", "--quiet", *pins, *wheels)
-    installation.run("python", *install, within_s=INSTALL_S)
+    pins = ROOT / "constraints.txt"
+    pip = ("-m", "pip", "install", "--quiet", "--constraint")
+    installation.run("python", *pip, pins, *wheels, within_s=INSTALL_S)
     yield installation
     shutil.rmtree(folder)  # a GB and more
 
