@@ -29,8 +29,8 @@ class RunOptions:
     Attributes:
         out: Folder of this run; made here, must not exist yet. What it was told is then in
             config.json, beside the weights.
-        config: A file of options by name, TOML or JSON; options that are typed go before it. A
-            run's config.json repeats its settings.
+        config: A file of options by name, TOML or JSON, such as another run's config.json. An
+            option that is typed replaces the file's.
         resume: Go on with the run in --out, from its checkpoint.
     """
 
@@ -42,7 +42,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingCrops:
-    """Crops to learn from, aligned, 112x112. `prepare` makes them of photos.
+    """Crops to learn from.
 
     Attributes:
         train_dir: A folder per person, sharp. Give it again for more folders; a folder that is
@@ -68,7 +68,7 @@ class TrainingCrops:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochCrops(TrainingCrops):
-    """Crops to learn from and to validate on, aligned, 112x112. `prepare` makes them of photos.
+    """Crops to learn from and to validate on.
 
     Attributes:
         val_dir: People who are not trained on, a folder each. 40 people with 10 photos give
@@ -98,7 +98,7 @@ def dsr(run: RunOptions, crops: EpochCrops, settings: DsrConfig, edgeface: Path)
 
     Args:
         run: Where the run goes.
-        crops: The data.
+        crops: Aligned 112x112 crops, as `prepare` makes them of photos.
         settings: How to train.
         edgeface: A bundle, a run, or a published .pt: the network that is to recognise them.
     """
@@ -125,7 +125,7 @@ def finetune(
 
     Args:
         run: Where the run goes.
-        crops: The data.
+        crops: Aligned 112x112 crops, as `prepare` makes them of photos.
         settings: How to train.
         edgeface: A bundle, a run, or a published .pt: the network to start from.
         dsr: A bundle, or a run of `dsr`: the network to start from.

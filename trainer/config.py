@@ -11,7 +11,7 @@ from typing import Literal
 from app.vision.device import DeviceName
 from trainer.degradation import Degradation
 from trainer.errors import SettingsError
-from trainer.options import Amount, Count, CountOrNone, FacePx, Share, flat
+from trainer.options import Amount, Count, CountOrZero, FacePx, Share, flat
 
 # Lightning Fabric's names. 16-mixed is left out: its loss scaling overflows now and then by design,
 # and here a value that is not finite stops the run.
@@ -21,7 +21,7 @@ TeacherInput = Literal["rgb", "bgr", "rgb255", "bgr255"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """What every training has.
+    """Device, batches and limits, which every training has.
 
     Attributes:
         device: Where to train. auto takes a GPU if there is one.
@@ -53,7 +53,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochEngine(Engine):
-    """What trainings of many epochs have besides.
+    """Device, batches, limits and pace of a training of many epochs.
 
     Attributes:
         precision: Of the networks' numbers. bf16-mixed is 1.6 times as fast where hardware has it
@@ -70,9 +70,9 @@ class EpochEngine(Engine):
     """
 
     precision: Precision = "bf16-mixed"
-    warmup_steps: CountOrNone = 100
+    warmup_steps: CountOrZero = 100
     checkpoint_steps: Count = 200
-    workers: CountOrNone = 1
+    workers: CountOrZero = 1
     compile: bool = False
     degradation: Degradation = field(default_factory=Degradation)
 
@@ -157,7 +157,7 @@ class FinetuneConfig(Tuning):
             sharp one.
     """
 
-    stage1_epochs: CountOrNone = 5
+    stage1_epochs: CountOrZero = 5
     stage2_epochs: Count = 30
     contrastive_weight: Amount = 0.3
     engine: EpochEngine = field(default_factory=EpochEngine)

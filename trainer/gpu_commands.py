@@ -42,7 +42,7 @@ def pack(out: Path, crops: TrainingCrops, quality: Quality = 70, volume_mb: Coun
 
     Args:
         out: Volumes are called OUT-1.zip, OUT-2.zip, ...
-        crops: The data.
+        crops: Aligned 112x112 crops, as `prepare` makes them of photos.
         quality: Of AVIF. EdgeFace sees crops of 70 as it did; below 60 it does not.
         volume_mb: What a volume may hold.
     """

@@ -43,7 +43,7 @@ def number(
 
 
 Count = Annotated[int, number(int, 1)]
-CountOrNone = Annotated[int, number(int, 0)]
+CountOrZero = Annotated[int, number(int, 0)]
 Amount = Annotated[float, number(float, 0)]
 Share = Annotated[float, number(float, 0, 1)]
 FacePx = Annotated[float, number(float, 6, 112)]
