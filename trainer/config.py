@@ -62,11 +62,11 @@ class EpochEngine(Engine):
             zero follows. At most a tenth of a stage's steps are spent on it. Raise it when the
             first losses jump.
         checkpoint_steps: Steps between checkpoints; one is written after each epoch too.
-        workers: Processes that read ahead and degrade faces. 0 does it between the steps. One
-            makes about 600 faces per second: 1 is enough for a CPU, a GPU wants 4 to 16. It
-            changes no loss, and may change on --resume.
-        compile: Compile the networks with torch.compile first. It takes a minute or two and a C++
-            compiler, and is worth it for runs of an hour or more.
+        workers: Processes that read ahead and degrade faces; 0 does it between the steps. A CPU
+            that trains needs no more than 1. Give a GPU more until it is busy
+            (`python -m benchmarks.loader`). It changes no loss, and may change on --resume.
+        compile: Compile the networks with torch.compile first. It takes minutes and, on a CPU, a
+            C++ compiler; it is for long runs.
     """
 
     precision: Precision = "bf16-mixed"
