@@ -242,7 +242,7 @@ class UserExistsError(FarsightError):
     """The `user_id` is taken."""
 
     code = "user_exists"
-    title = "There is already such a user"
+    title = "The user_id is taken"
 
 
 class UserNotFoundError(FarsightError):
@@ -330,7 +330,7 @@ class ReloadRefusedError(FarsightError):
 
 
 class CropsNotRetainedError(ReloadRefusedError):
-    """People whose crops were not kept can not be embedded again."""
+    """People whose crops were not kept cannot be embedded again."""
 
     code = "crops_not_retained"
     title = "Enrolled people cannot be moved to another space"

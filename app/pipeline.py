@@ -174,7 +174,7 @@ class Pipeline:
             photo: What to look at.
             threshold: For this photo, instead of the pipeline's.
             top_k: How many candidates to tell per face, whatever their score.
-            max_faces: The largest so many faces are identified.
+            max_faces: At most this many faces are identified, largest first.
             detect: False where the photo is already a face crop.
             min_face_px: The smallest face that is looked for, 8 to 1000; by default the setting's,
                 16, and more in large photos.
@@ -325,7 +325,7 @@ def save_gallery(pipeline: Pipeline, path: Path) -> None:
     """Writes the pipeline's gallery into a gallery file, in one step.
 
     Raises:
-        GalleryFileError: A label that is no `user_id`; or the file can not be written.
+        GalleryFileError: A label that is no `user_id`; or the file cannot be written.
     """
     write_gallery(path, pipeline.gallery.content())
 

@@ -188,7 +188,7 @@ class Settings(BaseSettings):
         bundle: Which of them to serve, until somebody is enrolled; from then on the database
             says which.
         device: `auto` takes a GPU when there is one; `cuda` without one refuses to start.
-        detector: `auto` is YuNet, or CenterFace where YuNet's file can not be had.
+        detector: `auto` is YuNet, or CenterFace where YuNet's file cannot be had.
         detectors: The folder of the detectors' files. What is missing is fetched at the start.
         offline: Fetch nothing at the start.
         quality: Limits of `app.vision.quality.QualityLimits` to set otherwise, by name.

@@ -84,7 +84,7 @@ class Meter:
         except (ImageTooLargeError, UnreadableImageError) as error:
             outcome = error.code
         after = _reading()
-        # A process that was ended can not be asked any more: it took what the clock says.
+        # A process that was ended cannot be asked any more: it took what the clock says.
         if before is None or after is None or before[0] != after[0]:
             return Cost(name, data, outcome, time.perf_counter() - began_s, 0.0)
         return Cost(name, data, outcome, after[1] - before[1], after[2] - before[2])

@@ -47,7 +47,7 @@ def test_less_is_logged_when_the_level_is_higher(
         ),
         (OSError("anna"), "OSError"),
         (KeyError("anna"), "KeyError"),
-        (errors.UserExistsError("anna"), "UserExistsError: There is already such a user"),
+        (errors.UserExistsError("anna"), "UserExistsError: The user_id is taken"),
         (errors.BundleError("It is broken."), "BundleError: It is broken."),
     ],
 )

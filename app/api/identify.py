@@ -52,7 +52,7 @@ async def identify(
         Form(
             ge=0,
             le=MOST_FACES,
-            description="So many larger ones are passed over: those of the pages before, up to "
+            description="This many larger ones are passed over: those of the pages before, up to "
             "faces_found",
         ),
     ] = 0,

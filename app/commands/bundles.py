@@ -137,7 +137,7 @@ def reload(
     if as_json:
         typer.echo(JobSchema.model_validate(job).model_dump_json())
     if job.error is not None:
-        raise ReloadFailedError(f"{job.error['detail']} The old bundle serves on.")
+        raise ReloadFailedError(f"{job.error['detail']} The previous bundle is still in use.")
     if not as_json:
         typer.echo(f"Bundle {name} serves, space {job.space_id}.")
 

@@ -32,7 +32,7 @@ def create(
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Make a key and print it; it can not be shown again."""
+    """Make a key and print it; it cannot be shown again."""
     expires_at = utc_now() + timedelta(days=days) if days else None
     key = asyncio.run(
         _with_keys(lambda keys: keys.create(scope, label[:100], expires_at=expires_at))

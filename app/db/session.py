@@ -1,6 +1,6 @@
 """Connections, and the two kinds of session: one reads, the other writes.
 
-A function that takes a `ReadSession` can not write (the database refuses); one that takes a
+A function that takes a `ReadSession` cannot write (the database refuses); one that takes a
 `WriteSession` does. Whoever writes hands a function to `Sessions.write`, which owns the
 transaction: what the function did is committed, or nothing of it.
 """

@@ -153,7 +153,7 @@ class Job(Table):
     rate_per_s: Mapped[float | None]
     error: Mapped[JsonObject | None] = mapped_column(JSON)
     report: Mapped[JsonObject | None] = mapped_column(JSON)
-    # Which process works on it, and for the how manieth time somebody does.
+    # Which process works on it, and how many have in turn.
     owner: Mapped[str] = mapped_column(String(32))
     attempts: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

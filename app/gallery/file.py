@@ -202,7 +202,7 @@ def encode_gallery(gallery: PortableGallery) -> Iterator[bytes]:
     try:
         msgspec.json.decode(description, type=_Description)
     except msgspec.ValidationError as error:
-        raise GalleryFileError(f"The gallery can not be written: {error}.") from error
+        raise GalleryFileError(f"The gallery cannot be written: {error}.") from error
     return _joined(_pieces(gallery, description))
 
 
@@ -212,7 +212,7 @@ def write_gallery(path: Path, gallery: PortableGallery) -> None:
     Only the file's owner may read it.
 
     Raises:
-        GalleryFileError: The folder can not be written to, or see encode_gallery.
+        GalleryFileError: The folder cannot be written to, or see encode_gallery.
     """
     pieces = encode_gallery(gallery)
     try:
@@ -226,7 +226,7 @@ def write_gallery(path: Path, gallery: PortableGallery) -> None:
             part.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        raise GalleryFileError(f"{path.name!r} can not be written: {error.strerror}.") from error
+        raise GalleryFileError(f"{path.name!r} cannot be written: {error.strerror}.") from error
 
 
 def _refuse_size(size_bytes: int, max_bytes: int) -> None:

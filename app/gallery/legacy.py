@@ -68,7 +68,7 @@ def _load(content: bytes, max_bytes: int) -> dict[object, object]:
             stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except _LOAD_ERRORS as error:
         raise GalleryFileError(
-            "The gallery of old can not be read: it is damaged or holds more than tensors, such "
+            "The gallery of old cannot be read: it is damaged or holds more than tensors, such "
             "as code, which is never run."
         ) from error
     if not isinstance(stored, dict):

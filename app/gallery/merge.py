@@ -82,7 +82,7 @@ def diff_galleries(first: PortableGallery, second: PortableGallery) -> Differenc
     """What tells two galleries apart.
 
     Raises:
-        SpaceMismatchError: They are of two spaces, whose vectors can not be compared.
+        SpaceMismatchError: They are of two spaces, whose vectors cannot be compared.
     """
     _require_one_space(first, second)
     before = {user.user_id: user.template for user in first.users}
@@ -103,5 +103,5 @@ def _require_one_space(first: PortableGallery, second: PortableGallery) -> None:
     if first.space_id != second.space_id:
         raise SpaceMismatchError(
             f"One gallery is of space {first.space_id} (bundle {first.bundle!r}), the other of "
-            f"{second.space_id} (bundle {second.bundle!r}): their vectors can not be compared."
+            f"{second.space_id} (bundle {second.bundle!r}): their vectors cannot be compared."
         )

@@ -91,7 +91,7 @@ def crops_of(gallery: PortableGallery) -> list[Crop]:
         if len(pngs) < user.photo_count:
             raise SpaceMismatchError(
                 f"The gallery is of space {gallery.space_id} (bundle {gallery.bundle!r}), and "
-                f"without the crops of user {user.user_id!r} it can not be moved to another. "
+                f"without the crops of user {user.user_id!r} it cannot be moved to another. "
                 "Export it with crops, or serve that bundle."
             )
         crops += [
@@ -121,7 +121,7 @@ def move_gallery(
 
 
 def check_gallery(gallery: PortableGallery) -> None:
-    """Checks what types can not say.
+    """Checks what types cannot say.
 
     Raises:
         GalleryFileError: The first user or photo that no gallery can have.

@@ -26,7 +26,7 @@ class Decision:
         user_id: None for a stranger.
         similarity: To the most similar user; None when nobody is registered.
         margin: Similarity to the runner-up is this much lower; None when there is none.
-        threshold: From which similarity on `user_id` is set.
+        threshold: Minimum similarity at which `user_id` is set.
         candidates: As many as asked for, best first.
     """
 

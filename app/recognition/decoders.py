@@ -1,7 +1,7 @@
 """Photos are decoded in processes of their own: one that takes too long, or breaks, is ended.
 
 Nobody can end a thread in the middle of a decoder, some decoders keep Python's lock until they
-are done, and what a photo costs can not be told beforehand of every format.
+are done, and what a photo costs cannot be told beforehand of every format.
 """
 
 import logging

@@ -111,8 +111,8 @@ class Recognizer:
         Args:
             photo: A file of one of `photo_file.FORMATS`; or decoded, (height, width, 3) uint8,
                 RGB, upright.
-            max_faces: So many faces are aligned, the largest first.
-            skip_faces: So many larger ones are passed over before.
+            max_faces: At most this many are aligned, largest first.
+            skip_faces: This many larger ones are passed over before.
             detect: False where the photo is already a face crop as `align` makes them, of any
                 size: it is taken whole, and its side length is its `face_px`.
             min_face_px: The smallest face that is looked for; by default the policy's, larger

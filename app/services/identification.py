@@ -32,8 +32,8 @@ class Wishes:
     Attributes:
         threshold: Instead of the bundle's.
         top_k: How many candidates to tell, whatever their similarity.
-        max_faces: So many faces of a photo are identified, the largest first.
-        skip_faces: So many larger ones are passed over before: those of the pages before.
+        max_faces: At most this many faces of a photo, largest first.
+        skip_faces: This many larger ones are passed over: those of the pages before.
         detect: False where each photo is already a face crop.
         same_person: The photos are frames of one person, to be answered together as well.
         min_face_px: The smallest face that is looked for; None: see Recognizer.find.

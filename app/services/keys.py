@@ -154,7 +154,7 @@ class Keys:
         actor: str = COMMAND_LINE,
         expires_at: datetime | None = None,
     ) -> str:
-        """Makes a key and returns it; it can not be read again later."""
+        """Makes a key and returns it; it cannot be read again later."""
 
         async def store(session: WriteSession) -> str:
             return await _add(session, scopes, label, actor, expires_at)

@@ -331,7 +331,7 @@ class Registration:
         count = len(usable_photos(reviewed))
         if count < minimum:
             raise TooFewPhotosError(
-                f"{count} of {len(reviewed)} photos are usable; {minimum} are needed.",
+                f"{count} of {len(reviewed)} photos are usable. At least {minimum} must be.",
                 photos=[msgspec.to_builtins(photo.report()) for photo in reviewed],
             )
 

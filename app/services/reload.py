@@ -87,7 +87,7 @@ class Reload:
             BundleError: Its manifest cannot be read.
             ReloadRunningError: One is running already.
             ReloadRefusedError: It cannot be done, or not undone.
-            CropsNotRetainedError: Somebody enrolled can not move to the bundle's space.
+            CropsNotRetainedError: Somebody enrolled cannot move to the bundle's space.
         """
         manifest = await asyncio.to_thread(read_manifest, self._activation.folder(bundle))
 

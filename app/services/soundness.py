@@ -140,7 +140,7 @@ async def find_bad_keys(sessions: Sessions) -> list[Defect]:
 async def forget_damage(sessions: Sessions, damages: Sequence[Damage]) -> None:
     """Deletes damaged embeddings and templates, so that galleries load and can be completed.
 
-    A photo that can not be embedded again goes, if the user has others.
+    A photo that cannot be embedded again goes, if the user has others.
     """
 
     async def store(session: WriteSession) -> None:

@@ -72,7 +72,7 @@ async def refuse_lost_users(session: ReadSession, space_id: str) -> None:
     """Makes sure that everybody is in a space or can be embedded there.
 
     Raises:
-        CropsNotRetainedError: Some can not; the error tells how many.
+        CropsNotRetainedError: Some cannot; the error tells how many.
     """
     lost = await spaces.count_users_without_crops(session, space_id)
     if lost:

@@ -87,7 +87,7 @@ def find_bundle(store: Path, name: str) -> Path:
 
     Args:
         store: The folder of bundles. Behind it are those that come with Farsight.
-        name: From anybody: it can not lead out of the store.
+        name: From anybody: it cannot lead out of the store.
 
     Raises:
         BundleNotFoundError: No name of a bundle, no such folder, or a symbolic link.

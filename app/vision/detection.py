@@ -117,7 +117,7 @@ def search_scale(
         min_face_px: Instead of the policy's, 8 to 1000; not given up for the budget.
 
     Raises:
-        InvalidRequestError: So small a face can not be looked for in so large a photo, or in none.
+        InvalidRequestError: So small a face cannot be looked for in so large a photo, or in none.
     """
     if min_face_px is None:
         largest = math.sqrt(policy.budget_px / (height * width))

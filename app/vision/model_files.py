@@ -127,7 +127,7 @@ def fetch(model: ModelFile, folder: Path, timeout_s: float = _FETCH_TIMEOUT_S) -
 
     Raises:
         ModelFileError: No network, the bytes (there, or downloaded) are not the right ones, or
-            the folder can not be written to.
+            the folder cannot be written to.
     """
     path = folder / model.name
     if not path.exists():
@@ -143,7 +143,7 @@ def fetch_once(model: ModelFile, folder: Path) -> Path:
     """As `fetch`, but within five seconds, and not again where that has failed.
 
     A failure is remembered by an empty file in the folder, until `fetch` succeeds. A folder that
-    can not be written to remembers nothing.
+    cannot be written to remembers nothing.
 
     Raises:
         ModelFileError: As `fetch`, or it has failed before.

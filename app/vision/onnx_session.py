@@ -24,7 +24,7 @@ def open_session(content: bytes, threads: int = 1) -> onnxruntime.InferenceSessi
         threads: Threads within one call. One where several calls run beside each other.
 
     Raises:
-        One of ONNX_ERRORS: onnxruntime can not run such a file.
+        One of ONNX_ERRORS: onnxruntime cannot run such a file.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -1,7 +1,7 @@
 """Do networks answer as they did when they were published? Known crops, known embeddings.
 
 The publisher writes down what its networks make of a known crop on each route; whoever loads the
-bundle asks the same question. It finds what hashes can not: another version of a library, a device
+bundle asks the same question. It finds what hashes cannot: another version of a library, a device
 that computes wrongly, a change in preprocessing.
 """
 

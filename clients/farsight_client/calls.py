@@ -202,7 +202,7 @@ def identify(
         threshold: Minimum similarity for a name; by default the bundle's for the face's size.
         top_k: Candidates to tell of, whatever their similarity.
         max_faces: At most this many, largest first; up to 100.
-        skip_faces: Pass over so many larger ones: those of the pages before, up to `faces_found`.
+        skip_faces: Pass over this many larger ones: those of the pages before, up to `faces_found`.
         detect: False where the photo is an aligned face crop already.
         same_person: The photos are frames of one person, answered together.
         min_face_px: Smallest face to look for: 16 by default, more in large photos.

@@ -27,7 +27,7 @@ People = dict[str, list[bytes]]
 
 @contextmanager
 def _failing_commits() -> Iterator[None]:
-    """The write-ahead log can not be written: commits of transactions that wrote fail."""
+    """The write-ahead log cannot be written: commits of transactions that wrote fail."""
 
     def disk_full(connection: Connection) -> None:
         if connection.exec_driver_sql("SELECT total_changes()").scalar_one():

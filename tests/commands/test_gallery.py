@@ -147,7 +147,7 @@ def test_export_tells_what_it_wrote_and_keeps_crops_only_when_asked(
     again = tmp_path / "again"
     enrolled.done("export", again, "--gallery-path", exported)
     assert again.read_bytes() == path.read_bytes()
-    assert "can not be written" in enrolled.refused("export", tmp_path / "no" / "folder")
+    assert "cannot be written" in enrolled.refused("export", tmp_path / "no" / "folder")
 
 
 def test_everybody_is_there_when_imported(
@@ -172,11 +172,11 @@ def test_other_space_is_refused_or_embedded_anew(
 ) -> None:
     slim = tmp_path / "slim"
     enrolled.done("export", slim, "--gallery-path", exported)
-    assert "can not be moved" in shell.refused("import", slim, bundle="turned")
+    assert "cannot be moved" in shell.refused("import", slim, bundle="turned")
     assert "embedded anew" in shell.done("import", exported, bundle="turned")
     moved = tmp_path / "moved"
     shell.done("export", moved, "--crops")
-    assert "can not be compared" in shell.refused("diff", moved, exported)
+    assert "cannot be compared" in shell.refused("diff", moved, exported)
     # And back, into a file this time.
     target = tmp_path / "target"
     write_gallery(target, replace(read_gallery(exported), users=()))

@@ -56,7 +56,7 @@ def test_every_photo_is_told_of_when_too_few_are_usable(
     photos = [anna[0], anna[0], text]
     done = run_app("register", "--user-id", "anna", "--photos", *photos)
     assert done.returncode == 1
-    assert "1 of 3 photos are usable; 3 are needed." in done.stderr
+    assert "1 of 3 photos are usable. At least 3 must be." in done.stderr
     assert "duplicate_photo" in done.stdout
     assert "unreadable_image" in done.stdout
     assert "Traceback" not in done.stderr

@@ -21,7 +21,7 @@ _TRIED = "its end cannot be written"
 
 @contextmanager
 def _full_disk(process: ServiceProcess, rows: Rows) -> Iterator[None]:
-    """The write-ahead log can not grow any more."""
+    """The write-ahead log cannot grow any more."""
     limit = Path(f"{rows.path}-wal").stat().st_size
     assert limit > _SMALLEST_BYTES
     before = resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE)

@@ -19,7 +19,7 @@ class OnnxBackend:
         threads: Threads within one call of a network.
 
     Raises:
-        BundleError: onnxruntime can not load a file, or the file asks for other inputs.
+        BundleError: onnxruntime cannot load a file, or the file asks for other inputs.
     """
 
     # Per face as fast as more at a time, with less memory (docs/decisions/0013-backends.md).
