@@ -31,7 +31,7 @@ def keep_little_freed_memory() -> None:
       photos, mostly (docs/decisions/0002-image-decoding.md, "Large photos").
     - Threads share as many arenas as there are cores, not eight times as many. What is freed stays
       in its arena, and each arena comes to keep as much as the dearest requests need, one after
-      the other, over tens of thousands of requests (docs/decisions/0021-soak.md).
+      the other, over tens of thousands of requests (docs/decisions/0022-soak.md).
 
     Other C libraries have no such call, and nothing happens there.
     """
