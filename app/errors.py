@@ -1,8 +1,4 @@
-"""What can go wrong, told in words that a caller may see.
-
-Every error has a stable `code` (for programs), a `title` (one sentence for the kind) and a detail
-(this case). None of them knows HTTP: `app.api.problems` gives each its status.
-"""
+"""What can go wrong, in words that callers may see. HTTP's status is in `app.api.problems`."""
 
 from pathlib import Path
 from typing import ClassVar

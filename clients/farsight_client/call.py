@@ -89,7 +89,7 @@ class Call(Generic[T_co]):
         """
         if not body and self.empty is not None:
             return self.empty
-        if self.media_type != JSON:
+        if self.answer is bytes:
             return cast("T_co", body)
         try:
             return msgspec.json.decode(body, type=self.answer)

@@ -192,14 +192,22 @@ SCOPES = {
         ("DELETE", "/v1/users/anna"),
         ("POST", "/v1/users/anna/photos"),
         ("DELETE", "/v1/users/anna/photos/00000000-0000-0000-0000-000000000000"),
+        ("GET", "/v1/users/anna/photos/00000000-0000-0000-0000-000000000000/crop"),
+        ("GET", "/v1/users/anna/thumbnail"),
     ],
-    Scope.IDENTIFY: [("POST", "/v1/identify"), ("POST", "/v1/verify")],
+    Scope.IDENTIFY: [("POST", "/v1/identify"), ("POST", "/v1/verify"), ("POST", "/v1/faces")],
+    Scope.EMBED: [("POST", "/v1/embeddings")],
     Scope.ADMIN: [
         ("GET", "/v1/admin/bundles"),
         ("POST", "/v1/admin/reload"),
         ("POST", "/v1/admin/rollback"),
+        ("GET", "/v1/admin/jobs"),
         ("GET", "/v1/admin/jobs/11111111-1111-1111-1111-111111111111"),
         ("GET", "/v1/admin/jobs/11111111-1111-1111-1111-111111111111/events"),
+        ("GET", "/v1/admin/keys"),
+        ("POST", "/v1/admin/keys"),
+        ("DELETE", "/v1/admin/keys/0a1b2c3d4e5f"),
+        ("GET", "/v1/admin/events"),
         ("GET", "/v1/gallery/export"),
         ("POST", "/v1/gallery/import"),
     ],
@@ -209,7 +217,10 @@ _VALID: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/v1/users/anna"): {"json": {}},
     ("POST", "/v1/users/anna/photos"): {"files": {"photos": b"x"}},
     ("POST", "/v1/identify"): {"files": {"photos": b"x"}},
+    ("POST", "/v1/faces"): {"files": {"photos": b"x"}},
+    ("POST", "/v1/embeddings"): {"files": {"photos": b"x"}},
     ("POST", "/v1/verify"): {"files": {"photo": b"x"}},
+    ("POST", "/v1/admin/keys"): {"json": {"scopes": ["enroll"]}},
     ("POST", "/v1/admin/reload"): {"json": {"bundle": "stock"}},
     ("POST", "/v1/gallery/import"): {"files": {"file": b"x"}},
 }
@@ -249,6 +260,7 @@ def test_every_operation_of_v1_is_in_the_list_of_scopes(service: "Service") -> N
             method,
             path.replace("00000000-0000-0000-0000-000000000000", "{photo_id}")
             .replace("11111111-1111-1111-1111-111111111111", "{job_id}")
+            .replace("0a1b2c3d4e5f", "{key_id}")
             .replace("/anna", "/{user_id}"),
         )
         for of_scope in SCOPES.values()

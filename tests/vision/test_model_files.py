@@ -126,7 +126,7 @@ def test_centerface_takes_over_with_one_line_when_yunet_cannot_be_had(
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert "slower" in record.message
-    assert "python -m app bundles pull yunet" in record.message
+    assert "farsight bundles pull yunet" in record.message
 
 
 def test_yunet_is_not_asked_for_again_when_it_could_not_be_had(
@@ -137,7 +137,7 @@ def test_yunet_is_not_asked_for_again_when_it_could_not_be_had(
     server.answer = published
     assert isinstance(load_detector("auto", folder), CenterFaceDetector)
     assert server.requests == 1
-    assert "python -m app bundles pull yunet" in caplog.records[1].message
+    assert "farsight bundles pull yunet" in caplog.records[1].message
 
     fetch(YUNET, folder)  # what `bundles pull` does
     assert isinstance(load_detector("auto", folder), YuNetDetector)
