@@ -1,19 +1,15 @@
-"""What can go wrong, told in words that a caller may see.
-
-Every error has a stable `code` (for programs), a `title` (one sentence for the kind) and a detail
-(this case). None of them knows HTTP: `app.api.problems` gives each its status.
-"""
+"""What can go wrong, in words that a caller may see; `app.api.problems` gives each its status."""
 
 from pathlib import Path
 from typing import ClassVar
 
 
 class FarsightError(Exception):
-    """Parent of every error that Farsight raises on purpose.
+    """Parent of them all: a stable `code` for programs, a `title` for the kind, a `detail`.
 
     Args:
         detail: What happened and what to do, without paths, secrets or biometric data.
-        paths: Where it was looked. They are shown at the terminal, never in an answer or a log.
+        paths: Where it was looked; shown at the terminal, never in an answer or a log.
         facts: Further members for the problem document, JSON values.
     """
 

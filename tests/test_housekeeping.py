@@ -192,7 +192,7 @@ def test_constraints_pin_every_direct_dependency() -> None:
     assert len(declared) >= 30
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {canonical(line) for line in lines if "==" in line}
-    assert declared - pinned == set()
+    assert declared - pinned == {"farsight-client"}  # of the same checkout
 
 
 def canonical(requirement: str) -> str:
