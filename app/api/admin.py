@@ -35,7 +35,6 @@ router = APIRouter(
 _LOOK_EVERY_S = 0.5
 # `itemSchema` is OpenAPI 3.2's, and what FastAPI writes for its own streams of events.
 _JOB_EVENTS = {
-    "schema": {"type": "string", "description": "Events named `job`; the data of each is a Job"},
     "itemSchema": {
         "type": "object",
         "properties": {

@@ -68,7 +68,8 @@ def test_examples_run_as_written(address: Address, capsys: pytest.CaptureFixture
     assert errors[0].startswith("422 too_few_photos ")
     assert errors[2] == "['unreadable_image', None]"
     assert awaited == ["['ada', 'ada']", "['ada']"]
-    assert [line.split()[:2] for line in reload[:2]] == [
+    assert [line.split()[:2] for line in reload[:3]] == [
+        ["farsight-xs", "available"],
         ["farsight-xxs", "serving"],
         ["turned", "available"],
     ]
