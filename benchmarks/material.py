@@ -15,6 +15,7 @@ from app.vision.detector import CenterFaceDetector, Detector, YuNetDetector
 from app.vision.image import Image, decode_image
 from app.vision.model_files import CENTERFACE, YUNET, checked, fetch
 from app.vision.published import read_published
+from app.vision.scaling import to_input
 
 SHARED = Path(os.environ.get("FARSIGHT_SHARED", "../shared"))
 
@@ -48,8 +49,8 @@ class Embedder:
         """(n, 512) float32."""
         found = []
         for start in range(0, len(crops), 64):
-            pixels = torch.from_numpy(np.stack(crops[start : start + 64])).permute(0, 3, 1, 2)
-            found.append(F.normalize(self._network(pixels.float() / 127.5 - 1)).numpy())
+            pixels = torch.from_numpy(to_input(np.stack(crops[start : start + 64])))
+            found.append(F.normalize(self._network(pixels)).numpy())
         return np.concatenate(found)
 
 

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from app.settings import Settings
 from app.vision.image import decode_image
 from app.vision.png import encode_png
 from app.vision.scaling import Pixels
+from app.vision.shrinking import shrink
 from demo.service import run_command
 from tests.load import Probe
 from tests.rotated import rotate_bundle
@@ -94,7 +94,10 @@ def probes_of(people: People) -> list[Probe]:
     """Crops of people enrolled and of strangers, some so small that DSR sees them; whole photos."""
     crops = [*people.last, *people.strangers]
     probes = [
-        Probe(encode_png(_shrunk(crop) if index % _ONE_SMALL_IN == 0 else crop), detect=False)
+        Probe(
+            encode_png(shrink(crop, _SMALL_PX) if index % _ONE_SMALL_IN == 0 else crop),
+            detect=False,
+        )
         for index, crop in enumerate(crops)
     ]
     for folder in sorted((SHARED / "photos").iterdir()):
@@ -122,8 +125,3 @@ def started(settings: Settings, key: str) -> Iterator[Service]:
 def database_file(settings: Settings) -> Path:
     """Where the rows are."""
     return Path(settings.database.url.partition(":///")[2])
-
-
-def _shrunk(crop: Pixels) -> Pixels:
-    small = cv2.resize(crop, (_SMALL_PX, _SMALL_PX), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.uint8)

@@ -9,6 +9,7 @@ import msgspec
 
 from app.errors import BundleError
 from app.vision.dimensions import EMBEDDING_SIZE
+from app.vision.scaling import HALF_RANGE
 
 MANIFEST_NAME = "manifest.json"
 _MAX_MANIFEST_BYTES = 1_000_000
@@ -18,6 +19,7 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Cosine = Annotated[float, msgspec.Meta(ge=-1, le=1)]
+_HalfRange = Annotated[float, msgspec.Meta(ge=HALF_RANGE, le=HALF_RANGE)]
 _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 _Positive = Annotated[int, msgspec.Meta(gt=0)]
 _EMBEDDING_BYTES = 4 * EMBEDDING_SIZE
@@ -70,8 +72,8 @@ class Preprocessing(_Record, frozen=True, kw_only=True):
     size_px: Literal[112] = 112
     template: Literal["arcface-112"] = "arcface-112"
     colour_order: Literal["RGB"] = "RGB"
-    mean: Annotated[float, msgspec.Meta(ge=127.5, le=127.5)] = 127.5
-    std: Annotated[float, msgspec.Meta(ge=127.5, le=127.5)] = 127.5
+    mean: _HalfRange = HALF_RANGE
+    std: _HalfRange = HALF_RANGE
 
 
 class Routing(_Record, frozen=True, kw_only=True):
