@@ -41,7 +41,7 @@ _SHOWN = 20
 
 # From so many requests on the limits are those of a whole soak; before, caches are still filling.
 _LONG = 20_000
-_MOST_GROWTH, _MOST_GROWTH_IF_SHORT = 0.01, 0.1
+_MOST_GROWTH, _MOST_GROWTH_IF_SHORT = 0.01, 0.3
 # Of descriptors and threads: those for the database are made when so many meet for the first time.
 _MOST_MORE, _MOST_MORE_IF_SHORT = 4, 20
 

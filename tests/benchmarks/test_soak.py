@@ -49,7 +49,7 @@ def test_growth_is_told_when_descriptors_are_left_open() -> None:
 
 def test_short_soak_tells_only_of_what_grows_much() -> None:
     assert complaints(windows(growing(resident_mib=0.15), per_window=20)) == []
-    assert len(complaints(windows(growing(resident_mib=2.0), per_window=20))) == 1
+    assert len(complaints(windows(growing(resident_mib=6.0), per_window=20))) == 1
 
 
 @pytest.mark.parametrize("status", [500, 404, NO_ANSWER])
