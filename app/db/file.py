@@ -59,8 +59,7 @@ class DatabaseFile:
                 self.path.parent,
             ) from error
         self.require_writable()
-        self._refuse_emptied()
-        if self.path.exists():
+        if self._is_there():
             self.require_whole()
             self.look_through()
         self._made = missing
@@ -193,7 +192,7 @@ class DatabaseFile:
                 there = {name for (name,) in names}
                 # S608: the names are our own.
                 return any(
-                    connection.execute(f'SELECT 1 FROM "{table}" LIMIT 1').fetchall()  # noqa: S608
+                    connection.execute(f'SELECT 1 FROM "{table}" LIMIT 1').fetchall()  # noqa: S608 - our own names
                     for table in tables
                     if table in there
                 )
@@ -235,7 +234,7 @@ class DatabaseFile:
             connection.execute("BEGIN IMMEDIATE")
             for table, row, *_ in orphans:
                 # S608: the name is one of SQLite's own list of tables.
-                connection.execute(f'DELETE FROM "{table}" WHERE rowid = ?', [row])  # noqa: S608
+                connection.execute(f'DELETE FROM "{table}" WHERE rowid = ?', [row])  # noqa: S608 - our own names
             connection.execute("COMMIT")
 
     def checkpoint(self, mode: str) -> bool:
@@ -285,8 +284,14 @@ class DatabaseFile:
             url, uri=True, timeout=0, isolation_level=None, check_same_thread=False
         )
 
-    def _refuse_emptied(self) -> None:
-        """SQLite would take an empty file, or none, for a new database, and forget its log."""
+    def _is_there(self) -> bool:
+        """Whether there is a database; waits for one that is just being made.
+
+        SQLite would take an empty file, or none, for a new database, and forget its log.
+
+        Raises:
+            DatabaseDamagedError: The file stays empty, or only its log is left.
+        """
         if not self.path.exists():
             if self._log.exists() and self._log.stat().st_size:
                 raise DatabaseDamagedError(
@@ -294,7 +299,7 @@ class DatabaseFile:
                     f"{HOW_TO_RESTORE} To begin with nobody, delete the log.",
                     self._log,
                 )
-            return
+            return False
         give_up = time.monotonic() + _EMPTY_FOR_S
         while self.path.stat().st_size == 0 and time.monotonic() < give_up:
             time.sleep(_LOOK_EVERY_S)
@@ -304,3 +309,4 @@ class DatabaseFile:
                 f"{HOW_TO_RESTORE} To begin with nobody, delete the empty file.",
                 self.path,
             )
+        return True

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, make_url
 
 from alembic import command
 from app.db.file import DatabaseFile
-from app.db.session import Sessions
+from app.db.session import Sessions, patiently
 from app.db.tables import BundleRow, Pointer, Table
 from app.errors import SettingsError
 from app.settings import DatabaseSettings
@@ -67,7 +67,8 @@ async def open_sessions(settings: DatabaseSettings) -> AsyncIterator[Sessions]:
     sessions = Sessions(file, settings.url, settings.pool_size, settings.timeout_s)
     try:
         await asyncio.to_thread(file.prepare)
-        await sessions.migrate(upgrade)
+        # SQLite does not wait for one who is just closing the last connection of theirs.
+        await patiently(lambda: sessions.migrate(upgrade), settings.timeout_s)
         yield sessions
     finally:
         await sessions.close()
