@@ -96,7 +96,7 @@ def run_step(step: Step, out: Path, base: Path | None) -> bool:
     printed = []
     # S603: the commands above.
     # S603: the command is a benchmark of this project.
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own words
         assert process.stdout is not None
         for line in process.stdout:
             show(line.rstrip("\n"))

@@ -120,8 +120,8 @@ def _print_beside(call: Call, before_mb: float) -> None:
     told = ", ".join(f"{rate:.0f} from {threads}" for threads, rate in rates.items())
     after_mb = _resident_mb()
     # T201, both: it is what this script is for.
-    print(f"Small faces per second by calling threads: {told}")  # noqa: T201
-    print(  # noqa: T201
+    print(f"Small faces per second by calling threads: {told}")  # noqa: T201 - a script
+    print(  # noqa: T201 - a script
         f"Resident memory: {opened_mb - before_mb:.0f} MB more for the sessions, "
         f"{after_mb - opened_mb:.0f} MB more after {3 * RUNS_BESIDE} calls."
     )

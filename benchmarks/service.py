@@ -140,7 +140,7 @@ def serving(
         for of_key in (scopes, ("identify",)):
             options = [word for scope in of_key for word in ("--scope", scope)]
             # S603, here and below: the command is made of this file's words and a folder.
-            key = subprocess.run(  # noqa: S603
+            key = subprocess.run(  # noqa: S603 - our own words, no shell
                 [*command, "keys", "create", *options],
                 cwd=checkout.folder,
                 env=environment,
@@ -182,7 +182,7 @@ def started(
         TemporaryFile() as log,
         httpx.Client(base_url=url, headers=headers, timeout=_PATIENCE_S, trust_env=False) as http,
         # S603: commands of this package and a number.
-        subprocess.Popen(  # noqa: S603
+        subprocess.Popen(  # noqa: S603 - our own words, no shell
             [*command, "--port", str(port)],
             cwd=checkout.folder,
             env=environment or _inherited(),

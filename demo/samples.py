@@ -120,7 +120,7 @@ def _download(package: Package, folder: Path) -> Path:
     command += ["--dest", str(folder), "--requirement", str(requirements)]
     try:
         # S603: the command is made of constants and a temporary path.
-        subprocess.run(  # noqa: S603
+        subprocess.run(  # noqa: S603 - our own words, no shell
             command, check=True, capture_output=True, text=True, timeout=_DOWNLOAD_TIMEOUT_S
         )
     except subprocess.CalledProcessError as error:

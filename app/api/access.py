@@ -3,22 +3,17 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query
+from fastapi import Body, Query
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.api.deps import SHOWS_KEY_IN_OPENAPI, AdminCaller, GraphDep, KeyedRoute
+from app.api.deps import AdminCaller, GraphDep
 from app.api.problems import problems
+from app.api.routers import keyed_router
 from app.api.schemas import Answer, PageParams
 from app.services.audit import read_events
 from app.services.keys import Scope
 
-router = APIRouter(
-    prefix="/v1/admin",
-    tags=["admin"],
-    route_class=KeyedRoute,
-    dependencies=SHOWS_KEY_IN_OPENAPI,
-    responses=problems(429),
-)
+router = keyed_router("/v1/admin", "admin")
 
 
 def _text(value: object) -> object:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Query
+from fastapi import Body, Query
 from fastapi.responses import StreamingResponse
 
 from app.api.admin_schemas import (
@@ -17,20 +17,15 @@ from app.api.admin_schemas import (
     ReloadSchema,
     ServingSchema,
 )
-from app.api.deps import SHOWS_KEY_IN_OPENAPI, AdminCaller, GraphDep, KeyedRoute
+from app.api.deps import AdminCaller, GraphDep
 from app.api.problems import problems
+from app.api.routers import keyed_router
 from app.errors import DatabaseBusyError, UnauthenticatedError
 from app.graph import Graph
 from app.services.job_diary import JobView, State
 from app.services.keys import Caller
 
-router = APIRouter(
-    prefix="/v1/admin",
-    tags=["admin"],
-    route_class=KeyedRoute,
-    dependencies=SHOWS_KEY_IN_OPENAPI,
-    responses=problems(429),
-)
+router = keyed_router("/v1/admin", "admin")
 
 _LOOK_EVERY_S = 0.5
 # `itemSchema` is OpenAPI 3.2's, and what FastAPI writes for its own streams of events.

@@ -52,7 +52,7 @@ class Bodies:
             BodyTooLargeError: As announced.
             OverloadedError: There is no room for it now.
         """
-        is_large = headers.get("content-type", "").strip().lower().startswith(large_types)
+        is_large = media_type_of(headers).startswith(large_types)
         body = Body(self, party, receive, self.limits.max_body_bytes if is_large else _SMALL_BYTES)
         announced = headers.get("content-length", "")
         try:
@@ -148,6 +148,11 @@ class Body:
         if message["type"] == "http.disconnect":
             raise CallerGoneError("The caller hung up while sending.")
         return message
+
+
+def media_type_of(headers: Headers) -> str:
+    """What the body is said to be, without parameters; empty where nothing is said."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _look_who_has_gone() -> None:

@@ -3,19 +3,14 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
-from app.api.deps import SHOWS_KEY_IN_OPENAPI, EnrollCaller, GraphDep, KeyedRoute
+from app.api.deps import EnrollCaller, GraphDep
 from app.api.problems import problems
+from app.api.routers import keyed_router
 from app.api.schemas import UserId
 
-router = APIRouter(
-    prefix="/v1/users/{user_id}",
-    tags=["users"],
-    route_class=KeyedRoute,
-    dependencies=SHOWS_KEY_IN_OPENAPI,
-    responses=problems(429),
-)
+router = keyed_router("/v1/users/{user_id}", "users")
 
 _PNG = "image/png"
 _UserIdInPath = Annotated[UserId, Path()]
@@ -40,5 +35,5 @@ async def show_crop(
 @router.get("/thumbnail", responses=_PICTURE, response_class=Response)
 async def show_thumbnail(graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath) -> Response:
     """The largest face that is stored of a user. The audit log keeps who asked."""
-    crop = await graph.stored_photos.best_crop(caller.key_id, user_id)
+    crop = await graph.stored_photos.crop(caller.key_id, user_id)
     return Response(crop, media_type=_PNG)

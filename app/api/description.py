@@ -5,7 +5,6 @@ operations that take photos in a form take them in two more ways (see ways_in).
 """
 
 import copy
-import re
 from typing import Any
 
 from fastapi import FastAPI
@@ -110,7 +109,7 @@ def _name(name: str) -> str:
     """`UserSchema` -> `User`; `Body_register_user` -> `RegisterUserForm`."""
     if name.startswith("Body_"):
         return "".join(part.capitalize() for part in name.split("_")[1:]) + "Form"
-    return re.sub(f"{_SUFFIX}$", "", name)
+    return name.removesuffix(_SUFFIX)
 
 
 def _every(value: object) -> list[_Json]:

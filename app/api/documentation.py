@@ -6,17 +6,18 @@ does not reach.
 """
 
 from importlib.resources import files
+from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 _DOCUMENT = "/openapi.json"
 _CONTENT_SECURITY_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "frame-ancestors 'none'"
 )
-_UI = files("fastapi_offline").joinpath("static")
+_UI = Path(str(files("fastapi_offline"))) / "static"
 # Relative addresses hold behind any FARSIGHT_ROOT_PATH.
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -45,14 +46,6 @@ SwaggerUIBundle({
 def install(app: FastAPI) -> None:
     """Adds the addresses; the document is written once."""
     written: list[bytes] = []
-    assets = {
-        "start.js": (_START, "text/javascript"),
-        "swagger-ui.css": (_UI.joinpath("swagger-ui.css").read_bytes(), "text/css"),
-        "swagger-ui-bundle.js": (
-            _UI.joinpath("swagger-ui-bundle.js").read_bytes(),
-            "text/javascript",
-        ),
-    }
 
     async def describe(_request: Request) -> Response:
         if not written:
@@ -62,11 +55,14 @@ def install(app: FastAPI) -> None:
     async def show(_request: Request) -> Response:
         return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _CONTENT_SECURITY_POLICY})
 
-    async def send_asset(request: Request) -> Response:
-        content, media_type = assets[request.url.path.rpartition("/")[2]]
-        return Response(content, media_type=media_type)
+    async def start(_request: Request) -> Response:
+        return Response(_START, media_type="text/javascript")
+
+    async def send_file(request: Request) -> Response:
+        return FileResponse(_UI / request.url.path.rpartition("/")[2])
 
     app.add_route(_DOCUMENT, describe, include_in_schema=False)
     app.add_route("/docs", show, include_in_schema=False)
-    for name in assets:
-        app.add_route(f"/docs/{name}", send_asset, include_in_schema=False)
+    app.add_route("/docs/start.js", start, include_in_schema=False)
+    for name in ("swagger-ui.css", "swagger-ui-bundle.js"):
+        app.add_route(f"/docs/{name}", send_file, include_in_schema=False)

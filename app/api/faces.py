@@ -1,54 +1,26 @@
 """`/v1/faces` and `/v1/embeddings`: what is in a photo, without asking who it is."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, File, Form, UploadFile
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from app.api.deps import (
-    SHOWS_KEY_IN_OPENAPI,
     EmbedCaller,
     GraphDep,
     IdentifyCaller,
     ServingDep,
     take_content,
 )
-from app.api.identify_schemas import FaceSchema, SearchedPhotoSchema
+from app.api.face_fields import Detect, MaxFaces, MinFacePx, Photos, SkipFaces
+from app.api.identify_schemas import PhotoFaceSchema, SearchedPhotoSchema
 from app.api.problems import problems
+from app.api.routers import keyed_router
 from app.api.ways_in import PhotoRoute
+from app.recognition.recognizer import FoundFace
+from app.recognition.serving import Serving
 from app.services.identification import Wishes
-from app.vision.detection import LARGEST_MIN_FACE_PX, MOST_FACES, SMALLEST_MIN_FACE_PX
 
-router = APIRouter(
-    prefix="/v1",
-    tags=["identify"],
-    route_class=PhotoRoute,
-    dependencies=SHOWS_KEY_IN_OPENAPI,
-    responses=problems(429),
-)
-
-_Photos = Annotated[list[UploadFile], File(description="One or several; each is answered")]
-_MaxFaces = Annotated[
-    int, Form(ge=1, le=100, description="At most this many of a photo, largest first")
-]
-_SkipFaces = Annotated[
-    int, Form(ge=0, le=MOST_FACES, description="This many larger ones are passed over")
-]
-_Detect = Annotated[bool, Form(description="false: the photos are aligned face crops already")]
-_MinFacePx = Annotated[
-    float | None,
-    Form(
-        ge=SMALLEST_MIN_FACE_PX,
-        le=LARGEST_MIN_FACE_PX,
-        description="The smallest face_px that is looked for; as for identify",
-    ),
-]
-
-
-class PhotoFaceSchema(FaceSchema):
-    """A face, and in which photo it is."""
-
-    photo: int = Field(description="The photo's place in the request, from 0")
+router = keyed_router("/v1", "identify", PhotoRoute)
 
 
 class FacesSchema(BaseModel):
@@ -68,6 +40,14 @@ class EmbeddedFaceSchema(PhotoFaceSchema):
         max_length=512,
     )
 
+    @classmethod
+    def of_embedded(
+        cls, photo: int, face: FoundFace, embedding: NDArray[np.float32], serving: Serving
+    ) -> "EmbeddedFaceSchema":
+        """From what the identifier has found."""
+        found = PhotoFaceSchema.of_photo(photo, face, serving)
+        return cls(embedding=embedding.tolist(), **dict(found))
+
 
 class EmbeddingsSchema(BaseModel):
     """The faces of some photos as vectors. Compare them only with others of the same space."""
@@ -84,10 +64,10 @@ async def find_faces(
     graph: GraphDep,
     serving: ServingDep,
     caller: IdentifyCaller,  # noqa: ARG001 - asks for the scope
-    photos: _Photos,
-    max_faces: _MaxFaces = 10,
-    skip_faces: _SkipFaces = 0,
-    min_face_px: _MinFacePx = None,
+    photos: Photos,
+    max_faces: MaxFaces = 10,
+    skip_faces: SkipFaces = 0,
+    min_face_px: MinFacePx = None,
 ) -> FacesSchema:
     """Finds faces: boxes, landmarks, size and quality, but nobody's name."""
     found = await graph.identifier.find_faces(
@@ -95,10 +75,7 @@ async def find_faces(
         Wishes(max_faces=max_faces, skip_faces=skip_faces, min_face_px=min_face_px),
     )
     return FacesSchema(
-        faces=[
-            PhotoFaceSchema(photo=photo, **dict(FaceSchema.of(face, serving)))
-            for photo, face in found.faces
-        ],
+        faces=[PhotoFaceSchema.of_photo(photo, face, serving) for photo, face in found.faces],
         photos=[SearchedPhotoSchema.of(photo) for photo in found.photos],
         timings_ms=found.timings_ms,
     )
@@ -109,24 +86,22 @@ async def embed_faces(
     graph: GraphDep,
     serving: ServingDep,
     caller: EmbedCaller,  # noqa: ARG001 - asks for the scope
-    photos: _Photos,
-    max_faces: _MaxFaces = 10,
-    skip_faces: _SkipFaces = 0,
-    detect: _Detect = True,
-    min_face_px: _MinFacePx = None,
+    photos: Photos,
+    max_faces: MaxFaces = 10,
+    skip_faces: SkipFaces = 0,
+    detect: Detect = True,
+    min_face_px: MinFacePx = None,
 ) -> EmbeddingsSchema:
     """Turns faces into vectors, for those who search elsewhere. They are biometric data."""
-    found = await graph.identifier.embed_faces(
-        serving,
+    found = await graph.identifier.find_faces(
         [await take_content(photo) for photo in photos],
         Wishes(max_faces=max_faces, skip_faces=skip_faces, detect=detect, min_face_px=min_face_px),
+        serving,
     )
     return EmbeddingsSchema(
         faces=[
-            EmbeddedFaceSchema(
-                photo=photo, embedding=vector.tolist(), **dict(FaceSchema.of(face, serving))
-            )
-            for (photo, face), vector in zip(found.faces, found.embeddings, strict=True)
+            EmbeddedFaceSchema.of_embedded(photo, face, embedding, serving)
+            for (photo, face), embedding in zip(found.faces, found.embeddings, strict=True)
         ],
         photos=[SearchedPhotoSchema.of(photo) for photo in found.photos],
         bundle=serving.manifest.name,

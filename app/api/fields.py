@@ -13,7 +13,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import FormData, QueryParams
 
-from app.api.ways_in import FORM, IMAGE, JSON, media_type_of
+from app.api.bodies import media_type_of
+from app.api.ways_in import FORM, IMAGE, JSON
 from app.errors import UnsupportedMediaTypeError
 from app.wording import no_such_name, told
 

@@ -3,30 +3,23 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi import File, Form, Query, UploadFile
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.deps import (
-    SHOWS_KEY_IN_OPENAPI,
     AdminCaller,
     GraphDep,
-    KeyedRoute,
     ServingDep,
     take_content,
 )
 from app.api.problems import problems
+from app.api.routers import keyed_router
 from app.gallery.file import encode_gallery, parse_gallery
 from app.gallery.merge import OnConflict
 from app.services.transfer import export_gallery
 
-router = APIRouter(
-    prefix="/v1/gallery",
-    tags=["gallery"],
-    route_class=KeyedRoute,
-    dependencies=SHOWS_KEY_IN_OPENAPI,
-    responses=problems(429),
-)
+router = keyed_router("/v1/gallery", "gallery")
 
 _MEDIA_TYPE = "application/octet-stream"
 

@@ -3,15 +3,15 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import Form, UploadFile
 
 from app.api.deps import (
-    SHOWS_KEY_IN_OPENAPI,
     GraphDep,
     IdentifyCaller,
     ServingDep,
     take_content,
 )
+from app.api.face_fields import Detect, MaxFaces, MinFacePx, Photos, SkipFaces
 from app.api.identify_schemas import (
     FaceSchema,
     IdentificationSchema,
@@ -19,19 +19,13 @@ from app.api.identify_schemas import (
     VerificationSchema,
 )
 from app.api.problems import problems
+from app.api.routers import keyed_router
 from app.api.schemas import Threshold, UserId
 from app.api.ways_in import PhotoRoute
 from app.errors import InvalidRequestError
 from app.services.identification import Wishes
-from app.vision.detection import LARGEST_MIN_FACE_PX, MOST_FACES, SMALLEST_MIN_FACE_PX
 
-router = APIRouter(
-    prefix="/v1",
-    tags=["identify"],
-    route_class=PhotoRoute,
-    dependencies=SHOWS_KEY_IN_OPENAPI,
-    responses=problems(429),
-)
+router = keyed_router("/v1", "identify", PhotoRoute)
 
 
 @router.post("/identify", responses=problems(400, 401, 403, 408, 413, 415, 422, 503, 504))
@@ -39,39 +33,18 @@ async def identify(
     graph: GraphDep,
     serving: ServingDep,
     caller: IdentifyCaller,  # noqa: ARG001 - asks for the scope
-    photos: Annotated[list[UploadFile], File(description="One or several; each is answered")],
+    photos: Photos,
     threshold: Annotated[Threshold | None, Form()] = None,
     top_k: Annotated[
         int, Form(ge=0, le=100, description="Candidates to tell of, whatever their similarity")
     ] = 0,
-    max_faces: Annotated[
-        int, Form(ge=1, le=100, description="At most this many of a photo, largest first")
-    ] = 10,
-    skip_faces: Annotated[
-        int,
-        Form(
-            ge=0,
-            le=MOST_FACES,
-            description="This many larger ones are passed over: those of the pages before, up to "
-            "faces_found",
-        ),
-    ] = 0,
-    detect: Annotated[
-        bool, Form(description="false: the photo is an aligned face crop already")
-    ] = True,
+    max_faces: MaxFaces = 10,
+    skip_faces: SkipFaces = 0,
+    detect: Detect = True,
     same_person: Annotated[
         bool, Form(description="true: the photos are frames of one person, answered together")
     ] = False,
-    min_face_px: Annotated[
-        float | None,
-        Form(
-            ge=SMALLEST_MIN_FACE_PX,
-            le=LARGEST_MIN_FACE_PX,
-            description="The smallest face_px that is looked for. Default: a setting, 16; more in "
-            "large photos, see searched_from_px. One that is given is kept to, or refused for "
-            "photos too large for it",
-        ),
-    ] = None,
+    min_face_px: MinFacePx = None,
 ) -> IdentificationSchema:
     """Identifies every face of every photo; a stranger's `user_id` is null."""
     found = await graph.identifier.identify(

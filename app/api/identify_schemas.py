@@ -48,17 +48,26 @@ class DecisionSchema(Answer):
     candidates: list[CandidateSchema] = Field(description="As many as top_k asks for")
 
 
-class IdentifiedFaceSchema(FaceSchema, DecisionSchema):
-    """A face and whose it is."""
+class PhotoFaceSchema(FaceSchema):
+    """A face, and in which photo it is."""
 
     photo: int = Field(description="The photo's place in the request, from 0")
 
     @classmethod
+    def of_photo(cls, photo: int, found: FoundFace, serving: Serving) -> "PhotoFaceSchema":
+        """From what the recogniser has found in a photo."""
+        return PhotoFaceSchema(photo=photo, **dict(FaceSchema.of(found, serving)))
+
+
+class IdentifiedFaceSchema(PhotoFaceSchema, DecisionSchema):
+    """A face and whose it is."""
+
+    @classmethod
     def of_identified(cls, found: IdentifiedFace, serving: Serving) -> "IdentifiedFaceSchema":
         """From the identifier's answer."""
-        face = FaceSchema.of(found.face, serving)
+        face = PhotoFaceSchema.of_photo(found.photo, found.face, serving)
         decision = DecisionSchema.model_validate(found.decision)
-        return cls(photo=found.photo, **dict(face), **dict(decision))
+        return cls(**dict(face), **dict(decision))
 
 
 class PhotoErrorSchema(Answer):

@@ -3,17 +3,18 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Header, Path, Query, Response, UploadFile
+from fastapi import File, Form, Header, Path, Query, Response, UploadFile
 from pydantic import Json
 
 from app.api.deps import (
-    SHOWS_KEY_IN_OPENAPI,
     EnrollCaller,
     GraphDep,
     ServingDep,
     take_content,
 )
+from app.api.face_fields import Detect
 from app.api.problems import problems
+from app.api.routers import keyed_router
 from app.api.schemas import (
     DisplayName,
     ErasureSchema,
@@ -35,13 +36,7 @@ from app.services.reviewed_photo import Upload
 from app.services.users import UserChanges
 from app.vision.photo_file import IN_WORDS
 
-router = APIRouter(
-    prefix="/v1/users",
-    tags=["users"],
-    route_class=PhotoRoute,
-    dependencies=SHOWS_KEY_IN_OPENAPI,
-    responses=problems(429),
-)
+router = keyed_router("/v1/users", "users", PhotoRoute)
 
 _MAX_FILENAME_CHARS = 255
 _PENDING: dict[int | str, dict[str, Any]] = {
@@ -53,7 +48,6 @@ _PENDING: dict[int | str, dict[str, Any]] = {
 }
 _UserIdInPath = Annotated[UserId, Path()]
 _Photos = Annotated[list[UploadFile], File(description=IN_WORDS)]
-_Detect = Annotated[bool, Form(description="false: the photos are aligned face crops already")]
 _Face = Annotated[
     FaceRule | None,
     Form(
@@ -94,7 +88,7 @@ async def register_user(
     allow_duplicate: Annotated[
         bool, Form(description="Register even if the face belongs to somebody else")
     ] = False,
-    detect: _Detect = True,
+    detect: Detect = True,
     face: _Face = None,
     box: _Box = [],  # noqa: B006 - FastAPI copies it
     idempotency_key: _IdempotencyKey = None,
@@ -181,7 +175,7 @@ async def add_photos(
     caller: EnrollCaller,
     user_id: _UserIdInPath,
     photos: _Photos,
-    detect: _Detect = True,
+    detect: Detect = True,
     face: _Face = None,
     box: _Box = [],  # noqa: B006 - FastAPI copies it
 ) -> RegistrationSchema:

@@ -18,6 +18,7 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope
 
+from app.api.bodies import media_type_of
 from app.api.deps import KeyedRoute
 from app.errors import InvalidRequestError
 
@@ -69,7 +70,7 @@ class _PhotoRequest(Request):
         self._meant: FormData | None = None
 
     # A coroutine where Starlette has one that can also be entered: FastAPI awaits it.
-    async def form(self, **limits: float) -> FormData:  # type: ignore[override]
+    async def form(self, **limits: float) -> FormData:  # type: ignore[override]  # see above
         """The fields, with every photo as an upload.
 
         Raises:
@@ -88,13 +89,8 @@ class _PhotoRequest(Request):
                 photo = (self._photo_fields[0], _upload(await self.body(), media_type))
                 self._meant = FormData([photo, *self.query_params.multi_items()])
             else:
-                self._meant = await super().form(**limits)  # type: ignore[arg-type]
+                self._meant = await super().form(**limits)  # type: ignore[arg-type]  # FastAPI's own
         return self._meant
-
-
-def media_type_of(headers: Headers) -> str:
-    """What the body is said to be, without parameters; empty where nothing is said."""
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _from_json(body: bytes, photo_fields: Sequence[str]) -> FormData:

@@ -46,7 +46,7 @@ class Stopping:
             config: All else.
         """
         # uvicorn says int, and hands it to asyncio, which takes fractions.
-        config.timeout_graceful_shutdown = self._grace_s * _SHARE_OF_REQUESTS  # type: ignore[assignment]
+        config.timeout_graceful_shutdown = self._grace_s * _SHARE_OF_REQUESTS  # type: ignore[assignment]  # see above
         self._server = _Server(config, app)
         self._server.should_exit = self._asked
         return self._server

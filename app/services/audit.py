@@ -6,7 +6,7 @@ from datetime import datetime
 from app.db.repositories import events
 from app.db.session import Sessions
 from app.db.tables import JsonObject
-from app.services.cursor import read_row_id, write_cursor
+from app.services.cursor import cursor_after, read_row_id
 
 _BEYOND_ALL = 2**62
 
@@ -52,8 +52,7 @@ async def read_events(sessions: Sessions, cursor: str | None, limit: int) -> Eve
     before = _BEYOND_ALL if cursor is None else read_row_id(cursor)
     async with sessions.read() as session:
         rows = await events.page(session, before, limit + 1)
-    following = write_cursor(rows[limit - 1].id) if len(rows) > limit else None
     return EventPage(
         [EventView(row.at, row.actor, row.action, row.subject, row.detail) for row in rows[:limit]],
-        following,
+        cursor_after([row.id for row in rows], limit),
     )

@@ -2,19 +2,27 @@
 
 import base64
 import re
+from collections.abc import Sequence
 
 from app.errors import InvalidRequestError
 
 _ROW_ID = re.compile(r"[0-9]{1,18}")  # what fits a 64-bit column
 
 
-def write_cursor(last: str | int) -> str:
-    """Stands for the last row of a page."""
-    return base64.urlsafe_b64encode(str(last).encode()).decode().rstrip("=")
+def cursor_after(places: Sequence[str | int], limit: int) -> str | None:
+    """Where the page after this one begins; None on the last one.
+
+    Args:
+        places: Of the rows, one more than the page has if there are as many.
+        limit: Rows of the page.
+    """
+    if len(places) <= limit:
+        return None
+    return base64.urlsafe_b64encode(str(places[limit - 1]).encode()).decode().rstrip("=")
 
 
 def read_cursor(cursor: str) -> str:
-    """What `write_cursor` was given.
+    """The place that a cursor stands for.
 
     Raises:
         InvalidRequestError: Not a cursor.

@@ -140,7 +140,7 @@ class Identifier:
         """
         if wishes.same_person:
             wishes = replace(wishes, max_faces=1, skip_faces=0)
-        found = await self._find_all(photos, wishes, serving)
+        found = await self.find_faces(photos, wishes, serving)
         stopwatch = Stopwatch()
         with stopwatch.stage("search"):
             if len(found.faces) * len(serving.gallery) <= _QUICK_ROWS:
@@ -155,20 +155,10 @@ class Identifier:
             found.timings_ms | stopwatch.timings_ms,
         )
 
-    async def find_faces(self, photos: Sequence[bytes], wishes: Wishes) -> FacesOfPhotos:
-        """What is in some photos, without embedding it; errors are those of `identify`."""
-        return await self._find_all(photos, wishes, None)
-
-    async def embed_faces(
-        self, serving: Serving, photos: Sequence[bytes], wishes: Wishes
+    async def find_faces(
+        self, photos: Sequence[bytes], wishes: Wishes, serving: Serving | None = None
     ) -> FacesOfPhotos:
-        """The same with embeddings."""
-        return await self._find_all(photos, wishes, serving)
-
-    async def _find_all(
-        self, photos: Sequence[bytes], wishes: Wishes, serving: Serving | None
-    ) -> FacesOfPhotos:
-        """Every photo's faces; embedded where a serving is given."""
+        """Every photo's faces, embedded where a serving is given; errors as for `identify`."""
         refuse_too_many(len(photos), self._max_photos)
         stopwatch = Stopwatch()
         searched: list[Finding | UnusablePhotoError] = []

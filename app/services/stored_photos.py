@@ -1,17 +1,13 @@
 """What is kept of photos: crops for people to look at, embeddings to compare with."""
 
-from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.db.repositories import events, photos, users
-from app.db.session import ReadSession, Sessions, WriteSession
-from app.db.tables import Photo, User
+from app.db.session import Sessions, WriteSession
 from app.errors import CropNotKeptError, PhotoNotFoundError
-
-_Find = Callable[[ReadSession, User], Awaitable[Photo | None]]
 
 
 class StoredPhotos:
@@ -32,33 +28,21 @@ class StoredPhotos:
             raise PhotoNotFoundError(f"There is no photo {photo_id}.")
         return vector
 
-    async def crop(self, actor: str, user_id: str, photo_id: UUID) -> bytes:
-        """A photo's crop: PNG, 112 x 112, RGB.
+    async def crop(self, actor: str, user_id: str, photo_id: UUID | None = None) -> bytes:
+        """The crop of a photo, or of the largest face that is stored: PNG, 112 x 112, RGB.
 
         Raises:
             UserNotFoundError: There is no such user.
             PhotoNotFoundError: The user has no such photo.
-            CropNotKeptError: Its crop was not kept.
-        """
-
-        async def find(session: ReadSession, user: User) -> Photo:
-            return await photos.get(session, user, photo_id)
-
-        return await self._show(actor, user_id, find)
-
-    async def best_crop(self, actor: str, user_id: str) -> bytes:
-        """The crop of the largest face that is stored of a user: PNG, 112 x 112, RGB.
-
-        Raises:
-            UserNotFoundError: There is no such user.
             CropNotKeptError: No crop was kept.
         """
-        return await self._show(actor, user_id, photos.largest_with_crop)
 
-    async def _show(self, actor: str, user_id: str, find: _Find) -> bytes:
         async def show(session: WriteSession) -> bytes:
             user = await users.get(session, user_id)
-            photo = await find(session, user)
+            if photo_id is None:
+                photo = await photos.largest_with_crop(session, user)
+            else:
+                photo = await photos.get(session, user, photo_id)
             if photo is None or photo.crop_png is None:
                 raise CropNotKeptError(
                     f"No crop of {user_id!r} is kept; FARSIGHT_RETAIN_CROPS decides."

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from functools import partial
 from typing import TypedDict
 from uuid import UUID
@@ -14,16 +13,10 @@ from app.db.repositories import erasures, events, photos, pointer, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.db.tables import JsonObject, Photo, User
 from app.recognition.serving import Current
-from app.services.cursor import read_cursor, read_row_id, write_cursor
+from app.services.cursor import cursor_after, read_cursor, read_row_id
 from app.services.erasures import Erasures
 
-
-class Order(StrEnum):
-    """In which order users are listed."""
-
-    OLDEST = "oldest"
-    NEWEST = "newest"
-    USER_ID = "user_id"
+Order = users.Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +101,18 @@ class Users:
             InvalidRequestError: Not a cursor of ours.
         """
         by_user_id = order == Order.USER_ID
-        which = users.UserFilter(search, order == Order.NEWEST, by_user_id)
         after: int | str | None = None
         if cursor is not None:
             after = read_cursor(cursor) if by_user_id else read_row_id(cursor)
         async with self._sessions.read() as session:
-            rows = await users.page(session, which, after, limit + 1)
+            rows = await users.page(session, search, order, after, limit + 1)
             total = await users.count_matching(session, search)
-        following = None
-        if len(rows) > limit:
-            last, _ = rows[limit - 1]
-            following = write_cursor(last.user_id if by_user_id else last.id)
-        return UserPage([view_user(user, count) for user, count in rows[:limit]], following, total)
+        places = [user.user_id if by_user_id else user.id for user, _ in rows]
+        return UserPage(
+            [view_user(user, count) for user, count in rows[:limit]],
+            cursor_after(places, limit),
+            total,
+        )
 
     async def change(self, actor: str, user_id: str, changes: UserChanges) -> UserDetail:
         """Changes display name or metadata, which is replaced as a whole; the old ones are erased.

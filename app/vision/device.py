@@ -22,7 +22,7 @@ def choose_device(name: DeviceName) -> Device:
     if name == "cpu" or (name == "auto" and not _has_gpu_driver()):
         return "cpu"
     # Seconds and 180 MB, which a machine without a GPU need not spend.
-    import torch  # noqa: PLC0415
+    import torch  # noqa: PLC0415 - it takes seconds
 
     if torch.cuda.is_available():
         return "cuda"

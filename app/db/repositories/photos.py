@@ -100,9 +100,6 @@ async def erase(session: WriteSession, user: User, photo_id: UUID) -> None:
     Raises:
         PhotoNotFoundError: The user has no such photo.
     """
-    deleted = await session.scalars(
-        delete(Photo).where(Photo.id == photo_id, Photo.user == user.id).returning(Photo.id)
-    )
-    if deleted.one_or_none() is None:
-        raise PhotoNotFoundError(f"User {user.user_id!r} has no photo {photo_id}.")
+    photo = await get(session, user, photo_id)
+    await session.execute(delete(Photo).where(Photo.id == photo.id))
     await erasures.add(session, user.user_id)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeVarTuple
 
 import numpy as np
@@ -36,44 +36,39 @@ async def exists(session: ReadSession, user_id: str) -> bool:
     return await session.scalar(select(User.id).where(User.user_id == user_id)) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class UserFilter:
-    """Which users are listed, and in which order.
+class Order(StrEnum):
+    """In which order users are listed: by registration, or by `user_id`."""
 
-    Attributes:
-        search: A part of `user_id`, display name or metadata; capitals of ASCII do not matter.
-        newest_first: In the order of registration, backwards.
-        by_user_id: In the order of `user_id` instead.
-    """
-
-    search: str | None = None
-    newest_first: bool = False
-    by_user_id: bool = False
+    OLDEST = "oldest"
+    NEWEST = "newest"
+    USER_ID = "user_id"
 
 
 async def page(
-    session: ReadSession, which: UserFilter, after: int | str | None, limit: int
+    session: ReadSession, search: str | None, order: Order, after: int | str | None, limit: int
 ) -> Sequence[tuple[User, int]]:
     """Users, each with the number of photos.
 
     Args:
         session: Reads.
-        which: Filter and order.
-        after: The row id, or with `by_user_id` the `user_id`, before the page; None for the first.
+        search: A part of `user_id`, display name or metadata; capitals of ASCII do not matter.
+        order: Of the list.
+        after: The row id, or by `user_id` that, before the page; None for the first.
         limit: Largest number of users.
     """
     photo_count = select(func.count()).where(Photo.user == User.id).scalar_subquery()
-    key = User.user_id if which.by_user_id else User.id
-    listed = _matching(select(User, photo_count), which.search)
+    key = User.user_id if order == Order.USER_ID else User.id
+    backwards = order == Order.NEWEST
+    listed = _matching(select(User, photo_count), search)
     if after is not None:
-        listed = listed.where(key < after if which.newest_first else key > after)
-    listed = listed.order_by(key.desc() if which.newest_first else key)
+        listed = listed.where(key < after if backwards else key > after)
+    listed = listed.order_by(key.desc() if backwards else key)
     found = await session.execute(listed.limit(limit))
     return [(user, count) for user, count in found]
 
 
 async def count_matching(session: ReadSession, search: str | None) -> int:
-    """How many users a search finds; see UserFilter."""
+    """How many users a search finds; see `page`."""
     return await session.scalar(_matching(select(func.count(User.id)), search)) or 0
 
 

@@ -59,7 +59,7 @@ def open_backend(bundle: Bundle, device: Device, threads: int = 1) -> Backend:
     if bundle.onnx is not None and device == "cpu":
         return OnnxBackend(bundle.onnx.edgeface, bundle.onnx.dsr, threads)
     # Where onnxruntime serves, nobody waits for torch, nor has it in memory.
-    from app.vision.backends.by_torch import TorchBackend  # noqa: PLC0415
-    from app.vision.torch_networks import build_networks  # noqa: PLC0415
+    from app.vision.backends.by_torch import TorchBackend  # noqa: PLC0415 - torch takes seconds
+    from app.vision.torch_networks import build_networks  # noqa: PLC0415 - torch takes seconds
 
     return TorchBackend(*build_networks(bundle), device)

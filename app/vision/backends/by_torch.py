@@ -27,8 +27,8 @@ class TorchBackend:
         self._device = device
         # Convolutions over channels-last maps are three times faster on a CPU; torch's stub of
         # `to` lacks the argument.
-        self._edgeface = edgeface.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._dsr = dsr and dsr.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._edgeface = edgeface.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs
+        self._dsr = dsr and dsr.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs
 
     @torch.inference_mode()
     def embed(self, crops: Floats, face_px: Floats | None = None) -> Floats:

@@ -122,7 +122,7 @@ def main() -> None:
         shapes = {key: value.shape for key, value in network.state_dict().items()}
         golden[name] = embed(network, made_up_weights(shapes), samples)
     # The stub of savez takes every keyword for its own `allow_pickle`.
-    np.savez_compressed(HERE / "edgeface.npz", **golden)  # type: ignore[arg-type]
+    np.savez_compressed(HERE / "edgeface.npz", **golden)  # type: ignore[arg-type]  # numpy's stubs
 
 
 if __name__ == "__main__":
