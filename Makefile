@@ -38,13 +38,14 @@ soak: $(INSTALLED) ## 50,000 mixed requests, and whether the service grows (REQU
 	$(BIN)/python -m benchmarks.soak $(if $(REQUESTS),--requests $(REQUESTS)) \
 	    $(if $(FOR_S),--seconds $(FOR_S))
 
-fuzz: fuzz-images fuzz-api ## both of the next two (FOR_S=60: seconds of each)
+fuzz: fuzz-images fuzz-api ## both of the next two (FOR_S=60: seconds of each; SEED=1: the same requests again)
 
 fuzz-images: $(INSTALLED) ## damaged and hostile photos, and what they cost
 	$(BIN)/python -m benchmarks.fuzz_images --seconds $(or $(FOR_S),60)
 
 fuzz-api: $(INSTALLED) ## every operation of the API, as described and otherwise
-	$(BIN)/python -m benchmarks.fuzz_api --seconds $(or $(FOR_S),60)
+	$(BIN)/python -m benchmarks.fuzz_api --seconds $(or $(FOR_S),60) \
+	    $(if $(SEED),--seed $(SEED))
 
 coverage: $(INSTALLED) ## the whole test suite, and how much of the code it runs
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered

@@ -35,7 +35,7 @@ _SPARE_S = 1.0
 _BASE_MB = 150
 _DEAREST = 8
 # Most of what a decoder believes is told in the first bytes.
-_HEAD_BYTES, _HEAD_SHARE, _CUT_SHARE = 400, 0.6, 0.05
+_HEAD_BYTES, _HEAD_SHARE, _CUT_SHARE = 400, 0.6, 0.15
 _STRANGE_BYTES = (0, 1, 2, 127, 128, 254, 255)
 
 
@@ -151,8 +151,8 @@ def mutated(sound: dict[str, bytes], chance: random.Random) -> Iterator[tuple[st
                     other = sound[chance.choice(names)]
                     start = chance.randrange(len(other))
                     data[at:at] = other[start : start + chance.randrange(1, 400)]
-            if chance.random() < _CUT_SHARE:
-                del data[chance.randrange(1, len(data)) :]
+        if chance.random() < _CUT_SHARE:  # once, or nothing would be left to cut
+            del data[chance.randrange(1, len(data)) :]
         yield name, bytes(data)
 
 
