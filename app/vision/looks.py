@@ -132,8 +132,8 @@ def _look_at_sheet(
     detector: Detector, views: Sequence[View], min_score: float
 ) -> list[tuple[int, Face]]:
     side = len(views[0].picture)
-    rows = math.isqrt(len(views))
-    columns = math.ceil(len(views) / rows)
+    columns = math.ceil(math.sqrt(len(views)))
+    rows = math.ceil(len(views) / columns)
     sheet = np.full((rows * side, columns * side, 3), _GREY, dtype=np.uint8)
     for index, view in enumerate(views):
         x, y = index % columns * side, index // columns * side
