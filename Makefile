@@ -6,8 +6,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo train-demo serve test coverage soak fuzz fuzz-images fuzz-api check format lint types contracts \
-    containers audit wheel smoke bench lock clean
+.PHONY: help install demo train-demo serve test test-fast coverage soak fuzz fuzz-images fuzz-api check format lint types \
+    contracts containers audit wheel smoke bench lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ serve: $(INSTALLED) ## start the service on http://127.0.0.1:8000
 
 test: $(INSTALLED) ## run the whole test suite, two files at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-fast: $(INSTALLED) ## the tests that start no service and load no networks: seconds
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow and not research'
 
 soak: $(INSTALLED) ## 50,000 mixed requests, and whether the service grows (REQUESTS=N, FOR_S=60)
 	$(BIN)/python -m benchmarks.soak $(if $(REQUESTS),--requests $(REQUESTS)) \

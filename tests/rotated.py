@@ -21,7 +21,6 @@ from app.settings import Settings
 from app.vision.alignment import Crop
 from app.vision.bundle import Bundle, load_bundle, weight_file, write_bundle
 from app.vision.embedder import Embedder
-from app.vision.image import decode_image
 from app.vision.manifest import Networks
 from app.vision.onnx_export import export_edgeface
 from app.vision.png import encode_png
@@ -108,15 +107,3 @@ async def _enrol_one(
         )
         await photos.add(session, [row], embedder.bundle.space_id, [embedding])
     await refresh_templates(session, current, user)
-
-
-def crops_of(folder: Path, people: int, photos: int) -> dict[str, list[Pixels]]:
-    """Aligned crops of the first people in a folder who have so many."""
-    found: dict[str, list[Pixels]] = {}
-    for person in sorted(folder.iterdir()):
-        files = sorted(person.glob("*.jpg"))[:photos]
-        if len(files) == photos:
-            found[person.name] = [decode_image(file.read_bytes()) for file in files]
-        if len(found) == people:
-            return found
-    raise AssertionError(f"only {len(found)} people have {photos} photos")

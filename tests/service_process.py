@@ -14,8 +14,9 @@ from pathlib import Path
 import httpx
 
 from app.settings import Settings
+from tests.program import PATIENCE_S, Program
 
-PATIENCE_S = 120
+Process = Program | subprocess.Popen[bytes]
 
 
 @dataclass
@@ -24,7 +25,7 @@ class ServiceProcess:
 
     url: str
     log: Path
-    process: subprocess.Popen[bytes]
+    process: Process
 
     def kill(self) -> None:
         """`kill -9`: nothing is tidied up."""
@@ -58,20 +59,21 @@ def serving(
     Args:
         settings: See environment.
         folder: Where its log goes, after those of services before.
-        under: The command that runs it, a tracer for instance.
+        under: The command that runs it, a tracer for instance; then Python starts anew.
         changes: Further variables.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = folder / "log"
-    with log.open("ab") as file:
-        process = subprocess.Popen(
-            [*under, sys.executable, "-m", "app", "serve", "--port", str(port)],
-            stdout=file,
-            stderr=file,
-            env=environment(settings, **changes),
-        )
+    variables = environment(settings, **changes)
+    words = ["serve", "--port", str(port)]
+    if under:
+        with log.open("ab") as file:
+            command = [*under, sys.executable, "-m", "app", *words]
+            process: Process = subprocess.Popen(command, stdout=file, stderr=file, env=variables)
+    else:
+        process = Program(words, variables, log, log)
     try:
         url = f"http://127.0.0.1:{port}"
         _wait(url, process)
@@ -83,7 +85,7 @@ def serving(
     assert code == 0 or not asked_to_end
 
 
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+def _wait(url: str, process: Process) -> None:
     give_up = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up and process.poll() is None:
         try:

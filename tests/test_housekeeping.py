@@ -203,19 +203,40 @@ def canonical(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", name[0]).lower()
 
 
+SKIPPED = "def test_skipped():\n    pytest.skip('no reason')\n"
+OF_PHOTOS = "@pytest.mark.research\ndef test_of_photos():\n    assert False\n"
+
+
 @pytest.mark.parametrize(("ci", "code"), [("true", 1), ("false", 0)])
-def test_a_skipped_test_fails_the_run_in_ci_only(tmp_path: Path, ci: str, code: int) -> None:
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
-    (tmp_path / "test_skipped.py").write_text(
-        "import pytest\n\n\ndef test_nothing():\n    pytest.skip('no reason')\n", encoding="utf-8"
-    )
+@pytest.mark.parametrize(
+    ("body", "told", "workers"),
+    [
+        (SKIPPED, "1 skipped", 0),
+        (OF_PHOTOS, "1 tests marked `research` did not run", 0),
+        (OF_PHOTOS, "1 tests marked `research` did not run", 2),
+    ],
+)
+def test_a_run_that_is_not_whole_fails_in_ci_only(
+    tmp_path: Path, ci: str, code: int, body: str, told: str, workers: int
+) -> None:
+    file = f"import pytest\n\ndef test_nothing():\n    pass\n\n{body}"
+    (tmp_path / "test_some.py").write_text(file, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = research\n", encoding="utf-8")
+    plugins = ["-p", "xdist", "-p", "tests.whole_run"]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "--rootdir", tmp_path, "-c", "pyproject.toml", tmp_path],
+        [sys.executable, "-m", "pytest", *plugins, "-n", str(workers), tmp_path],
         cwd=ROOT,
-        env={**os.environ, "CI": ci},
+        env={
+            **os.environ,
+            "CI": ci,
+            "FARSIGHT_SHARED": str(tmp_path / "missing"),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         capture_output=True,
         text=True,
         check=False,
     )
     assert run.returncode == code, run.stdout + run.stderr
-    assert "1 skipped" in run.stdout
+    assert "1 passed" in run.stdout
+    assert told in run.stdout
+    assert ("fail the run" in run.stdout) == (ci == "true")

@@ -52,11 +52,11 @@ save_gallery(pipeline, Path("my_gallery.pt"))
 
 @pytest.fixture
 def notebook(
-    sample_photos: dict[str, Path], shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample_photos: dict[str, Path], detectors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """A folder to work in, with photos under the names of the examples."""
     monkeypatch.setenv("FARSIGHT_BUNDLES", str(ROOT / "weights"))
-    monkeypatch.setenv("FARSIGHT_DETECTORS", str(shared / "weights"))
+    monkeypatch.setenv("FARSIGHT_DETECTORS", str(detectors))
     monkeypatch.chdir(tmp_path)
     for name, source in {
         "obama2.jpg": "obama2.jpg",
@@ -70,10 +70,8 @@ def notebook(
 
 
 @pytest.fixture(scope="module")
-def pipeline(stock_bundle: Path, shared: Path) -> Pipeline:
-    return build_pipeline(
-        PipelineConfig(device="cpu", bundle=stock_bundle, detectors=shared / "weights")
-    )
+def pipeline(stock_bundle: Path, detectors: Path) -> Pipeline:
+    return build_pipeline(PipelineConfig(device="cpu", bundle=stock_bundle, detectors=detectors))
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +123,7 @@ def test_example_of_the_issue_runs_as_written(
 def test_photo_is_the_same_as_path_bytes_and_array(
     pipeline: Pipeline, people: dict[str, list[bytes]], tmp_path: Path
 ) -> None:
-    content = people["07252"][0]
+    content = people["carl"][0]
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
     embeddings = [
@@ -152,7 +150,7 @@ def test_nobody_is_found_when_there_is_no_face(pipeline: Pipeline) -> None:
 def test_photo_is_read_as_the_upright_one_when_it_lies_turned(
     pipeline: Pipeline, people: dict[str, list[bytes]]
 ) -> None:
-    upright = decode_image(people["07252"][0])
+    upright = decode_image(people["carl"][0])
     plain = pipeline.run(upright)
     assert (plain["rotation_deg"], plain["searched_from_px"]) == (0, 16.0)
     turned = pipeline.run(np.ascontiguousarray(np.rot90(upright)))
@@ -165,7 +163,7 @@ def test_photo_is_read_as_the_upright_one_when_it_lies_turned(
 def test_smallest_face_is_the_one_asked_for_when_it_is_one(
     pipeline: Pipeline, people: dict[str, list[bytes]]
 ) -> None:
-    photo = people["07252"][0]
+    photo = people["carl"][0]
     assert pipeline.run(photo, min_face_px=40)["searched_from_px"] == 40
     assert pipeline.run(photo, detect=False)["searched_from_px"] is None
     for no_size in (0, -16, 7.9, 1001, float("nan")):
@@ -180,7 +178,7 @@ def test_smallest_face_is_the_one_asked_for_when_it_is_one(
 def test_score_is_none_when_the_gallery_is_empty(
     pipeline: Pipeline, people: dict[str, list[bytes]]
 ) -> None:
-    result = pipeline.run(people["07252"][0])
+    result = pipeline.run(people["carl"][0])
     assert (result["identity"], result["score"], result["margin"]) == (None, None, None)
     assert len(result["faces"]) == 1
 
@@ -188,10 +186,10 @@ def test_score_is_none_when_the_gallery_is_empty(
 def test_threshold_decides_whether_it_is_a_stranger(
     pipeline: Pipeline, people: dict[str, list[bytes]]
 ) -> None:
-    embedding = pipeline.run(people["07252"][0])["embedding"]
+    embedding = pipeline.run(people["carl"][0])["embedding"]
     assert embedding is not None
     pipeline.gallery.add("anna", embedding)
-    probe = people["07252"][1]
+    probe = people["carl"][1]
     score = pipeline.run(probe)["score"]
     assert score is not None
     assert pipeline.run(probe, threshold=score - 0.01)["identity"] == "anna"
@@ -201,7 +199,7 @@ def test_threshold_decides_whether_it_is_a_stranger(
 def test_crop_is_embedded_alike_when_it_comes_again(
     pipeline: Pipeline, people: dict[str, list[bytes]]
 ) -> None:
-    result = pipeline.run(people["07252"][0])
+    result = pipeline.run(people["carl"][0])
     crop, embedding = result["crop"], result["embedding"]
     assert crop is not None
     assert embedding is not None
@@ -210,7 +208,7 @@ def test_crop_is_embedded_alike_when_it_comes_again(
     assert again.dtype == np.float32
     assert np.abs(again - embedding).max() < 1e-6
     # The stock bundle has no DSR.
-    assert np.array_equal(pipeline.upscale(people["07252"][0]), crop)
+    assert np.array_equal(pipeline.upscale(people["carl"][0]), crop)
     assert np.array_equal(pipeline.upscale(crop, detect=False), crop)
 
 
@@ -260,7 +258,7 @@ def test_gallery_refuses_what_it_could_not_save(pipeline: Pipeline) -> None:
 def elsewhere(pipeline: Pipeline, people: dict[str, list[bytes]]) -> PortableGallery:
     """Two people in another space, with their crops."""
     users = []
-    for name in ("07252", "07263"):
+    for name in ("carl", "anna"):
         photos: list[PortablePhoto] = []
         for content in people[name][:3]:
             face = pipeline.run(content)["faces"][0]  # one has a passer-by far behind
@@ -289,7 +287,7 @@ def test_file_of_another_space_is_embedded_anew_when_it_has_crops(
     path = tmp_path / "gallery"
     write_gallery(path, elsewhere)
     load_gallery(pipeline, path)
-    assert pipeline.gallery.labels == ["07252", "07263"]
+    assert pipeline.gallery.labels == ["carl", "anna"]
     for name in pipeline.gallery.labels:
         fresh = mean_embedding(
             [
@@ -311,7 +309,7 @@ def test_gallery_is_as_before_when_a_file_is_refused(
     without = replace(elsewhere.users[1].photos[0], crop_png=None)
     second = replace(elsewhere.users[1], photos=(without, *elsewhere.users[1].photos[1:]))
     write_gallery(path, replace(elsewhere, users=(elsewhere.users[0], second)))
-    with pytest.raises(SpaceMismatchError, match="without the crops of user '07263'"):
+    with pytest.raises(SpaceMismatchError, match="without the crops of user 'anna'"):
         load_gallery(pipeline, path)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(GalleryFileError):
@@ -319,9 +317,7 @@ def test_gallery_is_as_before_when_a_file_is_refused(
     assert pipeline.gallery.labels == ["anna"]
 
 
-def test_pipeline_is_refused_when_the_bundle_is_missing(shared: Path) -> None:
+def test_pipeline_is_refused_when_the_bundle_is_missing(detectors: Path) -> None:
     for bundle in ("nothing", Path("nothing")):
         with pytest.raises(BundleError):
-            build_pipeline(
-                PipelineConfig(device="cpu", bundle=bundle, detectors=shared / "weights")
-            )
+            build_pipeline(PipelineConfig(device="cpu", bundle=bundle, detectors=detectors))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.api.conftest import Service
 
 People = dict[str, list[bytes]]
-ANNA = "07263"
+ANNA = "anna"
 
 
 def test_key_works_until_it_is_revoked_when_it_was_made_over_http(service: "Service") -> None:

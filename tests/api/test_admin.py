@@ -87,13 +87,13 @@ def test_people_who_come_after_a_reload_are_known_after_the_rollback(
     service: "Service", people: dict[str, list[bytes]]
 ) -> None:
     _reload(service, "turned")
-    assert service.register("anna", people["07263"][:3]).status_code == 201
+    assert service.register("anna", people["anna"][:3]).status_code == 201
     service.client.post("/v1/admin/rollback")
-    face = service.identify(people["07263"][5]).json()["faces"][0]
+    face = service.identify(people["anna"][5]).json()["faces"][0]
     assert face["user_id"] == "anna"
     assert service.client.delete("/v1/users/anna").status_code == 204
     service.client.post("/v1/admin/rollback")
-    assert service.identify(people["07263"][5]).json()["faces"][0]["user_id"] is None
+    assert service.identify(people["anna"][5]).json()["faces"][0]["user_id"] is None
 
 
 def test_second_reload_is_refused_with_the_job_when_one_is_running(service: "Service") -> None:

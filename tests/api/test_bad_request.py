@@ -10,7 +10,7 @@ from app.services.keys import Scope
 if TYPE_CHECKING:
     from tests.api.conftest import Service
 
-ANNA = "07263"
+ANNA = "anna"
 People = dict[str, list[bytes]]
 
 

@@ -15,7 +15,7 @@ from app.settings import LimitSettings, Settings
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
 
-ANNA = "07263"
+ANNA = "anna"
 People = dict[str, list[bytes]]
 FORM = "multipart/form-data; boundary=b"
 

@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.api.conftest import Service
 
-ANNA = "07263"
+ANNA = "anna"
 People = dict[str, list[bytes]]
 _GIVE_UP_S = 30
 

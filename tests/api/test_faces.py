@@ -10,7 +10,7 @@ from app.services.keys import Scope
 if TYPE_CHECKING:
     from tests.api.conftest import Service
 
-ANNA, BERT = "07263", "07359"
+ANNA, BERT = "anna", "bert"
 People = dict[str, list[bytes]]
 
 

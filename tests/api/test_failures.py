@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.api.conftest import RunService, Service
 
-ANNA, BERT = "07263", "07359"
+ANNA, BERT = "anna", "bert"
 People = dict[str, list[bytes]]
 
 

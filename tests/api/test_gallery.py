@@ -21,7 +21,7 @@ from tests.rotated import store_of_two
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
 
-NAMES = ("07252", "07263", "07266")
+NAMES = ("carl", "anna", "dora")
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +227,7 @@ def test_users_who_are_there_are_refused_skipped_or_replaced(
 ) -> None:
     content = export(source)
     # Under a name of the file, somebody else.
-    assert empty.register(NAMES[2], people["07488"][:4]).status_code == 201
+    assert empty.register(NAMES[2], people["hugo"][:4]).status_code == 201
     before = empty.rows()
     answer = send(empty, content)
     empty.assert_problem(answer, 409, "user_exists")
@@ -236,11 +236,11 @@ def test_users_who_are_there_are_refused_skipped_or_replaced(
 
     answer = send(empty, content, on_conflict="skip")
     assert answer.json() == {"added": 2, "replaced": 0, "skipped": 1, "reembedded": False}
-    assert empty.identify(people["07488"][5]).json()["faces"][0]["user_id"] == NAMES[2]
+    assert empty.identify(people["hugo"][5]).json()["faces"][0]["user_id"] == NAMES[2]
 
     answer = send(empty, content, on_conflict="replace")
     assert answer.json() == {"added": 0, "replaced": 3, "skipped": 0, "reembedded": False}
-    assert empty.identify(people["07488"][5]).json()["faces"][0]["user_id"] is None
+    assert empty.identify(people["hugo"][5]).json()["faces"][0]["user_id"] is None
     assert_same(answers(empty, people), answers(source, people))
     assert empty.rows()["photos"] == source.rows()["photos"]
     empty.assert_problem(send(empty, content, on_conflict="merge"), 422, "invalid_request")

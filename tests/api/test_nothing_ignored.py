@@ -12,7 +12,7 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from tests.api.conftest import Service
 
-ANNA = "07263"
+ANNA = "anna"
 People = dict[str, list[bytes]]
 
 DOCUMENT = create_app(Settings()).openapi()

@@ -23,7 +23,7 @@ from app.recognition.recognizer import Recognizer
 if TYPE_CHECKING:
     from tests.api.conftest import Service
 
-ANNA, BERT = "07263", "07359"
+ANNA, BERT = "anna", "bert"
 People = dict[str, list[bytes]]
 
 Log = Callable[[], str]

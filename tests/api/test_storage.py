@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.api.conftest import Service
 
-ANNA, BERT = "07263", "07359"
+ANNA, BERT = "anna", "bert"
 People = dict[str, list[bytes]]
 
 

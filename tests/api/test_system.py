@@ -26,7 +26,7 @@ from app.vision.embedder import Embedder
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
 
-ANNA = "07263"
+ANNA = "anna"
 People = dict[str, list[bytes]]
 
 

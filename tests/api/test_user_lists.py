@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
 
 People = dict[str, list[bytes]]
-ANNA, BERT = "07263", "07359"
+ANNA, BERT = "anna", "bert"
 NAMES = {
     "anna": ("Anna Ångström", {"door": "north"}),
     "bert_1": ("Bert", {"city": "Zürich"}),

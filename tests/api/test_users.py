@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from app.vision.image import decode_image
+from tests.conftest import MakeCrops
 
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
 
 # Three people whose photos are all good.
-ANNA, BERT, CARL = "07263", "07359", "07252"
+ANNA, BERT, CARL = "anna", "bert", "carl"
 People = dict[str, list[bytes]]
 
 
@@ -57,9 +57,11 @@ def test_person_is_known_upright_when_registered_from_photos_upside_down(
             assert stranger["similarity"] < 0.4
 
 
-def test_crops_make_a_user_when_they_are_sent_as_crops(service: "Service", shared: Path) -> None:
-    photos = sorted((shared / "faces" / "val").glob("*"))[0]
-    crops = [path.read_bytes() for path in sorted(photos.glob("*.jpg"))[:4]]
+def test_crops_make_a_user_when_they_are_sent_as_crops(
+    service: "Service", make_crops: MakeCrops, encode: Callable[..., bytes]
+) -> None:
+    (photos,) = make_crops(1, 4).values()
+    crops = [encode(crop, "PNG") for crop in photos]
     answer = service.register("dora", crops[:3], detect="false")
     assert answer.status_code == 201
     assert [photo["face_px"] for photo in answer.json()["photos"]] == [112.0] * 3

@@ -10,7 +10,7 @@ from app.settings import LimitSettings, Settings
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
 
-ANNA = "07263"
+ANNA = "anna"
 People = dict[str, list[bytes]]
 
 
@@ -165,7 +165,7 @@ def test_limits_are_those_of_forms_when_photos_come_otherwise(
 
 
 def test_every_photo_is_answered_when_several_come(service: "Service", people: People) -> None:
-    first, second = people[ANNA][0], people["07359"][0]
+    first, second = people[ANNA][0], people["bert"][0]
     answer = service.identify(first, b"no photo", second).json()
     assert [photo["faces_found"] for photo in answer["photos"]] == [1, None, 1]
     assert answer["photos"][1]["error"]["code"] == "unreadable_image"

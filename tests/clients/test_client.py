@@ -10,7 +10,7 @@ from app.settings import Settings
 from demo.service import Address, run_command, running_service
 from farsight_client import ApiError, AsyncClient, Box, Client
 
-ANNA, BERT = "07263", "07359"
+ANNA, BERT = "anna", "bert"
 People = dict[str, list[bytes]]
 
 

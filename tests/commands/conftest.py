@@ -1,7 +1,6 @@
 """Commands as processes, on a database of the test's own."""
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,10 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
+from app.services.keys import Scope
 from app.settings import Settings
 from app.vision.image import decode_image
-from demo.service import Address, running_service
-from tests.service_process import PATIENCE_S, environment
+from demo.service import Address
+from tests.api.conftest import create_key
+from tests.program import run_app
+from tests.service_process import environment, serving
 
 _VIDEO_SIZE = (400, 500)
 
@@ -28,29 +30,22 @@ def environment_fixture(settings: Settings) -> dict[str, str]:
     return variables
 
 
-@pytest.fixture
-def run_app(environment: dict[str, str]) -> RunApp:
+@pytest.fixture(name="run_app")
+def run_app_fixture(environment: dict[str, str]) -> RunApp:
     """Runs `python -m app ...` to its end; keyword arguments are further variables."""
 
     def run(*arguments: str | Path, **changes: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "app", *map(str, arguments)],
-            env={**environment, **changes},
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        return run_app(*arguments, environment={**environment, **changes})
 
     return run
 
 
 @pytest.fixture
-def address(environment: dict[str, str], tmp_path: Path) -> Iterator[Address]:
+def address(settings: Settings, tmp_path: Path) -> Iterator[Address]:
     """A service on the same database."""
-    variables = {name: value for name, value in environment.items() if name.startswith("FARSIGHT_")}
-    with running_service(variables, tmp_path / "service.log") as address:
-        yield address
+    key = create_key(settings, Scope.ENROLL, Scope.IDENTIFY)
+    with serving(settings, tmp_path) as service:
+        yield Address(service.url, key)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`bundles` from the shell, with the published checkpoint."""
+"""`bundles` from the shell, with a checkpoint."""
 
 import json
 from pathlib import Path
@@ -27,13 +27,12 @@ def _run(*arguments: str) -> Result:
     return CliRunner().invoke(cli, ["bundles", *arguments])
 
 
-def _import(shared: Path, name: str) -> Result:
-    checkpoint = shared / "weights" / "edgeface_xxs_q.pt"
+def _import(checkpoint: Path, name: str) -> Result:
     return _run("import", "--edgeface", str(checkpoint), "--name", name)
 
 
-def test_checkpoint_becomes_a_bundle_when_imported(shared: Path, store: Path) -> None:
-    imported = _import(shared, "mine")
+def test_checkpoint_becomes_a_bundle_when_imported(checkpoint: Path, store: Path) -> None:
+    imported = _import(checkpoint, "mine")
     assert imported.exit_code == 0
     assert "edgeface_xxs" in imported.stdout
     assert sorted(file.name for file in (store / "mine").iterdir()) == [
@@ -49,18 +48,20 @@ def test_checkpoint_becomes_a_bundle_when_imported(shared: Path, store: Path) ->
     listed = _run("list").stdout
     assert "mine" in listed
     assert "available" in listed
-    assert isinstance(_import(shared, "mine").exception, BundleError)
+    assert isinstance(_import(checkpoint, "mine").exception, BundleError)
 
 
-def test_import_is_refused_when_a_bundle_that_ships_has_the_name(shared: Path, store: Path) -> None:
-    refused = _import(shared, "farsight-xs")
+def test_import_is_refused_when_a_bundle_that_ships_has_the_name(
+    checkpoint: Path, store: Path
+) -> None:
+    refused = _import(checkpoint, "farsight-xs")
     assert isinstance(refused.exception, BundleError)
     assert "comes with Farsight" in refused.exception.detail
     assert not store.exists()
 
 
-def test_bundle_is_listed_with_the_reason_when_it_is_broken(shared: Path, store: Path) -> None:
-    _import(shared, "mine")
+def test_bundle_is_listed_with_the_reason_when_it_is_broken(checkpoint: Path, store: Path) -> None:
+    _import(checkpoint, "mine")
     weights = store / "mine" / "edgeface.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
@@ -92,17 +93,17 @@ def test_nothing_is_imported_when_the_file_is_no_checkpoint(
 
 @pytest.mark.parametrize("name", ["../escaped", "Upper", "", "a/b", ".hidden"])
 def test_nothing_is_imported_when_the_name_is_bad(
-    shared: Path, store: Path, tmp_path: Path, name: str
+    checkpoint: Path, store: Path, tmp_path: Path, name: str
 ) -> None:
     before = sorted(tmp_path.rglob("*"))
-    assert isinstance(_import(shared, name).exception, BundleError)
+    assert isinstance(_import(checkpoint, name).exception, BundleError)
     assert [path for path in sorted(tmp_path.rglob("*")) if path != store] == before
 
 
 def test_pull_tells_the_next_command_when_a_checkpoint_came(
-    shared: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checkpoint: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = (shared / "weights" / "edgeface_xxs_q.pt").read_bytes()
+    content = checkpoint.read_bytes()
 
     def download(url: str, target: Path) -> Path:
         assert url.endswith("/checkpoints/edgeface_xxs.pt")

@@ -1,19 +1,20 @@
-"""`calibrate` from the shell, each command a process, on real faces."""
+"""`calibrate` from the shell, each command a process, on faces."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from app.settings import DatabaseSettings, Settings
 from app.vision.scaling import Pixels
+from tests.conftest import MakeCrops
+from tests.program import run_app
 from tests.rotated import enrol
+from tests.service_process import environment
 
-ROOT = Path(__file__).parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Enrolled = Callable[..., Run]
 
@@ -35,35 +36,16 @@ def enrolled(make_settings: Callable[[Path], Settings], store: Path, tmp_path: P
             }
         )
         enrol(settings, people, retain_crops=retain_crops)
-        environment = {
-            **os.environ,
-            "FARSIGHT_BUNDLES": str(store),
-            "FARSIGHT_BUNDLE": "farsight-xxs",
-            "FARSIGHT_DATABASE__URL": url,
-            "COLUMNS": "200",
-        }
-
-        def calibrate(*words: str | Path) -> subprocess.CompletedProcess[str]:
-            line = [sys.executable, "-m", "app", "calibrate", *map(str, words)]
-            return subprocess.run(
-                line,
-                cwd=ROOT,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=250,
-            )
-
-        return calibrate
+        variables = environment(settings, COLUMNS="200")
+        return partial(run_app, "calibrate", environment=variables, timeout=250)
 
     return with_people
 
 
 def test_thresholds_are_proposed_for_every_size_and_drawn(
-    enrolled: Enrolled, crops: dict[str, list[Pixels]], tmp_path: Path
+    enrolled: Enrolled, make_crops: MakeCrops, tmp_path: Path
 ) -> None:
-    run = enrolled(crops)
+    run = enrolled(make_crops(30, 4, variety=0.9))  # so that the smallest are not all known
     told = run("--false-accept-rate", "1e-2", "--json", "--plot", tmp_path / "plot.png")
     assert told.returncode == 0, told.stderr
     found = json.loads(told.stdout)

@@ -18,7 +18,7 @@ from app.__main__ import cli
 from app.errors import DatabaseDamagedError
 from app.graph import open_graph
 from app.settings import Settings
-from app.vision.model_files import YUNET
+from app.vision.model_files import CENTERFACE
 from app.vision.scaling import Pixels
 from tests.rotated import enrol
 from tests.service_process import environment
@@ -33,7 +33,7 @@ def enrolled(settings: Settings, crops: People, tmp_path: Path) -> Settings:
     changes = {"bundles": tmp_path / "bundles", "detectors": tmp_path / "detectors"}
     shutil.copytree(settings.bundles, changes["bundles"])
     changes["detectors"].mkdir()
-    shutil.copy(settings.detectors / YUNET.name, changes["detectors"])
+    shutil.copy(settings.detectors / CENTERFACE.name, changes["detectors"])
     settings = settings.model_copy(update=changes)
     enrol(settings, dict(islice(crops.items(), 5)))
     return settings
@@ -111,7 +111,7 @@ def test_bundles_detectors_and_the_database_itself_are_told_of_when_damaged(
 ) -> None:
     (weights,) = enrolled.bundles.glob("stock/*.safetensors")
     weights.write_bytes(weights.read_bytes()[:-1] + b"\xff")
-    (enrolled.detectors / YUNET.name).write_bytes(b"no network")
+    (enrolled.detectors / CENTERFACE.name).write_bytes(b"no network")
     code, told = _check(enrolled)
     assert (code, _parts(told["left"])) == (1, ["bundles", "bundles", "detectors"])
     database = Path(enrolled.database.url.partition("///")[2])

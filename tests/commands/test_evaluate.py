@@ -1,49 +1,35 @@
-"""`evaluate` from the shell, each command a process, on real faces."""
+"""`evaluate` from the shell, each command a process, on faces."""
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.evaluation.person_figures import BestMatches, person_figures
+from tests.conftest import MakeCrops
+from tests.program import Name, run_app
+from tests.sample_people import write_people
 
 ROOT = Path(__file__).parents[2]
 TRAINED = ROOT / "weights" / "farsight-xxs"
 
 
-def run(program: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", program, "evaluate", *map(str, words)],
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "160"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=250,
-    )
+def run(program: Name, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    variables = {**os.environ, "COLUMNS": "160"}
+    return run_app("evaluate", *words, environment=variables, timeout=250, name=program)
 
 
 @pytest.fixture(scope="module")
-def people(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def people(make_crops: MakeCrops, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four crops of each of five people, one of them under a wrong name."""
-    root = tmp_path_factory.mktemp("people")
-    folders = [
-        folder
-        for folder in sorted((shared / "faces" / "val").iterdir())
-        if len(list(folder.iterdir())) >= 4
-    ][:5]
-    assert len(folders) == 5
-    for folder in folders:
-        (root / folder.name).mkdir()
-        for photo in sorted(folder.iterdir())[:4]:
-            shutil.copy(photo, root / folder.name)
-    wrong = min((root / folders[0].name).iterdir())
-    wrong.rename(root / folders[1].name / f"wrong-{wrong.name}")
+    crops = make_crops(5, 4)
+    root = write_people(tmp_path_factory.mktemp("people"), crops)
+    first, second, *_ = sorted(crops)
+    wrong = min((root / first).iterdir())
+    wrong.rename(root / second / f"wrong-{wrong.name}")
     return root
 
 
@@ -64,10 +50,9 @@ def test_figures_are_exactly_the_trainers(people: Path, tmp_path: Path) -> None:
     assert by_person[0]["people"][0]["missed"] >= 1
 
 
-def test_published_checkpoint_is_measured_and_shown(people: Path, shared: Path) -> None:
-    weights = shared / "weights" / "edgeface_xxs_q.pt"
+def test_checkpoint_is_measured_and_shown(people: Path, checkpoint: Path) -> None:
     told = run(
-        *("app", "--dataset-root", people, "--edgeface-weights", weights),
+        *("app", "--dataset-root", people, "--edgeface-weights", checkpoint),
         *("--aligned", "--sizes", "hr"),
     )
     assert told.returncode == 0, told.stderr

@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,10 +20,11 @@ from app.services.keys import COMMAND_LINE
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload
 from app.settings import Settings
+from tests.program import run_app
 from tests.rotated import store_of_two
+from tests.service_process import environment
 
-ROOT = Path(__file__).parents[2]
-NAMES = ("07252", "07263")
+NAMES = ("carl", "anna")
 
 
 @dataclass
@@ -38,23 +36,9 @@ class Shell:
 
     def run(self, *arguments: str | Path, bundle: str | None = None) -> tuple[int, str, str]:
         """Exit code, stdout, stderr."""
-        settings = self.settings
-        run = subprocess.run(
-            [sys.executable, "-m", "app", "gallery", *map(str, arguments)],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "COLUMNS": "120",
-                "FARSIGHT_BUNDLES": str(settings.bundles),
-                "FARSIGHT_BUNDLE": bundle or settings.bundle,
-                "FARSIGHT_DETECTORS": str(settings.detectors),
-                "FARSIGHT_DATABASE__URL": settings.database.url,
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
-        )
+        variables = environment(self.settings, COLUMNS="120")
+        variables["FARSIGHT_BUNDLE"] = bundle or self.settings.bundle
+        run = run_app("gallery", *arguments, environment=variables)
         return run.returncode, run.stdout, run.stderr
 
     def done(self, *arguments: str | Path, bundle: str | None = None) -> str:
@@ -129,7 +113,7 @@ def test_everybody_is_listed_and_shown(enrolled: Shell, exported: Path) -> None:
     assert listed["users"][0]["metadata"] == {"door": 3}
     assert json.loads(enrolled.done("list", "--gallery-path", exported, "--json")) == listed
     table = enrolled.done("list")
-    assert "Zoë 07252" in table
+    assert "Zoë carl" in table
     assert f"2 users, space {listed['space']}" in table
     shown = json.loads(enrolled.done("show", NAMES[0], "--json"))
     assert len(shown["photos"]) == shown["user"]["photo_count"] >= 3

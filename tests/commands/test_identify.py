@@ -1,6 +1,7 @@
 """`identify` as a process: photos, folders, drawings, and what cannot be read."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,35 +11,36 @@ from PIL import Image as PillowImage
 
 from app.vision.image import decode_image
 from demo.service import Address
+from tests.conftest import MakeCrops
+from tests.sample_people import write_people
 
 if TYPE_CHECKING:
     from tests.commands.conftest import RunApp
 
-ANNA, BERT = "07263", "07359"
+ANNA, BERT = "anna", "bert"
 
 
 @pytest.fixture
-def folder(shared: Path, tmp_path: Path) -> Path:
+def folder(photo_files: dict[str, list[Path]], tmp_path: Path) -> Path:
     """One photo each of two people, one without a face, one that is none, and a text."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for name in (ANNA, BERT):
-        first = sorted((shared / "photos" / name).glob("*.jpg"))[0]
-        (folder / f"{name}.jpg").write_bytes(first.read_bytes())
+        shutil.copy(photo_files[name][0], folder / f"{name}.jpg")
     (folder / "broken.jpg").write_bytes(b"no photo")
     (folder / "notes.txt").write_text("not looked at")
     return folder
 
 
 def test_every_photo_of_a_folder_is_told_of_and_drawn(
-    run_app: "RunApp", folder: Path, shared: Path, tmp_path: Path
+    run_app: "RunApp", folder: Path, photo_files: dict[str, list[Path]], tmp_path: Path
 ) -> None:
     nobody = run_app("identify", folder / f"{ANNA}.jpg")
     assert nobody.returncode == 0
     assert "unknown" in nobody.stdout
     assert "nobody is registered" in nobody.stdout
 
-    photos = sorted((shared / "photos" / ANNA).glob("*.jpg"))[1:4]
+    photos = photo_files[ANNA][1:4]
     assert run_app("register", "--user-id", "anna", "--photos", *photos).returncode == 0
     out = tmp_path / "out"
     done = run_app("identify", "--dir", folder, "--draw", out)
@@ -115,8 +117,11 @@ def test_box_is_drawn_around_the_face_when_the_photo_lies_turned(
     assert [255, 165, 0] in upper_edge.tolist()
 
 
-def test_crop_is_taken_whole_when_it_is_aligned(run_app: "RunApp", shared: Path) -> None:
-    crop = sorted((shared / "faces" / "val").glob("*/*.jpg"))[0]
+def test_crop_is_taken_whole_when_it_is_aligned(
+    run_app: "RunApp", make_crops: MakeCrops, tmp_path: Path
+) -> None:
+    folder = write_people(tmp_path, make_crops(1, 1))
+    (crop,) = folder.glob("*/*.png")
     done = run_app("identify", crop, "--aligned", "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["faces"][0]["face_px"] == 112

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from demo.service import Address
     from tests.commands.conftest import MakeVideo, RunApp
 
-ANNA, BERT = "07263", "07359"
+ANNA, BERT = "anna", "bert"
 People = dict[str, list[bytes]]
 
 
 @pytest.fixture
-def anna(shared: Path) -> list[Path]:
-    return sorted((shared / "photos" / ANNA).glob("*.jpg"))
+def anna(photo_files: dict[str, list[Path]]) -> list[Path]:
+    return photo_files[ANNA]
 
 
 @pytest.fixture
-def bert(shared: Path) -> list[Path]:
-    return sorted((shared / "photos" / BERT).glob("*.jpg"))
+def bert(photo_files: dict[str, list[Path]]) -> list[Path]:
+    return photo_files[BERT]
 
 
 def test_person_is_known_when_registered_from_photos(

@@ -1,10 +1,9 @@
 """`register --from-dir`: a folder of folders, killed and begun again."""
 
 import json
+import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,22 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.settings import Settings
+from tests.conftest import MakeCrops
+from tests.program import PATIENCE_S, Program
+from tests.sample_people import write_people
 
 if TYPE_CHECKING:
     from tests.commands.conftest import RunApp
 
-PEOPLE = 500
-KILLED_AT = 200
+PEOPLE = 56
+KILLED_AT = 20
 Row = tuple[object, ...]
 
 
-def _folder(shared: Path, tmp_path: Path, people: int) -> Path:
+def _folder(make_crops: MakeCrops, tmp_path: Path, people: int) -> Path:
     """People with aligned crops; one of them under a second name, one without photos."""
-    folder = tmp_path / "people"
-    folder.mkdir()
-    some = sorted((shared / "faces" / "train_small").iterdir())[:people]
-    for person in some:
-        (folder / person.name).symlink_to(person)
+    crops = make_crops(people, 3)
+    folder = write_people(tmp_path / "people", crops)
+    some = [folder / person for person in crops]
     (folder / "zz-twin").symlink_to(some[0])
     (folder / "empty").mkdir()
     (folder / "no user id").symlink_to(some[1])
@@ -64,11 +64,11 @@ def _users(database: Path) -> int:
 def test_same_people_are_registered_when_the_process_was_killed_in_between(
     run_app: "RunApp",
     environment: dict[str, str],
-    shared: Path,
+    make_crops: MakeCrops,
     settings: Settings,
     tmp_path: Path,
 ) -> None:
-    folder = _folder(shared, tmp_path, PEOPLE)
+    folder = _folder(make_crops, tmp_path, PEOPLE)
     arguments = ["register", "--from-dir", str(folder), "--aligned", "--json"]
     changes = {"FARSIGHT_REGISTRATION__MIN_PHOTOS": "2"}
     once = tmp_path / "once.db"
@@ -83,16 +83,12 @@ def test_same_people_are_registered_when_the_process_was_killed_in_between(
     assert codes["no user id"] == "invalid_request"
 
     database = Path(settings.database.url.partition("///")[2])
-    killed = subprocess.Popen(
-        [sys.executable, "-m", "app", *arguments],
-        env={**environment, **changes},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    nowhere = Path(os.devnull)
+    killed = Program(arguments, {**environment, **changes}, nowhere, nowhere)
     while _users(database) < KILLED_AT and killed.poll() is None:
         time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    killed.wait(PATIENCE_S)
     before = _users(database)
     assert KILLED_AT <= before < len(report["registered"])
 
@@ -108,9 +104,9 @@ def test_same_people_are_registered_when_the_process_was_killed_in_between(
 
 
 def test_report_is_a_table_when_it_is_for_people(
-    run_app: "RunApp", shared: Path, tmp_path: Path
+    run_app: "RunApp", make_crops: MakeCrops, tmp_path: Path
 ) -> None:
-    done = run_app("register", "--from-dir", _folder(shared, tmp_path, 20), "--aligned")
+    done = run_app("register", "--from-dir", _folder(make_crops, tmp_path, 20), "--aligned")
     assert done.returncode == 1
     assert "too_few_photos" in done.stdout
     assert "people are registered now, 0 were already" in done.stdout

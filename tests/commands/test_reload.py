@@ -1,14 +1,15 @@
 """Changing the weights from the shell, each command a process of its own."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from app.settings import Settings
+from tests.program import run_app
+from tests.service_process import environment
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -16,20 +17,8 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def run(reloading: Settings) -> Run:
     """Runs `python -m app bundles ...` on a database with 30 enrolled people."""
-    environment = {
-        **os.environ,
-        "FARSIGHT_BUNDLES": str(reloading.bundles),
-        "FARSIGHT_BUNDLE": reloading.bundle,
-        "FARSIGHT_DETECTORS": str(reloading.detectors),
-        "FARSIGHT_DATABASE__URL": reloading.database.url,
-        "COLUMNS": "200",
-    }
-
-    def bundles(*words: str) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", "app", "bundles", *words]
-        return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
-
-    return bundles
+    variables = environment(reloading, COLUMNS="200")
+    return partial(run_app, "bundles", environment=variables)
 
 
 def _states(run: Run) -> dict[str, str]:

@@ -4,15 +4,14 @@ import os
 import re
 import shutil
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
 from app.settings import Settings
-from tests.service_process import PATIENCE_S, ServiceProcess, environment, serving
+from tests.program import PATIENCE_S, run_app
+from tests.service_process import ServiceProcess, environment, serving
 
 
 def _first_key(process: ServiceProcess) -> dict[str, str]:
@@ -24,7 +23,7 @@ def _first_key(process: ServiceProcess) -> dict[str, str]:
 def test_registered_person_is_known_when_the_process_was_killed(
     settings: Settings, tmp_path: Path, people: dict[str, list[bytes]]
 ) -> None:
-    photos = people["07263"]
+    photos = people["anna"]
     with serving(settings, tmp_path) as first:
         headers = _first_key(first)
         answer = httpx.post(
@@ -87,7 +86,7 @@ def test_process_asks_nobody_and_leaves_nothing_at_home_when_it_serves(
         answer = httpx.post(
             f"{process.url}/v1/identify",
             headers=_first_key(process),
-            files={"photos": people["07263"][0]},
+            files={"photos": people["anna"][0]},
             timeout=PATIENCE_S,
         )
         assert answer.status_code == 200
@@ -108,14 +107,8 @@ def test_process_asks_nobody_and_leaves_nothing_at_home_when_it_serves(
 def test_process_ends_with_a_sentence_when_it_cannot_serve(
     settings: Settings, changes: dict[str, str], sentence: str
 ) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "app", "serve", "--port", "0"],
-        env=environment(settings, COLUMNS="200", **changes),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    variables = environment(settings, COLUMNS="200", **changes)
+    ended = run_app("serve", "--port", "0", environment=variables)
     assert ended.returncode == 1
     assert sentence in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -17,8 +17,9 @@ from app.settings import Settings
 from app.vision.png import encode_png
 from app.vision.scaling import Pixels
 from tests.api.conftest import create_key
+from tests.program import PATIENCE_S
 from tests.reload.caller import wait_until
-from tests.service_process import PATIENCE_S, ServiceProcess, serving
+from tests.service_process import ServiceProcess, serving
 
 
 @contextmanager

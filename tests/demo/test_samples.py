@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from demo.samples import PACKAGES, SampleError, fetch_samples
+from demo.samples import PACKAGES, SMALL_FACES, SampleError, fetch_samples
 
 CHECKSUMS = Path(__file__).parents[2] / "demo" / "samples.sha256"
 
 
 def test_every_photo_has_a_checksum_and_every_checksum_a_photo() -> None:
     listed = [line.split()[1] for line in CHECKSUMS.read_text(encoding="utf-8").splitlines()]
-    assert len(listed) == 10
-    assert sorted(listed) == sorted(name for package in PACKAGES for name in package.photos)
+    assert len(listed) == 11
+    packages = (*PACKAGES, SMALL_FACES)
+    assert sorted(listed) == sorted(name for package in packages for name in package.photos)
 
 
 def test_fetch_refuses_a_photo_when_it_was_changed(

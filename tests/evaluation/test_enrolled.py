@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import cv2
 import msgspec
 import numpy as np
 import pytest
@@ -24,6 +23,7 @@ from app.vision.manifest import Manifest, read_manifest
 from app.vision.scaling import Floats
 from app.vision.torch_networks import TorchNetworks
 from tests.changed import changed
+from tests.conftest import MakeCrops
 
 SHIPPED = Path(__file__).parents[2] / "weights" / "farsight-xxs"
 MAX_LOSS = 0.01
@@ -237,16 +237,10 @@ def test_more_false_accepts_pass_when_the_promise_is_kept() -> None:
 
 
 @pytest.fixture(scope="module")
-def faces(shared: Path) -> tuple[NDArray[np.int64], list[Crop]]:
-    """Up to four photos of each of 20 people."""
-    people, crops = [], []
-    for person, folder in enumerate(sorted((shared / "faces" / "val").iterdir())[:20]):
-        for path in sorted(folder.iterdir())[:4]:
-            pixels = np.asarray(cv2.imread(str(path)), dtype=np.uint8)[..., ::-1]
-            crops.append(Crop(np.ascontiguousarray(pixels), 112.0))
-            people.append(person)
-    assert len(crops) == 79
-    return np.array(people), crops
+def faces(make_crops: MakeCrops) -> tuple[NDArray[np.int64], list[Crop]]:
+    """Four photos of each of 50 people."""
+    crops = [Crop(pixels, 112.0) for photos in make_crops(50, 4).values() for pixels in photos]
+    return np.repeat(np.arange(50), 4), crops
 
 
 def rotate(networks: TorchNetworks) -> None:

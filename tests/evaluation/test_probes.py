@@ -1,7 +1,5 @@
 """Crops for evaluation: shrinking, and finding the same face in a shrunk photo."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -88,18 +86,17 @@ def test_other_face_does_not_stand_in_when_the_own_is_lost_in_the_small_photo() 
 
 @pytest.mark.parametrize("size", [48, 24])
 def test_same_face_is_found_at_about_that_size_when_a_real_photo_is_shrunk(
-    shared: Path, yunet: Detector, size: int
+    people: dict[str, list[bytes]], centerface: Detector, size: int
 ) -> None:
-    photos = sorted((shared / "photos").glob("*/*.jpg"))[:6]
-    assert len(photos) == 6
+    photos = [of_person[0] for of_person in list(people.values())[:6]]
 
     def find(image: Image) -> list[Face]:
-        return find_faces(yunet, image).faces
+        return find_faces(centerface, image).faces
 
     view = detecting_viewer(find, "photo")
     sharp, small = [], []
     for photo in photos:
-        views = view(decode_image(photo.read_bytes()), (None, size))
+        views = view(decode_image(photo), (None, size))
         assert views[0] is not None
         assert views[1] is not None
         assert views[1].face_px == pytest.approx(size, rel=0.15)

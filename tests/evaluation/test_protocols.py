@@ -16,9 +16,9 @@ from app.evaluation.probes import view_aligned
 from app.evaluation.protocols import Contestant, Evaluation, evaluate_pairs, evaluate_people
 from app.evaluation.sizes import Size
 from app.vision.alignment import Crop
-from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder, Route
 from app.vision.image import Image
+from app.vision.published import published_bundle, read_published
 
 
 class MeanColour:
@@ -177,15 +177,16 @@ def test_progress_ends_at_all_photos_when_told(tmp_path: Path) -> None:
     assert told == [(64, 72), (72, 72)]
 
 
+@pytest.mark.research
 def test_stock_network_tells_people_apart_and_loses_with_size_when_real(
-    shared: Path, stock_bundle: Path
+    shared: Path,
 ) -> None:
     by_person: dict[str, list[PersonPhoto]] = {}
     for photo in read_people(shared / "faces" / "val"):
         by_person.setdefault(photo.person, []).append(photo)
     assert len(by_person) == 40
     photos = [photo for own in by_person.values() for photo in own[:4]]
-    bundle = load_bundle(stock_bundle)
+    bundle = published_bundle(read_published(shared / "weights" / "edgeface_xxs_q.pt"))
     embedder = Embedder(bundle, "cpu")
     contestants = [Contestant(bundle.manifest.name, bundle.space_id, embedder)]
     sizes = (None, 32, 16)

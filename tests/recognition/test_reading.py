@@ -17,7 +17,7 @@ from app.recognition.byte_budget import ByteBudget
 from app.recognition.recognizer import Finding, Recognizer
 from app.vision.bundle import load_bundle
 from app.vision.detection import DetectionPolicy
-from app.vision.detector import Detector, load_detector
+from app.vision.detector import Detector
 from app.vision.embedder import Embedder
 from app.vision.image import decode_image, open_photo
 from app.vision.photo_file import ImageLimits
@@ -50,19 +50,14 @@ class WatchedBudget(ByteBudget):
                     self.now -= n_bytes
 
 
-@pytest.fixture(scope="module")
-def detector(shared: Path) -> Detector:
-    return load_detector("yunet", shared / "weights")
-
-
 @pytest.fixture
 def budget() -> WatchedBudget:
     return WatchedBudget(ROOM_BYTES)
 
 
 @pytest.fixture
-def recognizer(detector: Detector, budget: WatchedBudget) -> Recognizer:
-    return Recognizer(detector, POLICY, ImageLimits(), budget)
+def recognizer(centerface: Detector, budget: WatchedBudget) -> Recognizer:
+    return Recognizer(centerface, POLICY, ImageLimits(), budget)
 
 
 @pytest.fixture(scope="module")
@@ -127,11 +122,11 @@ def test_face_is_the_same_when_its_photo_is_decoded_smaller(
 def test_crop_has_the_file_s_pixels_when_the_face_is_small(
     recognizer: Recognizer, budget: WatchedBudget, people: dict[str, list[bytes]]
 ) -> None:
-    data = _encoded(_in_two_megapixels(people["07263"][0], 280))
+    data = _encoded(_in_two_megapixels(people["anna"][0], 280))
     found = recognizer.find(data, max_faces=1).faces[0]
     assert found.crop.face_px < 224
     assert len(budget.all) == 2
-    large = _encoded(_in_two_megapixels(people["07263"][0], 1150))
+    large = _encoded(_in_two_megapixels(people["anna"][0], 1150))
     assert recognizer.find(large, max_faces=1).faces[0].crop.face_px > 224
     assert len(budget.all) == 3
 
@@ -142,7 +137,7 @@ def test_whole_photo_is_decoded_once_when_its_format_knows_no_smaller(
     embedder: Embedder,
     people: dict[str, list[bytes]],
 ) -> None:
-    picture = _in_two_megapixels(people["07263"][0], 280)
+    picture = _in_two_megapixels(people["anna"][0], 280)
     data = _encoded(picture, "PNG")
     found = recognizer.find(data, max_faces=1)
     assert budget.all == [open_photo(data).header.decoding_bytes()]
@@ -151,12 +146,12 @@ def test_whole_photo_is_decoded_once_when_its_format_knows_no_smaller(
 
 
 def test_budget_is_kept_when_many_threads_read_large_photos(
-    detector: Detector, people: dict[str, list[bytes]]
+    centerface: Detector, people: dict[str, list[bytes]]
 ) -> None:
-    data = _encoded(_in_two_megapixels(people["07263"][0], 280))
+    data = _encoded(_in_two_megapixels(people["anna"][0], 280))
     one = open_photo(data).header.decoding_bytes(2)
     budget = WatchedBudget(3 * one)
-    recognizer = Recognizer(detector, POLICY, ImageLimits(), budget)
+    recognizer = Recognizer(centerface, POLICY, ImageLimits(), budget)
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(lambda _: recognizer.find(data, max_faces=1), range(12)))
     assert [len(finding.faces) for finding in found] == [1] * 12
@@ -169,7 +164,7 @@ def test_budget_is_kept_when_many_threads_read_large_photos(
 def test_room_is_given_back_when_the_photo_is_cut_off(
     recognizer: Recognizer, budget: WatchedBudget, people: dict[str, list[bytes]], *, reduced: bool
 ) -> None:
-    picture = _in_two_megapixels(people["07263"][0], 280)
+    picture = _in_two_megapixels(people["anna"][0], 280)
     data = _encoded(picture, "JPEG" if reduced else "PNG")
     with pytest.raises(UnreadableImageError):
         recognizer.find(data[: len(data) // 2], max_faces=1)

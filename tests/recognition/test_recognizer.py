@@ -12,7 +12,7 @@ from app.recognition.byte_budget import ByteBudget
 from app.recognition.recognizer import FoundFace, Recognizer
 from app.vision.bundle import load_bundle
 from app.vision.detection import DEFAULT_POLICY
-from app.vision.detector import load_detector
+from app.vision.detector import Detector
 from app.vision.embedder import Embedder
 from app.vision.image import decode_image
 from app.vision.photo_file import ImageLimits
@@ -24,9 +24,8 @@ def embedder(stock_bundle: Path) -> Embedder:
 
 
 @pytest.fixture(scope="module")
-def recognizer(shared: Path) -> Recognizer:
-    detector = load_detector("yunet", shared / "weights")
-    return Recognizer(detector, DEFAULT_POLICY, ImageLimits(), ByteBudget(10**9))
+def recognizer(centerface: Detector) -> Recognizer:
+    return Recognizer(centerface, DEFAULT_POLICY, ImageLimits(), ByteBudget(10**9))
 
 
 def _png(pixels: np.ndarray) -> bytes:
@@ -53,7 +52,7 @@ def _similarity(embedder: Embedder, first: FoundFace, second: FoundFace) -> floa
 def test_faces_come_largest_first_when_there_are_several(
     recognizer: Recognizer, embedder: Embedder, people: dict[str, list[bytes]]
 ) -> None:
-    (first, *_), (second, *_) = people["07263"], people["07359"]
+    (first, *_), (second, *_) = people["anna"], people["bert"]
     both = recognizer.find(_side_by_side(first, second), max_faces=10)
     assert both.faces_found == len(both.faces) == 2
     assert both.faces[0].crop.face_px > both.faces[1].crop.face_px
@@ -73,7 +72,7 @@ def test_nothing_is_found_when_there_is_no_face(recognizer: Recognizer) -> None:
 def test_crop_is_taken_as_it_is_when_detection_is_off(
     recognizer: Recognizer, embedder: Embedder, people: dict[str, list[bytes]]
 ) -> None:
-    found = recognizer.find(people["07263"][0], max_faces=1).faces[0]
+    found = recognizer.find(people["anna"][0], max_faces=1).faces[0]
     again = recognizer.find(_png(found.crop.pixels), max_faces=1, detect=False).faces[0]
     assert again.crop.face_px == 112
     assert np.array_equal(again.crop.pixels, found.crop.pixels)
@@ -84,7 +83,7 @@ def test_crop_is_taken_as_it_is_when_detection_is_off(
 def test_crop_has_its_side_as_face_px_when_detection_is_off(
     recognizer: Recognizer, embedder: Embedder, people: dict[str, list[bytes]], side_px: int
 ) -> None:
-    found = recognizer.find(people["07263"][0], max_faces=1).faces[0]
+    found = recognizer.find(people["anna"][0], max_faces=1).faces[0]
     resized = PillowImage.fromarray(found.crop.pixels).resize((side_px, side_px))
     face = recognizer.find(_png(np.asarray(resized)), max_faces=1, detect=False).faces[0]
     assert face.crop.face_px == side_px
@@ -93,12 +92,12 @@ def test_crop_has_its_side_as_face_px_when_detection_is_off(
 
 
 def test_photo_is_refused_when_it_is_none_or_too_large(
-    recognizer: Recognizer, shared: Path
+    recognizer: Recognizer, centerface: Detector
 ) -> None:
     with pytest.raises(UnreadableImageError):
         recognizer.find(b"no photo", max_faces=1)
     strict = Recognizer(
-        load_detector("yunet", shared / "weights"),
+        centerface,
         DEFAULT_POLICY,
         ImageLimits(max_pixels=100),
         ByteBudget(10**9),

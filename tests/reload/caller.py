@@ -13,7 +13,7 @@ import pytest
 from app.settings import Settings
 from app.vision.png import encode_png
 from app.vision.scaling import Pixels
-from tests.service_process import PATIENCE_S
+from tests.program import PATIENCE_S
 
 Answers = dict[str, tuple[str | None, float]]
 """Whom each probe was taken for, and how similar it was, by whose it is."""

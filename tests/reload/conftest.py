@@ -11,8 +11,9 @@ from app.services.keys import Scope
 from app.settings import DatabaseSettings, Settings
 from app.vision.scaling import Pixels
 from tests.api.conftest import create_key
+from tests.conftest import MakeCrops
 from tests.reload.caller import Caller, Rows
-from tests.rotated import crops_of, enrol
+from tests.rotated import enrol
 from tests.service_process import ServiceProcess, serving
 
 Serve = Callable[..., AbstractContextManager[tuple[ServiceProcess, Caller]]]
@@ -22,9 +23,9 @@ _PROBES = 10
 
 
 @pytest.fixture(scope="session")
-def faces(shared: Path) -> dict[str, list[Pixels]]:
+def faces(make_crops: MakeCrops) -> dict[str, list[Pixels]]:
     """Crops of 30 people: photos to enrol, and one more for a probe."""
-    return crops_of(shared / "faces" / "val", people=30, photos=_PHOTOS + 1)
+    return make_crops(30, _PHOTOS + 1)
 
 
 @pytest.fixture(scope="session")
@@ -34,16 +35,16 @@ def probes(faces: dict[str, list[Pixels]]) -> dict[str, Pixels]:
 
 
 @pytest.fixture(scope="session")
-def newcomers(shared: Path, faces: dict[str, list[Pixels]]) -> dict[str, list[Pixels]]:
+def newcomers(make_crops: MakeCrops, faces: dict[str, list[Pixels]]) -> dict[str, list[Pixels]]:
     """Crops of three people who are not enrolled."""
-    found = crops_of(shared / "faces" / "val", people=33, photos=_PHOTOS + 1)
+    found = make_crops(33, _PHOTOS + 1)
     return {user_id: photos for user_id, photos in found.items() if user_id not in faces}
 
 
 @pytest.fixture(scope="session")
 def arrivals(people: dict[str, list[bytes]]) -> dict[str, list[bytes]]:
     """Whole photos of people who are to be registered."""
-    return {user_id: people[user_id] for user_id in ("07263", "07252")}
+    return {user_id: people[user_id] for user_id in ("anna", "carl")}
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -12,9 +10,10 @@ import pytest
 
 from app.settings import Settings
 from app.vision.scaling import Pixels
+from tests.program import run_app
 from tests.reload.caller import Caller, Rows, assert_same, wait_until
 from tests.reload.conftest import Serve
-from tests.service_process import PATIENCE_S, ServiceProcess, environment
+from tests.service_process import ServiceProcess, environment
 
 Photos = dict[str, list[bytes]]
 Pair = tuple[tuple[ServiceProcess, Caller], tuple[ServiceProcess, Caller]]
@@ -92,13 +91,7 @@ def test_one_of_two_admins_reloads_and_both_processes_follow(
         for name, photos in arrivals.items():
             _wait_until_known(caller, name, photos[5])
 
-    subprocess.run(
-        [sys.executable, "-m", "app", "bundles", "prune"],
-        env=environment(world),
-        check=True,
-        capture_output=True,
-        timeout=PATIENCE_S,
-    )
+    assert run_app("bundles", "prune", environment=environment(world)).returncode == 0
     no_way_back = callers[1].http.post("/v1/admin/rollback")
     assert (no_way_back.status_code, no_way_back.json()["code"]) == (409, "no_former_bundle")
     other = rows.one("SELECT space_id FROM bundles WHERE name = 'turned'")

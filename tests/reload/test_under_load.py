@@ -7,8 +7,8 @@ import pytest
 from app.settings import Settings
 from app.vision.png import encode_png
 from app.vision.scaling import Pixels
-from demo.service import run_command
 from tests.load import Probe, Reloaded, ask, judge, running_load
+from tests.program import run_app
 from tests.reload.caller import Caller
 from tests.reload.conftest import Serve
 from tests.service_process import environment
@@ -47,7 +47,8 @@ def test_every_request_is_answered_and_rightly_when_bundles_go_forth_and_back(
             time.sleep(A_WHILE_S)
             reloads.append(reloaded(caller, "turned"))
             time.sleep(A_WHILE_S)
-            run_command("bundles", "prune", settings=environment(world))
+            pruned = run_app("bundles", "prune", environment=environment(world))
+            assert pruned.returncode == 0
             reloads.append(reloaded(caller, "farsight-xxs"))
             time.sleep(A_WHILE_S)
             heard = load.end()

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -173,27 +172,27 @@ def test_one_sentence_and_exit_code_2_when_refused(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_device_is_refused_when_there_is_no_gpu(bundle: Path, people: Path) -> None:
+def test_device_is_refused_when_there_is_no_gpu(
+    refused: Refused, bundle: Path, people: Path
+) -> None:
     options = ("--aligned", "--device", "cuda")
-    command = [sys.executable, "-m", "trainer", "evaluate"]
-    command += ["--bundle", str(bundle), "--root", str(people)]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "no GPU" in done.stderr
+    assert "no GPU" in refused("evaluate", "--bundle", bundle, "--root", people, *options)
 
 
 def test_detector_and_routing_are_the_services_when_photos_are_whole(
-    run: Run, shared: Path, stock_bundle: Path, tmp_path: Path
+    run: Run,
+    photo_files: dict[str, list[Path]],
+    stock_bundle: Path,
+    detectors: Path,
+    tmp_path: Path,
 ) -> None:
     root = tmp_path / "people"
-    people = sorted(path for path in (shared / "photos").iterdir() if path.is_dir())
-    assert len(people) == 12
-    for person in people[:4]:
-        for photo in sorted(person.iterdir())[:3]:
-            (root / person.name).mkdir(parents=True, exist_ok=True)
-            shutil.copy(photo, root / person.name)
+    for person in list(photo_files)[:4]:
+        (root / person).mkdir(parents=True)
+        for photo in photo_files[person][:3]:
+            shutil.copy(photo, root / person)
     options = ("--degrade", "photo", "--sizes", "hr,24", "--out", tmp_path / "out")
-    where = ("--detector", "yunet", "--detectors", shared / "weights")
+    where = ("--detector", "centerface", "--detectors", detectors)
     done = run("--bundle", stock_bundle, "--root", root, *options, *where)
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "out" / "report.json").read_text())

@@ -7,16 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.vision.model_files import CENTERFACE, fetch
-from demo.samples import CACHE
 from trainer.crops import load_crops
-
-
-@pytest.fixture(scope="module")
-def detectors() -> Path:
-    folder = CACHE.parent / "detectors"
-    fetch(CENTERFACE, folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

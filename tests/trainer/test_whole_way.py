@@ -16,21 +16,18 @@ from trainer.networks import write_run_networks
 
 
 @pytest.fixture
-def photos(shared: Path, tmp_path: Path) -> Path:
+def photos(photo_files: dict[str, list[Path]], tmp_path: Path) -> Path:
     """train/ and val/ with photos of two and of four people."""
-    people = sorted((shared / "photos").iterdir())[:6]
-    assert len(people) == 6
-    for index, person in enumerate(people):
-        shutil.copytree(
-            person, tmp_path / "photos" / ("train" if index < 2 else "val") / person.name
-        )
+    for index, (person, (first, *_)) in enumerate(list(photo_files.items())[:6]):
+        part = tmp_path / "photos" / ("train" if index < 2 else "val")
+        shutil.copytree(first.parent, part / person)
     return tmp_path / "photos"
 
 
 @pytest.fixture
-def bad_baseline(shared: Path, tmp_path: Path) -> Path:
+def bad_baseline(checkpoint: Path, tmp_path: Path) -> Path:
     """To be better than this, two minutes of training are not needed."""
-    edgeface = read_published(shared / "weights" / "edgeface_xxs_q.pt")
+    edgeface = read_published(checkpoint)
     with torch.no_grad():
         for name, parameter in edgeface.model.head.named_parameters():
             parameter.fill_(1.0 if name == "fc.bias" else 0.0)
@@ -41,19 +38,19 @@ def bad_baseline(shared: Path, tmp_path: Path) -> Path:
 
 
 def test_service_runs_what_was_trained_on_photos(
-    shared: Path,
+    checkpoint: Path,
+    detectors: Path,
     photos: Path,
     bad_baseline: Path,
     tmp_path: Path,
     commanded: Callable[..., str],
 ) -> None:
-    weights = shared / "weights"
     for part in ("train", "val"):
         out = tmp_path / part
-        words = ["--photos", photos / part, "--out", out, "--detectors", weights]
-        commanded("prepare", *words, "--detector", "yunet")
+        words = ["--photos", photos / part, "--out", out, "--detectors", detectors]
+        commanded("prepare", *words, "--detector", "centerface")
     data = ["--train-dir", tmp_path / "train/people", "--val-dir", tmp_path / "val/people"]
-    engine = ["--edgeface", weights / "edgeface_xxs_q.pt", "--batch-size", 4, "--device", "cpu"]
+    engine = ["--edgeface", checkpoint, "--batch-size", 4, "--device", "cpu"]
     dsr = ["--out", tmp_path / "dsr", "--channels", 8, "--blocks", 2, "--epochs", 1]
     commanded("dsr", *data, *engine, *dsr, "--max-impostor-mean", 0.5)
     stages = ["--stage1-epochs", 1, "--stage2-epochs", 1, "--backbone-learning-rate", 1e-6]
@@ -68,8 +65,8 @@ def test_service_runs_what_was_trained_on_photos(
     settings = Settings(
         bundles=tmp_path / "store",
         bundle="tuned",
-        detector="yunet",
-        detectors=weights,
+        detector="centerface",
+        detectors=detectors,
         public_version=True,
         database=DatabaseSettings(url=f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"),
     )

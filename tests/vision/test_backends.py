@@ -23,12 +23,12 @@ from app.vision.bundle import Bundle, load_bundle, write_bundle
 from app.vision.device import Device
 from app.vision.dsr import DSR
 from app.vision.embedder import Embedder
-from app.vision.image import decode_image
 from app.vision.manifest import MANIFEST_NAME
 from app.vision.onnx_export import export_dsr, export_network
 from app.vision.self_test import MAX_ONNX_DIFFERENCE
 from app.vision.torch_networks import build_networks
 from app.vision.winograd import WinogradConvolution
+from tests.conftest import MakeCrops
 
 SHIPPED = Path(__file__).parents[2] / "weights" / "farsight-xxs"
 CPU: Device = "cpu"
@@ -40,10 +40,9 @@ def bundle() -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def faces(shared: Path) -> list[Crop]:
+def faces(make_crops: MakeCrops) -> list[Crop]:
     """Real crops, sharp and shrunk in turn: half of them take the route through DSR."""
-    files = sorted((shared / "faces" / "val").glob("*/*.jpg"))[:20]
-    crops = [Crop(decode_image(file.read_bytes()), 112.0) for file in files]
+    crops = [Crop(pixels, 112.0) for photos in make_crops(5, 4).values() for pixels in photos]
     sizes = [None, 32, None, 16] * 5
     return [shrink_crop(crop, size) for crop, size in zip(crops, sizes, strict=True)]
 

@@ -21,7 +21,7 @@ from app.vision.image import Image, decode_image
 from app.vision.model_files import YUNET
 
 
-@pytest.fixture(params=["centerface", "yunet"])
+@pytest.fixture(params=["centerface", pytest.param("yunet", marks=pytest.mark.research)])
 def detector(request: pytest.FixtureRequest) -> Detector:
     found: Detector = request.getfixturevalue(request.param)
     return found
@@ -95,6 +95,7 @@ def test_landmarks_are_in_the_templates_order_when_face_is_upright(
         assert y < nose[1] < y + height
 
 
+@pytest.mark.research
 @pytest.mark.parametrize("size", [(640, 640), (800, 608), (320, 224)])
 def test_yunet_answers_as_by_opencv_when_the_picture_has_any_size(
     yunet: Detector, shared: Path, group: Image, size: tuple[int, int]
@@ -120,6 +121,7 @@ def test_face_is_found_and_precise_when_it_is_small(
     assert same_place(found, expected + np.array([201, 143]), 0.08)
 
 
+@pytest.mark.research
 @pytest.mark.parametrize(
     ("width", "height", "face_px"), [(1920, 1080, 16), (3840, 2160, 24), (6000, 4000, 40)]
 )
@@ -250,6 +252,7 @@ class Recorder:
 
 
 @pytest.mark.parametrize("size", [(4000, 6000), (30, 40_000)])
+@pytest.mark.research
 def test_pictures_stay_small_when_the_photo_is_large(size: tuple[int, int]) -> None:
     recorder = Recorder()
     find_faces(recorder, np.zeros((*size, 3), np.uint8))
@@ -272,6 +275,7 @@ class Noting:
         return self._detector.detect(image, min_score)
 
 
+@pytest.mark.research
 def test_pictures_stay_small_when_the_photo_is_full_of_faces(
     yunet: Detector, portrait: Image
 ) -> None:

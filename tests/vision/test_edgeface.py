@@ -48,6 +48,7 @@ def test_embeddings_equal_the_reference_when_weights_are_made_up(
     assert np.abs(embed(network.eval()) - GOLDEN[variant]).max() < 1e-5
 
 
+@pytest.mark.research
 @pytest.mark.parametrize("checkpoint", sorted(PUBLISHED))
 def test_embeddings_equal_the_reference_when_checkpoint_is_published(
     checkpoint: str, shared: Path, embed: Embed

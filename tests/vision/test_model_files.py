@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,24 +12,26 @@ import pytest
 from app.errors import ModelFileError
 from app.recognition.recognizer import open_recognizer
 from app.settings import Settings
-from app.vision import model_files
+from app.vision import detector, detector_choice, model_files
 from app.vision.detector import CenterFaceDetector, YuNetDetector, load_detector
 from app.vision.detector_choice import DetectorName
-from app.vision.model_files import CENTERFACE, YUNET, fetch
+from app.vision.model_files import CENTERFACE, YUNET, ModelFile, fetch
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 @dataclass
 class Server:
-    """Where YuNet is said to lie.
+    """Where YuNet is said to lie: CenterFace's bytes, which a package has, stand in for its own.
 
     Attributes:
+        yunet: What is taken for YuNet.
         answer: What it does with a request.
         requests: How many there were.
         closing: Set when the test is over.
     """
 
+    yunet: ModelFile
     answer: Answer
     requests: int
     closing: threading.Event
@@ -50,9 +52,12 @@ def refusing(request: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.fixture
-def server(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    published = (shared / "weights" / YUNET.name).read_bytes()
-    state = Server(sending(published), 0, threading.Event())
+def server(detectors: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    published = (detectors / CENTERFACE.name).read_bytes()
+    yunet = replace(YUNET, sha256=CENTERFACE.sha256)
+    for module in (detector, detector_choice):
+        monkeypatch.setattr(module, "YUNET", yunet)
+    state = Server(yunet, sending(published), 0, threading.Event())
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -94,7 +99,7 @@ def test_others_may_read_the_file_when_one_has_fetched_it(server: Server, tmp_pa
     # An image is built by root and run by somebody else.
     (tmp_path / "as usual").touch()
     mode = (tmp_path / "as usual").stat().st_mode
-    assert fetch(YUNET, tmp_path / "new").stat().st_mode == mode
+    assert fetch(server.yunet, tmp_path / "new").stat().st_mode == mode
 
 
 @pytest.mark.parametrize("way", ["no such file", "other bytes", "silence", "never the end"])
@@ -139,7 +144,7 @@ def test_yunet_is_not_asked_for_again_when_it_could_not_be_had(
     assert server.requests == 1
     assert "farsight bundles pull yunet" in caplog.records[1].message
 
-    fetch(YUNET, folder)  # what `bundles pull` does
+    fetch(server.yunet, folder)  # what `bundles pull` does
     assert isinstance(load_detector("auto", folder), YuNetDetector)
     (folder / YUNET.name).unlink()
     assert isinstance(load_detector("auto", folder), YuNetDetector)
@@ -170,14 +175,14 @@ def test_each_gets_yunet_when_two_start_at_once(server: Server, folder: Path) ->
     server.answer = together
     with ThreadPoolExecutor(2) as starts:
         found = list(starts.map(lambda _: load_detector("auto", folder), range(2)))
-    assert [type(detector) for detector in found] == [YuNetDetector] * 2
+    assert [type(each) for each in found] == [YuNetDetector] * 2
     assert {path.name for path in folder.iterdir()} == {CENTERFACE.name, YUNET.name}
 
 
 def test_nothing_is_fetched_when_offline(server: Server, folder: Path, tmp_path: Path) -> None:
     assert isinstance(load_detector("auto", folder, offline=True), CenterFaceDetector)
-    for detector, file in (("auto", CENTERFACE), ("centerface", CENTERFACE), ("yunet", YUNET)):
-        settings = Settings(detectors=tmp_path / "empty", detector=detector, offline=True)
+    for name, file in (("auto", CENTERFACE), ("centerface", CENTERFACE), ("yunet", YUNET)):
+        settings = Settings(detectors=tmp_path / "empty", detector=name, offline=True)
         with pytest.raises(ModelFileError, match=f"no {file.name}.*pull {file.detector}"):
             open_recognizer(settings)
     assert server.requests == 0
@@ -204,14 +209,14 @@ def test_file_is_refused_when_its_bytes_are_others(
 def test_nothing_is_left_behind_when_a_download_is_damaged(server: Server, tmp_path: Path) -> None:
     server.answer = sending(b"half")
     with pytest.raises(ModelFileError, match="What was downloaded"):
-        fetch(YUNET, tmp_path)
+        fetch(server.yunet, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_sentence_says_so_when_the_folder_cannot_be_written(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ModelFileError, match="could not be written"):
-        fetch(YUNET, tmp_path / "file" / "detectors")
+        fetch(server.yunet, tmp_path / "file" / "detectors")
 
 
 def test_message_names_the_way_out_when_yunet_cannot_be_downloaded(
