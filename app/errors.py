@@ -276,6 +276,13 @@ class PersonErasedError(FarsightError):
     title = "The person was erased"
 
 
+class GroupForbiddenError(FarsightError):
+    """The API key is bound to other groups."""
+
+    code = "group_forbidden"
+    title = "The API key is bound to other groups"
+
+
 class KeyNotFoundError(FarsightError):
     """There is no API key of this id."""
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from app.gallery.gallery import Gallery
+from app.gallery.gallery import Enrolled, Gallery
 from app.gallery.matrix import Rows
 from app.vision.dimensions import EMBEDDING_SIZE
 
@@ -85,7 +85,7 @@ def _measure(count: int, rounds: int) -> list[str]:
     rng = np.random.default_rng(0)
     templates = _unit_vectors(rng, count)
     probes = _unit_vectors(rng, rounds)
-    gallery = Gallery((f"user-{row}", template) for row, template in enumerate(templates))
+    gallery = Gallery((f"user-{row}", Enrolled(template)) for row, template in enumerate(templates))
     words = _in_int8(templates).reshape(-1).view(np.int64)
     same, times = 0, np.empty((rounds, 3))
     for row, probe in enumerate(probes):

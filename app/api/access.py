@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from app.api.deps import AdminCaller, GraphDep
 from app.api.problems import problems
 from app.api.routers import keyed_router
-from app.api.schemas import Answer, PageParams
+from app.api.schemas import Answer, GroupNames, PageParams
 from app.services.audit import read_events
 from app.services.keys import Scope
 
@@ -27,6 +27,9 @@ class KeySchema(Answer):
 
     id: str = Field(description="Its public half")
     scopes: list[Scope]
+    groups: list[str] | None = Field(
+        description="It reaches only users who are in one of these; null: all users"
+    )
     label: str
     created_at: datetime
     last_used_at: datetime | None = Field(description="To within ten minutes")
@@ -48,6 +51,12 @@ class NewKeySchema(BaseModel):
 
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))]
     label: str = Field("", max_length=100, description="For whom or what")
+    groups: GroupNames = Field(
+        [],
+        description="Bind the key to these: it sees and names only users who are in one of them, "
+        "and changes only users who are in no other. Empty: it reaches all users. Not with the "
+        "scope admin",
+    )
     expires_at: Annotated[AwareDatetime | None, BeforeValidator(_text)] = Field(
         None, description="When it ends; else never"
     )
@@ -95,7 +104,9 @@ async def create_key(
 ) -> CreatedKeySchema:
     """Makes a key. It cannot be shown again."""
     return CreatedKeySchema(
-        key=await graph.keys.create(wanted.scopes, wanted.label, caller.key_id, wanted.expires_at)
+        key=await graph.keys.create(
+            wanted.scopes, wanted.label, caller.key_id, wanted.expires_at, wanted.groups
+        )
     )
 
 

@@ -1,19 +1,18 @@
 """`/v1/users/{user_id}/...`: pictures of people who are registered, as far as they are kept."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import Path, Response
+from fastapi import Response
 
 from app.api.deps import EnrollCaller, GraphDep
 from app.api.problems import problems
+from app.api.reach import SeenUserId
 from app.api.routers import keyed_router
-from app.api.schemas import UserId
 
 router = keyed_router("/v1/users/{user_id}", "users")
 
 _PNG = "image/png"
-_UserIdInPath = Annotated[UserId, Path()]
 _PICTURE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "112 x 112 px, aligned",
@@ -25,7 +24,7 @@ _PICTURE: dict[int | str, dict[str, Any]] = {
 
 @router.get("/photos/{photo_id}/crop", responses=_PICTURE, response_class=Response)
 async def show_crop(
-    graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath, photo_id: UUID
+    graph: GraphDep, caller: EnrollCaller, user_id: SeenUserId, photo_id: UUID
 ) -> Response:
     """The face of a stored photo, as it was aligned. The audit log keeps who asked."""
     crop = await graph.stored_photos.crop(caller.key_id, user_id, photo_id)
@@ -33,7 +32,7 @@ async def show_crop(
 
 
 @router.get("/thumbnail", responses=_PICTURE, response_class=Response)
-async def show_thumbnail(graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath) -> Response:
+async def show_thumbnail(graph: GraphDep, caller: EnrollCaller, user_id: SeenUserId) -> Response:
     """The largest face that is stored of a user. The audit log keeps who asked."""
     crop = await graph.stored_photos.crop(caller.key_id, user_id)
     return Response(crop, media_type=_PNG)

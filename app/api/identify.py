@@ -20,9 +20,10 @@ from app.api.identify_schemas import (
 )
 from app.api.problems import problems
 from app.api.routers import keyed_router
-from app.api.schemas import Threshold, UserId
+from app.api.schemas import GroupName, Threshold, UserId
 from app.api.ways_in import PhotoRoute
 from app.errors import InvalidRequestError
+from app.gallery.user_fields import MAX_GROUPS
 from app.services.identification import Wishes
 
 router = keyed_router("/v1", "identify", PhotoRoute)
@@ -32,7 +33,7 @@ router = keyed_router("/v1", "identify", PhotoRoute)
 async def identify(
     graph: GraphDep,
     serving: ServingDep,
-    caller: IdentifyCaller,  # noqa: ARG001 - asks for the scope
+    caller: IdentifyCaller,
     photos: Photos,
     threshold: Annotated[Threshold | None, Form()] = None,
     top_k: Annotated[
@@ -45,6 +46,14 @@ async def identify(
         bool, Form(description="true: the photos are frames of one person, answered together")
     ] = False,
     min_face_px: MinFacePx = None,
+    groups: Annotated[
+        list[GroupName],
+        Form(
+            max_length=MAX_GROUPS,
+            description="Only users who are in one of these are looked for. Default: everybody, or "
+            "the groups that the key is bound to",
+        ),
+    ] = [],  # noqa: B006 - FastAPI copies it
 ) -> IdentificationSchema:
     """Identifies every face of every photo; a stranger's `user_id` is null."""
     found = await graph.identifier.identify(
@@ -58,6 +67,7 @@ async def identify(
             detect=detect,
             same_person=same_person,
             min_face_px=min_face_px,
+            groups=caller.within(groups),
         ),
     )
     return IdentificationSchema.of(found, serving)
@@ -67,7 +77,7 @@ async def identify(
 async def verify(
     graph: GraphDep,
     serving: ServingDep,
-    caller: IdentifyCaller,  # noqa: ARG001 - asks for the scope
+    caller: IdentifyCaller,
     photo: UploadFile,
     user_id: Annotated[UserId | None, Form()] = None,
     photo_id: Annotated[UUID | None, Form(description="Of a stored photo")] = None,
@@ -80,9 +90,10 @@ async def verify(
         raise InvalidRequestError("Give one of user_id, photo_id and other_photo.")
     content = await take_content(photo)
     if user_id is not None:
+        await graph.users.require_reach(user_id, caller.groups, change=False)
         found = await graph.identifier.verify_user(serving, content, user_id, threshold)
     elif photo_id is not None:
-        embedding = await graph.stored_photos.embedding(photo_id, serving.space_id)
+        embedding = await graph.stored_photos.embedding(photo_id, serving.space_id, caller.groups)
         found = await graph.identifier.verify_embedding(serving, content, embedding, threshold)
     else:
         assert other_photo is not None

@@ -22,6 +22,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUSES: dict[type[errors.FarsightError], int] = {
     errors.UnauthenticatedError: 401,
     errors.MissingScopeError: 403,
+    errors.GroupForbiddenError: 403,
     errors.UserNotFoundError: 404,
     errors.PhotoNotFoundError: 404,
     errors.CropNotKeptError: 404,

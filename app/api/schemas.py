@@ -33,6 +33,17 @@ DisplayName = Annotated[
         pattern=f"^{user_fields.DISPLAY_NAME_PATTERN}$",
     ),
 ]
+GroupName = Annotated[
+    str,
+    StringConstraints(pattern=f"^{user_fields.GROUP_PATTERN}$"),
+]
+GroupNames = Annotated[
+    list[GroupName],
+    Field(
+        max_length=user_fields.MAX_GROUPS,
+        description=f"Names of groups: {user_fields.USER_ID_DESCRIPTION} each",
+    ),
+]
 Threshold = Annotated[
     float,
     Field(ge=0, le=1, description="Similarity to use instead of the bundle's threshold"),
@@ -96,6 +107,7 @@ class UserSchema(Answer):
     display_name: str | None
     metadata: user_fields.Metadata
     photo_count: int
+    groups: list[str]
     created_at: datetime
     updated_at: datetime
 
@@ -150,6 +162,7 @@ class UserPageParams(PageParams):
     search: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         None, description="A part of user_id, display_name or metadata"
     )
+    groups: GroupNames = Field([], description="Only users who are in one of these")
     order: Order = Field(
         Order.OLDEST, description="By registration, oldest or newest first, or by user_id"
     )
@@ -164,12 +177,13 @@ class UserPageSchema(Answer):
 
 
 class UserChangesSchema(BaseModel):
-    """What to change; absent fields stay, `metadata` is replaced as a whole."""
+    """What to change; absent fields stay, `metadata` and `groups` are replaced as a whole."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     display_name: DisplayName | None = None
     metadata: Metadata = {}
+    groups: GroupNames = []
 
 
 class PhotoWarningSchema(Answer):

@@ -14,10 +14,12 @@ from app.api.deps import (
 )
 from app.api.face_fields import Detect
 from app.api.problems import problems
+from app.api.reach import ChangedUserId, SeenUserId
 from app.api.routers import keyed_router
 from app.api.schemas import (
     DisplayName,
     ErasureSchema,
+    GroupName,
     Metadata,
     PhotoBoxSchema,
     RegistrationSchema,
@@ -29,11 +31,13 @@ from app.api.schemas import (
 )
 from app.api.ways_in import PhotoRoute
 from app.errors import InvalidRequestError
+from app.gallery.user_fields import MAX_GROUPS
 from app.graph import Graph
 from app.services.face_choice import Box, FaceChoice, FaceRule
+from app.services.keys import Caller
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload
-from app.services.users import UserChanges
+from app.services.users import UserChanges, Wanted
 from app.vision.photo_file import IN_WORDS
 
 router = keyed_router("/v1/users", "users", PhotoRoute)
@@ -46,6 +50,9 @@ _PENDING: dict[int | str, dict[str, Any]] = {
         "tried again until it is gone",
     }
 }
+_AllowDuplicate = Annotated[
+    bool, Form(description="Register even if the face belongs to somebody else")
+]
 _UserIdInPath = Annotated[UserId, Path()]
 _Photos = Annotated[list[UploadFile], File(description=IN_WORDS)]
 _Face = Annotated[
@@ -61,6 +68,13 @@ _Box = Annotated[
     Form(
         description='Where the face is in a photo, such as `{"photo": 0, "x": 10, "y": 20, '
         '"width": 80, "height": 90}`; faces outside do not count. One for each photo at most'
+    ),
+]
+_Groups = Annotated[
+    list[GroupName],
+    Form(
+        max_length=MAX_GROUPS,
+        description="That the user is in. Default: none, or all that the key is bound to",
     ),
 ]
 _IdempotencyKey = Annotated[
@@ -85,19 +99,18 @@ async def register_user(
     photos: _Photos,
     display_name: Annotated[DisplayName | None, Form()] = None,
     metadata: Annotated[Json[Metadata] | None, Form(description="A JSON object")] = None,
-    allow_duplicate: Annotated[
-        bool, Form(description="Register even if the face belongs to somebody else")
-    ] = False,
+    allow_duplicate: _AllowDuplicate = False,
     detect: Detect = True,
     face: _Face = None,
     box: _Box = [],  # noqa: B006 - FastAPI copies it
+    groups: _Groups = [],  # noqa: B006 - FastAPI copies it
     idempotency_key: _IdempotencyKey = None,
 ) -> RegistrationSchema:
     """Registers a person from photos of this person."""
     prepared = await graph.registration.prepare(
         serving,
         caller.key_id,
-        NewUser(user_id, display_name, metadata or {}, allow_duplicate),
+        _new_user(caller, user_id, display_name, metadata, groups, allow_duplicate),
         await _read(photos),
         idempotency_key,
         detect=detect,
@@ -109,34 +122,75 @@ async def register_user(
 @router.get("", responses=problems(401, 403, 422, 503))
 async def list_users(
     graph: GraphDep,
-    caller: EnrollCaller,  # noqa: ARG001 - asks for the scope
+    caller: EnrollCaller,
     wanted: Annotated[UserPageParams, Query()],
 ) -> UserPageSchema:
     """Lists users, all or those that a search finds, page by page."""
-    page = await graph.users.page(wanted.cursor, wanted.limit, wanted.search, wanted.order)
-    return UserPageSchema.model_validate(page)
+    which = Wanted(wanted.search, caller.within(wanted.groups))
+    page = await graph.users.page(wanted.cursor, wanted.limit, which, wanted.order)
+    answer = UserPageSchema.model_validate(page)
+    for user in answer.items:
+        user.groups = caller.shown(user.groups)
+    return answer
+
+
+@router.put(
+    "/{user_id}",
+    responses={
+        201: {"model": RegistrationSchema, "description": "There was no such user"},
+        **problems(400, 401, 403, 408, 409, 413, 415, 422, 503, 504),
+    },
+)
+async def put_user(
+    graph: GraphDep,
+    serving: ServingDep,
+    caller: EnrollCaller,
+    user_id: _UserIdInPath,
+    photos: _Photos,
+    response: Response,
+    display_name: Annotated[DisplayName | None, Form()] = None,
+    metadata: Annotated[Json[Metadata] | None, Form(description="A JSON object")] = None,
+    allow_duplicate: _AllowDuplicate = False,
+    detect: Detect = True,
+    face: _Face = None,
+    box: _Box = [],  # noqa: B006 - FastAPI copies it
+    groups: _Groups = [],  # noqa: B006 - FastAPI copies it
+) -> RegistrationSchema:
+    """Registers a person, in place of a user of this id if there is one, who is erased."""
+    prepared = await graph.registration.prepare(
+        serving,
+        caller.key_id,
+        _new_user(caller, user_id, display_name, metadata, groups, allow_duplicate),
+        await _read(photos),
+        detect=detect,
+        choice=_choice(face, box),
+        replace=True,
+    )
+    answer, replaced = await graph.registration.put(prepared)
+    response.status_code = 200 if replaced else 201
+    return RegistrationSchema.model_validate(answer)
 
 
 @router.get("/{user_id}", responses=problems(401, 403, 404, 422, 503))
-async def get_user(
-    graph: GraphDep,
-    caller: EnrollCaller,  # noqa: ARG001 - asks for the scope
-    user_id: _UserIdInPath,
-) -> UserDetailSchema:
+async def get_user(graph: GraphDep, caller: EnrollCaller, user_id: SeenUserId) -> UserDetailSchema:
     """Shows a user and what is stored of their photos."""
-    return UserDetailSchema.model_validate(await graph.users.get(user_id))
+    answer = UserDetailSchema.model_validate(await graph.users.get(user_id))
+    answer.user.groups = caller.shown(answer.user.groups)
+    return answer
 
 
 @router.patch("/{user_id}", responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 503))
 async def change_user(
-    graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath, changes: UserChangesSchema
+    graph: GraphDep, caller: EnrollCaller, user_id: ChangedUserId, changes: UserChangesSchema
 ) -> UserDetailSchema:
-    """Changes display name or metadata."""
+    """Changes display name, metadata or groups."""
     given: UserChanges = {}
     if "display_name" in changes.model_fields_set:
         given["display_name"] = changes.display_name
     if "metadata" in changes.model_fields_set:
         given["metadata"] = dict(changes.metadata)
+    if "groups" in changes.model_fields_set:
+        given["groups"] = sorted(caller.within(changes.groups) or ())
     return UserDetailSchema.model_validate(await graph.users.change(caller.key_id, user_id, given))
 
 
@@ -147,7 +201,7 @@ async def change_user(
     responses={**_PENDING, **problems(401, 403, 404, 422, 503, 507)},
 )
 async def erase_user(
-    graph: GraphDep, caller: EnrollCaller, user_id: _UserIdInPath, response: Response
+    graph: GraphDep, caller: EnrollCaller, user_id: ChangedUserId, response: Response
 ) -> ErasureSchema | None:
     """Erases a user: rows, crops, embeddings and templates are overwritten."""
     done = await graph.users.erase(caller.key_id, user_id)
@@ -173,7 +227,7 @@ async def add_photos(
     graph: GraphDep,
     serving: ServingDep,
     caller: EnrollCaller,
-    user_id: _UserIdInPath,
+    user_id: ChangedUserId,
     photos: _Photos,
     detect: Detect = True,
     face: _Face = None,
@@ -187,6 +241,7 @@ async def add_photos(
         await _read(photos),
         detect=detect,
         choice=_choice(face, box),
+        among=caller.groups,
     )
     return RegistrationSchema.model_validate(answer)
 
@@ -200,13 +255,26 @@ async def add_photos(
 async def delete_photo(
     graph: GraphDep,
     caller: EnrollCaller,
-    user_id: _UserIdInPath,
+    user_id: ChangedUserId,
     photo_id: UUID,
     response: Response,
 ) -> ErasureSchema | None:
     """Erases a photo; the template follows. The last photos that a user needs stay."""
     done = await graph.registration.delete_photo(caller.key_id, user_id, photo_id)
     return await _told(graph, user_id, response, done=done)
+
+
+def _new_user(
+    caller: Caller,
+    user_id: str,
+    display_name: str | None,
+    metadata: Metadata | None,
+    groups: list[str],
+    allow_duplicate: bool,
+) -> NewUser:
+    among = None if caller.groups is None else sorted(caller.groups)
+    theirs = sorted(caller.within(groups) or ())
+    return NewUser(user_id, display_name, metadata or {}, allow_duplicate, theirs, among)
 
 
 async def _told(

@@ -54,6 +54,8 @@ class User(Table):
     display_name: Mapped[str | None] = mapped_column(String(200))
     # `metadata` is taken by SQLAlchemy in Python, not in the database.
     details: Mapped[JsonObject] = mapped_column("metadata", JSON)
+    # Names without quotes, sorted.
+    groups: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
 
@@ -170,6 +172,8 @@ class ApiKey(Table):
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
     secret_sha256: Mapped[str] = mapped_column(String(64))
     scopes: Mapped[list[str]] = mapped_column(JSON)
+    # None: not bound to groups.
+    groups: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     label: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -35,8 +35,10 @@ from app.gallery.portable import (
 )
 from app.gallery.user_fields import (
     DISPLAY_NAME_PATTERN,
+    GROUP_PATTERN,
     LARGEST_METADATA_NUMBER,
     MAX_DISPLAY_NAME_CHARS,
+    MAX_GROUPS,
     MAX_METADATA_ENTRIES,
     MAX_METADATA_KEY_CHARS,
     MAX_METADATA_TEXT_CHARS,
@@ -61,6 +63,7 @@ _ITEM_BYTES = {"F32": 4, "U8": 1}
 # Patterns end in \Z: Python's $ would let a line break pass.
 _SpaceId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
 _UserId = Annotated[str, msgspec.Meta(pattern=rf"^{USER_ID_PATTERN}\Z")]
+_Group = Annotated[str, msgspec.Meta(pattern=rf"^{GROUP_PATTERN}\Z")]
 _DisplayName = Annotated[
     str,
     msgspec.Meta(max_length=MAX_DISPLAY_NAME_CHARS, pattern=rf"^{DISPLAY_NAME_PATTERN}\Z"),
@@ -102,10 +105,13 @@ class _PhotoRecord(_Record, frozen=True, kw_only=True):
     sha256: Sha256
 
 
-class _UserRecord(_Record, frozen=True, kw_only=True):
+class _UserRecord(_Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Groups are left out where there are none: older versions read such files."""
+
     user_id: _UserId
     display_name: _DisplayName | None
     metadata: _Metadata
+    groups: Annotated[tuple[_Group, ...], msgspec.Meta(max_length=MAX_GROUPS)] = ()
     photo_count: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
     photos: Annotated[tuple[_PhotoRecord, ...], msgspec.Meta(max_length=10_000)]
 
@@ -291,6 +297,7 @@ def _assemble(
             photo_count=user.photo_count,
             display_name=user.display_name,
             metadata=user.metadata,
+            groups=user.groups,
             photos=tuple(
                 PortablePhoto(
                     embedding=next(embeddings),
@@ -317,6 +324,7 @@ def _describe(gallery: PortableGallery) -> bytes:
                     user_id=user.user_id,
                     display_name=user.display_name,
                     metadata=user.metadata,
+                    groups=user.groups,
                     photo_count=user.photo_count,
                     photos=tuple(
                         _PhotoRecord(

@@ -5,17 +5,33 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gallery.matrix import Rows, TemplateMatrix
+from app.gallery.matrix import Marks, Rows, TemplateMatrix
 
 _WRITTEN_AT_ONCE = 128
 _LOOKS = 3
 
-Templates = Mapping[str, NDArray[np.float32] | None]
-"""(512,) float32 of unit length by `user_id`; None for a user without one."""
+Groups = frozenset[str]
+
+
+class Enrolled(NamedTuple):
+    """What search knows of a user.
+
+    Attributes:
+        template: (512,) float32 of unit length.
+        groups: Names of the groups that the user is in.
+    """
+
+    template: NDArray[np.float32]
+    groups: Groups = frozenset()
+
+
+Templates = Mapping[str, Enrolled | None]
+"""By `user_id`; None for a user without a template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +50,20 @@ class Gallery:
     written meanwhile. So it answers as if all of it had happened in that moment.
 
     Args:
-        templates: `user_id` and (512,) float32 of unit length.
+        templates: `user_id`, template and groups.
         revision: The database's gallery revision that they were read at.
 
     Raises:
         ValueError: A template is not of unit length.
     """
 
-    def __init__(
-        self, templates: Iterable[tuple[str, NDArray[np.float32]]] = (), revision: int = 0
-    ) -> None:
+    def __init__(self, templates: Iterable[tuple[str, Enrolled]] = (), revision: int = 0) -> None:
         self._lock = threading.Lock()
         self._user_ids: list[str] = []
         self._rows: dict[str, int] = {}
         self._matrix = TemplateMatrix()
+        self._marks: dict[Groups, int] = {frozenset(): 0}
+        """Of the rows whose users are in just these groups."""
         self._written: list[set[int]] = []
         """For each search that is under way, the rows that were written since it began to look."""
         self._revision = revision
@@ -128,12 +144,15 @@ class Gallery:
             row = self._rows.get(user_id)
             return None if row is None else self._matrix.template(row)
 
-    def search(self, embedding: NDArray[np.float32], top_k: int) -> list[Match]:
+    def search(
+        self, embedding: NDArray[np.float32], top_k: int, groups: Groups | None = None
+    ) -> list[Match]:
         """The users most similar to an embedding. Blocks; other threads run meanwhile.
 
         Args:
             embedding: (512,) float32 of unit length.
             top_k: How many at most.
+            groups: Only users who are in one of these; None: everybody.
 
         Returns:
             Best first, equally similar ones by `user_id`; fewer than `top_k` where there are fewer
@@ -146,17 +165,26 @@ class Gallery:
             return []
         with self._noting_what_is_written() as written:
             for _ in range(_LOOKS):
-                shortlist = self._matrix.shortlist(embedding, top_k)
+                shortlist = self._matrix.shortlist(embedding, top_k, self._marks_of(groups))
                 with self._lock:
-                    matches = self._best(embedding, top_k, shortlist.rows, written)
+                    marks = self._marks_of(groups)
+                    matches = self._best(embedding, top_k, shortlist.rows, marks, written)
+                    there = len(self) if marks is None else self._matrix.count_marked(marks)
                     # Whoever else there is has not been written and is below the floor.
-                    full = len(matches) == min(top_k, len(self))
+                    full = len(matches) == min(top_k, there)
                     if full and (not matches or matches[-1].similarity >= shortlist.floor):
                         return matches
                     written.clear()  # The best have changed: look again.
         with self._lock:
-            shortlist = self._matrix.shortlist(embedding, top_k)
-            return self._best(embedding, top_k, shortlist.rows)
+            marks = self._marks_of(groups)
+            shortlist = self._matrix.shortlist(embedding, top_k, marks)
+            return self._best(embedding, top_k, shortlist.rows, marks)
+
+    def _marks_of(self, groups: Groups | None) -> list[int] | None:
+        """Of rows whose users are in one of some groups; None: all rows."""
+        if groups is None:
+            return None
+        return [mark for theirs, mark in list(self._marks.items()) if theirs & groups]
 
     @contextmanager
     def _noting_what_is_written(self) -> Iterator[set[int]]:
@@ -174,11 +202,14 @@ class Gallery:
         embedding: NDArray[np.float32],
         top_k: int,
         shortlist: NDArray[np.intp],
+        marks: Marks | None,
         written: Set[int] = frozenset(),
     ) -> list[Match]:
-        """The best of some rows, those that are gone left out."""
+        """The best of some rows, those that are gone or not asked about left out."""
         rows = np.union1d(shortlist, np.fromiter(written, np.intp)) if written else shortlist
         rows = rows[rows < len(self)]
+        if marks is not None:
+            rows = rows[self._matrix.are_marked(rows, marks)]
         similarities = self._matrix.similarities(rows, embedding)
         if len(rows) > top_k:
             best = similarities >= np.partition(similarities, -top_k)[-top_k]
@@ -198,11 +229,14 @@ class Gallery:
                 if template is None:
                     self._drop(user_id)
 
-    def _put(self, templates: Iterable[tuple[str, NDArray[np.float32]]]) -> None:
+    def _put(self, templates: Iterable[tuple[str, Enrolled]]) -> None:
         """Not all in one go, so that a search never waits long."""
         remaining = iter(templates)
         while some := list(islice(remaining, _WRITTEN_AT_ONCE)):
-            source = Rows.of(np.stack([template for _, template in some]))
+            templates_of_some = np.stack([each.template for _, each in some])
+            with self._lock:
+                marks = [self._marks.setdefault(each.groups, len(self._marks)) for _, each in some]
+            source = Rows.of(templates_of_some, marks)
             with self._lock:
                 for source_row, (user_id, _) in enumerate(some):
                     row = self._rows.setdefault(user_id, len(self._user_ids))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidRequestError, UserNotFoundError
-from app.gallery.gallery import Gallery
+from app.gallery.gallery import Enrolled, Gallery
 from app.gallery.portable import PortableGallery, PortableUser
 from app.gallery.user_fields import USER_ID_DESCRIPTION, USER_ID_PATTERN
 from app.vision.dimensions import EMBEDDING_SIZE
@@ -94,4 +94,5 @@ class LocalGallery:
         return PortableGallery(self._space_id, self._bundle, tuple(self._users.values()))
 
     def _follow(self, label: str, template: NDArray[np.float32] | None) -> None:
-        self.search_index.follow({label: template}, self.search_index.revision + 1)
+        enrolled = None if template is None else Enrolled(template)
+        self.search_index.follow({label: enrolled}, self.search_index.revision + 1)

@@ -39,15 +39,17 @@ class Rows(NamedTuple):
         templates: (n, 512) float32 of unit length.
         codes: (n, 512) int8 in [-127, 127].
         steps: (n,) float32, from one code to the next.
+        marks: (n,) int32, by which some of the rows can be searched alone.
     """
 
     templates: NDArray[np.float32]
     codes: NDArray[np.int8]
     steps: NDArray[np.float32]
+    marks: NDArray[np.int32]
 
     @classmethod
-    def of(cls, templates: NDArray[np.float32]) -> Self:
-        """Rows for (n, 512) templates.
+    def of(cls, templates: NDArray[np.float32], marks: Sequence[int] | None = None) -> Self:
+        """Rows for (n, 512) templates; without marks all have 0.
 
         Raises:
             ValueError: One is not of unit length. The bound would not hold for it.
@@ -56,7 +58,7 @@ class Rows(NamedTuple):
             raise ValueError("A template or an embedding is not of unit length.")
         steps = np.abs(templates).max(axis=1) / np.float32(_MAX_CODE)
         codes = np.rint(templates / steps[:, None]).astype(np.int8)
-        return cls(templates, codes, steps)
+        return cls(templates, codes, steps, np.array(marks or [0] * len(templates), np.int32))
 
     @classmethod
     def empty(cls) -> Self:
@@ -65,6 +67,7 @@ class Rows(NamedTuple):
             np.zeros((ROWS_PER_BLOCK, EMBEDDING_SIZE), np.float32),
             _codes_in_huge_pages(),
             np.zeros(ROWS_PER_BLOCK, np.float32),
+            np.zeros(ROWS_PER_BLOCK, np.int32),
         )
 
     def copy_row(self, row: int, source: "Rows", source_row: int) -> None:
@@ -91,13 +94,16 @@ def _codes_in_huge_pages() -> NDArray[np.int8]:
     return np.frombuffer(memory, np.int8).reshape(ROWS_PER_BLOCK, EMBEDDING_SIZE)
 
 
+Marks = Sequence[int]
+
+
 class Shortlist(NamedTuple):
     """Who may be among the best.
 
     Attributes:
         rows: (m,) rows.
-        floor: All others are less similar than this; as many rows as were asked for reach it.
-            -inf if `rows` are all there are.
+        floor: All others that were asked about are less similar than this; as many rows as were
+            asked for reach it. -inf if `rows` are all there are.
     """
 
     rows: NDArray[np.intp]
@@ -153,8 +159,23 @@ class TemplateMatrix:
         """(m,) exact similarities of some rows; each is the same whatever the other rows are."""
         return _similarities(self.blocks, rows, embedding)
 
-    def shortlist(self, embedding: NDArray[np.float32], top_k: int) -> Shortlist:
+    def are_marked(self, rows: NDArray[np.intp], marks: Marks) -> NDArray[np.bool_]:
+        """(m,) whether each of some rows has one of some marks."""
+        return np.isin(_marks(self.blocks, len(self))[rows], marks)
+
+    def count_marked(self, marks: Marks) -> int:
+        """How many rows have one of some marks."""
+        return int(np.isin(_marks(self.blocks, len(self)), marks).sum())
+
+    def shortlist(
+        self, embedding: NDArray[np.float32], top_k: int, marks: Marks | None = None
+    ) -> Shortlist:
         """The rows that may be among the `top_k` most similar ones; at least 1 is asked for.
+
+        Args:
+            embedding: (512,) float32 of unit length.
+            top_k: How many.
+            marks: Only rows that have one of these; None: all rows.
 
         Raises:
             ValueError: The embedding is not of unit length.
@@ -162,14 +183,26 @@ class TemplateMatrix:
         query = Rows.of(embedding[None])
         blocks = tuple(self.blocks)
         size = min(self._size, len(blocks) * ROWS_PER_BLOCK)
-        if size < top_k:
-            return Shortlist(np.arange(size), -np.inf)
+        wanted = None if marks is None else np.isin(_marks(blocks, size), marks)
+        count = size if wanted is None else int(wanted.sum())
+        if count < top_k:
+            return Shortlist(np.arange(size) if wanted is None else np.flatnonzero(wanted), -np.inf)
         highest = _highest_similarities(blocks, size, query)
-        floor = float(_similarities(blocks, _promising(highest, top_k), embedding).min())
+        if wanted is None:
+            promising = _promising(highest, top_k)
+        else:
+            highest[~wanted] = -np.inf
+            promising = np.argpartition(highest, -top_k)[-top_k:]
+        floor = float(_similarities(blocks, promising, embedding).min())
         return Shortlist(np.flatnonzero(highest >= floor), floor)
 
     def _find(self, row: int) -> tuple[Rows, int]:
         return self.blocks[row // ROWS_PER_BLOCK], row % ROWS_PER_BLOCK
+
+
+def _marks(blocks: Sequence[Rows], size: int) -> NDArray[np.int32]:
+    """(size,) of the first rows."""
+    return np.concatenate([np.empty(0, np.int32), *(block.marks for block in blocks)])[:size]
 
 
 def _similarities(

@@ -53,6 +53,7 @@ class PortableUser:
         photo_count: How many photos the template was made of; at least 1.
         display_name: For people to read.
         metadata: The client's own notes.
+        groups: Names of the groups that they are in, sorted.
         photos: Oldest first: all `photo_count`, or none where only the template is known.
     """
 
@@ -61,6 +62,7 @@ class PortableUser:
     photo_count: int
     display_name: str | None = None
     metadata: Metadata = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
     photos: tuple[PortablePhoto, ...] = ()
 
 

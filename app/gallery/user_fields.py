@@ -8,6 +8,10 @@ MAX_USER_ID_CHARS = 64
 USER_ID_PATTERN = rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{MAX_USER_ID_CHARS - 1}}}"
 USER_ID_DESCRIPTION = f"1 to {MAX_USER_ID_CHARS} letters, digits, `.`, `_`, `@`, `-`"
 
+MAX_GROUPS = 32
+GROUP_PATTERN = USER_ID_PATTERN
+"""Without quotes, so that a name can be found in a list that is stored as JSON."""
+
 MAX_DISPLAY_NAME_CHARS = 200
 DISPLAY_NAME_PATTERN = r"[^\x00-\x1f\x7f]+"
 

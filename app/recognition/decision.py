@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gallery.gallery import Match
+from app.gallery.gallery import Groups, Match
 from app.recognition.recognizer import FoundFace
 from app.recognition.serving import Serving
 from app.vision.embedder import mean_embedding
@@ -44,6 +44,7 @@ def decide(
     *,
     threshold: float | None = None,
     top_k: int = 0,
+    groups: Groups | None = None,
 ) -> Decision:
     """Whose the mean of these faces is.
 
@@ -53,9 +54,12 @@ def decide(
         embeddings: (n, 512), one of each face.
         threshold: Instead of the bundle's.
         top_k: How many candidates to tell, whatever their similarity.
+        groups: Only users who are in one of these; None: everybody.
     """
     threshold = strictest_threshold(serving, faces, threshold)
-    matches = serving.gallery.search(mean_embedding(embeddings), max(top_k, _BEST_AND_RUNNER_UP))
+    matches = serving.gallery.search(
+        mean_embedding(embeddings), max(top_k, _BEST_AND_RUNNER_UP), groups
+    )
     if not matches:
         return Decision(None, None, None, threshold, [])
     best = matches[0]

@@ -3,10 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from app.gallery.gallery import Gallery, Templates
+from app.gallery.gallery import Enrolled, Gallery, Templates
 from app.vision.embedder import Embedder
 from app.vision.manifest import Manifest
 
@@ -85,14 +82,12 @@ class Current:
             if space_id in templates:
                 gallery.follow(templates[space_id], revision)
 
-    def follow_user(
-        self, user_id: str, templates: Mapping[str, NDArray[np.float32]], revision: int
-    ) -> None:
+    def follow_user(self, user_id: str, templates: Mapping[str, Enrolled], revision: int) -> None:
         """Takes over what has become of one user: a template in some spaces, none in all others.
 
         Args:
             user_id: Whose.
-            templates: (512,) float32 of unit length by space.
+            templates: By space.
             revision: The database's gallery revision that the change made.
         """
         for space_id, gallery in self.galleries():

@@ -12,6 +12,7 @@ from app.errors import (
     UnusablePhotoError,
     UserNotFoundError,
 )
+from app.gallery.gallery import Groups
 from app.observability import Stopwatch
 from app.recognition.decision import Decision, decide, strictest_threshold
 from app.recognition.inference import Inference
@@ -37,6 +38,7 @@ class Wishes:
         detect: False where each photo is already a face crop.
         same_person: The photos are frames of one person, to be answered together as well.
         min_face_px: The smallest face that is looked for; None: see Recognizer.find.
+        groups: Only users who are in one of these are looked for; None: everybody.
     """
 
     threshold: float | None = None
@@ -46,6 +48,7 @@ class Wishes:
     detect: bool = True
     same_person: bool = False
     min_face_px: float | None = None
+    groups: Groups | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +288,14 @@ def _decide(
     embeddings: NDArray[np.float32],
     wishes: Wishes,
 ) -> Decision:
-    return decide(serving, faces, embeddings, threshold=wishes.threshold, top_k=wishes.top_k)
+    return decide(
+        serving,
+        faces,
+        embeddings,
+        threshold=wishes.threshold,
+        top_k=wishes.top_k,
+        groups=wishes.groups,
+    )
 
 
 def _compare(

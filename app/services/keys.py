@@ -10,7 +10,7 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,11 +19,14 @@ from app.db.repositories import events, keys
 from app.db.session import Sessions, WriteSession
 from app.db.tables import ApiKey, utc_now
 from app.errors import (
+    GroupForbiddenError,
+    InvalidRequestError,
     KeyNotFoundError,
     LastAdminKeyError,
     MissingScopeError,
     UnauthenticatedError,
 )
+from app.gallery.gallery import Groups
 from app.services.rate import Rate
 
 COMMAND_LINE = "command-line"
@@ -52,15 +55,33 @@ class Caller:
     Attributes:
         key_id: The public half of the key.
         scopes: What the key is good for.
+        groups: It reaches only users who are in one of these; None: all users.
     """
 
     key_id: str
     scopes: frozenset[str]
+    groups: Groups | None = None
 
     def require(self, scope: Scope) -> None:
         """Raises MissingScopeError unless the key has a scope."""
         if scope not in self.scopes:
             raise MissingScopeError(f"This needs the scope {scope.value!r}.", scope=scope.value)
+
+    def shown(self, groups: Collection[str]) -> list[str]:
+        """Those of a user's groups that the key reaches."""
+        return [name for name in groups if self.groups is None or name in self.groups]
+
+    def within(self, wanted: Collection[str]) -> Groups | None:
+        """The groups that a request is about: those it names, else all that the key reaches.
+
+        Raises:
+            GroupForbiddenError: It names one that the key does not reach.
+        """
+        if not wanted:
+            return self.groups
+        if self.groups is not None and (others := set(wanted) - self.groups):
+            raise GroupForbiddenError(f"This key does not reach the group {min(others)!r}.")
+        return frozenset(wanted)
 
 
 class Keys:
@@ -116,7 +137,8 @@ class Keys:
         row = await self._row(key_id)
         if row is None or row.has_ended():
             raise UnauthenticatedError("The API key is revoked or has expired.")
-        return Caller(row.id, frozenset(row.scopes))
+        groups = None if row.groups is None else frozenset(row.groups)
+        return Caller(row.id, frozenset(row.scopes), groups)
 
     async def _row(self, key_id: str) -> ApiKey | None:
         """As it is now; read only when something was committed meanwhile."""
@@ -153,11 +175,25 @@ class Keys:
         label: str,
         actor: str = COMMAND_LINE,
         expires_at: datetime | None = None,
+        groups: Collection[str] = (),
     ) -> str:
-        """Makes a key and returns it; it cannot be read again later."""
+        """Makes a key and returns it; it cannot be read again later.
+
+        Args:
+            scopes: What it is good for.
+            label: For whom or what.
+            actor: Who makes it.
+            expires_at: When it ends; None: never.
+            groups: It reaches only users who are in one of these; none: all users.
+
+        Raises:
+            InvalidRequestError: An admin key is to be bound to groups.
+        """
+        if groups and Scope.ADMIN in scopes:
+            raise InvalidRequestError("A key with the scope admin cannot be bound to groups.")
 
         async def store(session: WriteSession) -> str:
-            return await _add(session, scopes, label, actor, expires_at)
+            return await _add(session, scopes, label, actor, expires_at, groups)
 
         return await self._sessions.write(store)
 
@@ -218,6 +254,7 @@ async def _add(
     label: str,
     actor: str,
     expires_at: datetime | None = None,
+    groups: Collection[str] = (),
 ) -> str:
     key_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_hex(_SECRET_BYTES)
     names = sorted({scope.value for scope in scopes})
@@ -229,9 +266,11 @@ async def _add(
             scopes=names,
             label=label,
             expires_at=expires_at,
+            groups=sorted(set(groups)) or None,
         ),
     )
-    await events.record(session, actor, "key.created", key_id, {"scopes": names})
+    bound = {"groups": sorted(set(groups))} if groups else {}
+    await events.record(session, actor, "key.created", key_id, {"scopes": names, **bound})
     return f"{_PREFIX}_{key_id}_{secret}"
 
 

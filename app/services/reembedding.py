@@ -12,10 +12,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from app.db.repositories import pointer, spaces
+from app.db.repositories import pointer, spaces, users
 from app.db.repositories.spaces import StoredCrop
 from app.db.session import Sessions, WriteSession, patiently
 from app.db.tables import Template
+from app.gallery.gallery import Enrolled
 from app.recognition.inference import Inference
 from app.recognition.serving import Current
 from app.vision.alignment import Crop
@@ -87,8 +88,8 @@ class Reembedding:
     ) -> None:
         by_photo = {crop.photo: vector for crop, vector in zip(page, vectors, strict=True)}
         await spaces.add_embeddings(session, space_id, by_photo)
-        users = {crop.user for crop in page}
-        complete = await spaces.embeddings_of_complete_users(session, space_id, users)
+        touched = {crop.user for crop in page}
+        complete = await spaces.embeddings_of_complete_users(session, space_id, touched)
         revision = await pointer.count_gallery_change(session)
         templates = {
             user: Template(
@@ -101,8 +102,12 @@ class Reembedding:
             for user, (_, embeddings) in complete.items()
         }
         await spaces.put_templates(session, list(templates.values()))
+        groups = await users.groups(session, complete)
         changes = {
-            space_id: {user_id: templates[user].vector for user, (user_id, _) in complete.items()}
+            space_id: {
+                user_id: Enrolled(templates[user].vector, groups[user])
+                for user, (user_id, _) in complete.items()
+            }
         }
         session.after_commit.append(partial(self._current.follow, changes, revision))
         if tell is not None:

@@ -5,8 +5,6 @@ decided by comparing with stored rows is decided inside of it, where nobody else
 """
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -18,22 +16,21 @@ from numpy.typing import NDArray
 
 from app.db.repositories import events, photos, users
 from app.db.session import ReadSession, Sessions, WriteSession
-from app.db.tables import JsonObject, StoredAnswer, User
+from app.db.tables import JsonObject, User
 from app.errors import (
     DuplicatePersonError,
-    IdempotencyConflictError,
     LastPhotosError,
     NotReadyError,
-    PersonErasedError,
     TooFewPhotosError,
     UserExistsError,
 )
-from app.gallery.gallery import Match
+from app.gallery.gallery import Groups, Match
 from app.recognition.serving import Current, Serving
 from app.services.erasures import Erasures
 from app.services.face_choice import ANY_FACE, FaceChoice
 from app.services.photo_comparison import reject_copies, reject_outliers
 from app.services.photo_review import PhotoReview
+from app.services.retry import Retry, earlier_answer, fingerprint, without_photo
 from app.services.reviewed_photo import PhotoReport, ReviewedPhoto, Upload, usable_photos
 from app.services.switching import catch_up
 from app.services.template import add_photos, refresh_templates
@@ -54,12 +51,16 @@ class NewUser:
         display_name: For people to read.
         metadata: The client's own notes.
         allow_duplicate: Register even if the face belongs to another user already.
+        groups: That the user is to be in.
+        among: Other users are told of only if they are in one of these groups; None: everybody.
     """
 
     user_id: str
     display_name: str | None
     metadata: JsonObject
     allow_duplicate: bool
+    groups: Sequence[str] = ()
+    among: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +96,8 @@ class Prepared:
     actor: str
     new: NewUser
     reviewed: Sequence[ReviewedPhoto]
-    retry: "Retry | None" = None
+    retry: Retry | None = None
     answer: RegistrationAnswer | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How a request is recognised when it comes again: by its key and by all that it says."""
-
-    api_key: str
-    idempotency_key: str
-    request_sha256: str
 
 
 class Registration:
@@ -153,6 +145,7 @@ class Registration:
         *,
         detect: bool = True,
         choice: FaceChoice = ANY_FACE,
+        replace: bool = False,
     ) -> Prepared:
         """Reads the photos of a person who is to be registered; `store` is the other half.
 
@@ -165,6 +158,7 @@ class Registration:
                 answer, and nothing is stored a second time.
             detect: False where the photos are already face crops; see Recognizer.find.
             choice: Which face is meant in photos that show several.
+            replace: There may be such a user, for `put` is to follow.
 
         Raises:
             UserExistsError: The `user_id` is taken.
@@ -175,12 +169,15 @@ class Registration:
         """
         retry = None
         if idempotency_key is not None:
-            retry = Retry(actor, idempotency_key, _fingerprint(new, uploads, detect, choice))
+            hashes = [upload.sha256 for upload in uploads]
+            said = fingerprint([asdict(new), detect, asdict(choice), hashes])
+            retry = Retry(actor, idempotency_key, said)
         # Asked again in the transaction. Here it saves the work on most requests that must fail.
         async with self._sessions.read() as session:
-            if (answer := await _earlier_answer(session, retry)) is not None:
+            if (told := await earlier_answer(session, retry)) is not None:
+                answer = msgspec.convert(told, RegistrationAnswer)
                 return Prepared(serving, actor, new, [], retry, answer)
-            if await users.exists(session, new.user_id):
+            if not replace and await users.exists(session, new.user_id):
                 raise UserExistsError(f"There is already a user {new.user_id!r}.")
         reviewed = await self._review.review(serving, uploads, detect=detect, choice=choice)
         reject_outliers(reviewed, self._outlier_similarity)
@@ -200,6 +197,25 @@ class Registration:
             return prepared.answer
         return await self._sessions.write(partial(self._store_user, prepared))
 
+    async def put(self, prepared: Prepared) -> tuple[RegistrationAnswer, bool]:
+        """Registers a person as `store` does, in place of the user of this id, who is erased.
+
+        Returns:
+            The answer, and whether there was such a user.
+
+        Raises:
+            UserExistsError: There is one whom the caller cannot change.
+            DuplicatePersonError: The face belongs to another user.
+        """
+        answers: list[tuple[RegistrationAnswer, bool]] = []
+
+        async def store(session: WriteSession) -> None:
+            replaced = await self._erase_former(session, prepared)
+            answers.append((await self._store_user(prepared, session), replaced))
+
+        await self._erasures.run(store)
+        return answers[-1]
+
     async def add_photos(
         self,
         serving: Serving,
@@ -209,6 +225,7 @@ class Registration:
         *,
         detect: bool = True,
         choice: FaceChoice = ANY_FACE,
+        among: Groups | None = None,
     ) -> RegistrationAnswer:
         """Adds photos to a user; those that do not look like the user are outliers.
 
@@ -219,6 +236,7 @@ class Registration:
             uploads: Photos that show this person.
             detect: As in `prepare`.
             choice: As in `prepare`; where it does not tell, the user's template does.
+            among: See NewUser.
 
         Raises:
             UserNotFoundError: There is no such user.
@@ -244,7 +262,7 @@ class Registration:
                 elif float(embedding @ template) < self._outlier_similarity:
                     photo.reject(Rejection.OUTLIER)
             self._require(reviewed, 1)
-            return await self._store_photos(session, serving, actor, user, reviewed)
+            return await self._store_photos(session, serving, actor, user, reviewed, among)
 
         return await self._sessions.write(store)
 
@@ -264,7 +282,7 @@ class Registration:
             user = await users.get(session, user_id)
             await photos.erase(session, user, photo_id)
             for stored in await events.answers_about(session, user):
-                stored.answer = _without_photo(stored.answer or {}, photo_id)
+                stored.answer = without_photo(stored.answer or {}, photo_id)
             await events.record(session, actor, "photo.erased", user_id, {})
             left = await refresh_templates(session, self._current, user)
             if left < self._min_photos:
@@ -276,31 +294,37 @@ class Registration:
 
     async def _store_user(self, prepared: Prepared, session: WriteSession) -> RegistrationAnswer:
         new, reviewed, retry = prepared.new, prepared.reviewed, prepared.retry
-        if (answer := await _earlier_answer(session, retry)) is not None:
-            return answer
-        user = await users.add(session, new.user_id, new.display_name, new.metadata)
+        if (told := await earlier_answer(session, retry)) is not None:
+            return msgspec.convert(told, RegistrationAnswer)
+        user = await users.add(session, new.user_id, new.display_name, new.metadata, new.groups)
         if not new.allow_duplicate:
             embeddings = [each.embedding for each in usable_photos(reviewed)]
             # Another process may have registered the same person a moment ago.
             await catch_up(session, prepared.serving.space_id, prepared.serving.gallery)
-            await self._refuse_known_person(prepared.serving, mean_embedding(embeddings))
-        answer = await self._store_photos(session, prepared.serving, prepared.actor, user, reviewed)
+            await self._refuse_known_person(prepared.serving, new, mean_embedding(embeddings))
+        answer = await self._store_photos(
+            session, prepared.serving, prepared.actor, user, reviewed, _among(new)
+        )
         if retry is not None:
-            await events.add_answer(
-                session,
-                StoredAnswer(
-                    api_key=retry.api_key,
-                    idempotency_key=retry.idempotency_key,
-                    user=user.id,
-                    request_sha256=retry.request_sha256,
-                    answer=msgspec.to_builtins(answer),
-                ),
-            )
+            await events.add_answer(session, retry.answered(user, msgspec.to_builtins(answer)))
         return answer
 
-    async def _refuse_known_person(self, serving: Serving, template: NDArray[np.float32]) -> None:
-        for match in await asyncio.to_thread(serving.gallery.search, template, 1):
-            if match.similarity >= self._duplicate_similarity:
+    async def _erase_former(self, session: WriteSession, prepared: Prepared) -> bool:
+        new = prepared.new
+        if not await users.exists(session, new.user_id):
+            return False
+        former = await users.get(session, new.user_id)
+        if new.among is not None and not set(new.among).issuperset(former.groups):
+            raise UserExistsError(f"There is already a user {new.user_id!r}.")
+        await users.erase(session, {new.user_id: former.id})
+        await events.record(session, prepared.actor, "user.replaced", new.user_id, {})
+        return True
+
+    async def _refuse_known_person(
+        self, serving: Serving, new: NewUser, template: NDArray[np.float32]
+    ) -> None:
+        for match in await asyncio.to_thread(serving.gallery.search, template, 2, _among(new)):
+            if match.user_id != new.user_id and match.similarity >= self._duplicate_similarity:
                 raise DuplicatePersonError(
                     f"This person is already registered as {match.user_id!r}: add the photos to "
                     "that user, or ask for allow_duplicate if it is somebody else.",
@@ -315,6 +339,7 @@ class Registration:
         actor: str,
         user: User,
         reviewed: Sequence[ReviewedPhoto],
+        among: Groups | None,
     ) -> RegistrationAnswer:
         usable = usable_photos(reviewed)
         await add_photos(session, serving, user, usable, retain_crops=self._retain_crops)
@@ -324,7 +349,7 @@ class Registration:
         return RegistrationAnswer(
             view_user(user, photo_count),
             [photo.report() for photo in reviewed],
-            await _near_users(session, serving, user),
+            await _near_users(session, serving, user, among),
         )
 
     def _require(self, reviewed: Sequence[ReviewedPhoto], minimum: int) -> None:
@@ -334,6 +359,10 @@ class Registration:
                 f"{count} of {len(reviewed)} photos are usable. At least {minimum} must be.",
                 photos=[msgspec.to_builtins(photo.report()) for photo in reviewed],
             )
+
+
+def _among(new: NewUser) -> Groups | None:
+    return None if new.among is None else frozenset(new.among)
 
 
 async def _template(session: ReadSession, user: User, space_id: str) -> NDArray[np.float32]:
@@ -348,47 +377,12 @@ async def _template(session: ReadSession, user: User, space_id: str) -> NDArray[
     return mean_embedding(embeddings)
 
 
-async def _near_users(session: ReadSession, serving: Serving, user: User) -> list[Match]:
+async def _near_users(
+    session: ReadSession, serving: Serving, user: User, among: Groups | None
+) -> list[Match]:
     """Users who would be identified by this one's template."""
     template = await _template(session, user, serving.space_id)
-    matches = await asyncio.to_thread(serving.gallery.search, template, _MOST_NEAR_USERS + 1)
+    matches = await asyncio.to_thread(serving.gallery.search, template, _MOST_NEAR_USERS + 1, among)
     threshold = serving.threshold(CROP_SIZE_PX)
     others = [of for of in matches if of.user_id != user.user_id and of.similarity >= threshold]
     return others[:_MOST_NEAR_USERS]
-
-
-async def _earlier_answer(session: ReadSession, retry: Retry | None) -> RegistrationAnswer | None:
-    """The answer to an earlier request with the same Idempotency-Key.
-
-    Raises:
-        IdempotencyConflictError: That request was another one.
-        PersonErasedError: The user whom it registered was erased since.
-    """
-    if retry is None:
-        return None
-    stored = await events.find_answer(session, retry.api_key, retry.idempotency_key)
-    if stored is None:
-        return None
-    if stored.answer is None:
-        raise PersonErasedError(
-            "The user whom this request registered was erased since. To register the same person "
-            "again, send a new Idempotency-Key."
-        )
-    if stored.request_sha256 != retry.request_sha256:
-        raise IdempotencyConflictError("Take a new Idempotency-Key for another request.")
-    return msgspec.convert(stored.answer, RegistrationAnswer)
-
-
-def _without_photo(answer: JsonObject, photo_id: UUID) -> JsonObject:
-    """A kept answer that tells nothing any more of a photo but that there was one."""
-    nothing = dict.fromkeys(("filename", "face_px", "quality")) | {"boxes": []}
-    told = [
-        photo | nothing if photo["photo_id"] == str(photo_id) else photo
-        for photo in answer["photos"]
-    ]
-    return {**answer, "photos": told}
-
-
-def _fingerprint(new: NewUser, uploads: Sequence[Upload], detect: bool, choice: FaceChoice) -> str:
-    said = [asdict(new), detect, asdict(choice), [upload.sha256 for upload in uploads]]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

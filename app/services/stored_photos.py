@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from app.db.repositories import events, photos, users
 from app.db.session import Sessions, WriteSession
 from app.errors import CropNotKeptError, PhotoNotFoundError
+from app.gallery.gallery import Groups
 
 
 class StoredPhotos:
@@ -16,15 +17,23 @@ class StoredPhotos:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    async def embedding(self, photo_id: UUID, space_id: str) -> NDArray[np.float32]:
+    async def embedding(
+        self, photo_id: UUID, space_id: str, groups: Groups | None = None
+    ) -> NDArray[np.float32]:
         """(512,) float32 of a stored photo.
+
+        Args:
+            photo_id: Which.
+            space_id: In which space.
+            groups: Only of a user who is in one of these; None: of anybody.
 
         Raises:
             PhotoNotFoundError: There is no such photo in this space.
         """
         async with self._sessions.read() as session:
             vector = await photos.embedding(session, photo_id, space_id)
-        if vector is None:
+            theirs = await photos.groups(session, photo_id)
+        if vector is None or (groups is not None and groups.isdisjoint(theirs)):
             raise PhotoNotFoundError(f"There is no photo {photo_id}.")
         return vector
 

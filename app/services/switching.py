@@ -1,12 +1,15 @@
 """The moment in which another bundle begins to serve, and the galleries that follow the rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.db.repositories import pointer, spaces, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.errors import CropsNotRetainedError, DatabaseDamagedError
-from app.gallery.gallery import Gallery
+from app.gallery.gallery import Enrolled, Gallery, Groups
 from app.recognition.serving import Current, Serving
 
 
@@ -17,7 +20,7 @@ async def read_gallery(session: ReadSession, space_id: str) -> Gallery:
         DatabaseDamagedError: One is not of unit length.
     """
     with _damage_told():
-        templates = await users.templates(session, space_id)
+        templates = _enrolled(await users.templates(session, space_id))
         return Gallery(templates, await pointer.gallery_revision(session))
 
 
@@ -36,7 +39,7 @@ async def try_to_catch_up(session: ReadSession, space_id: str, gallery: Gallery)
     if revision <= gallery.revision:
         return True
     with _damage_told():
-        changed = dict(await users.templates(session, space_id, since=gallery.revision))
+        changed = dict(_enrolled(await users.templates(session, space_id, since=gallery.revision)))
     everybody = None
     if gallery.count_with(changed) != await users.count_in_space(session, space_id):
         everybody = await users.ids_in_space(session, space_id)
@@ -99,6 +102,12 @@ async def erase_other_spaces(sessions: Sessions) -> int:
     while count := await sessions.write(some):
         erased += count
     return erased
+
+
+def _enrolled(
+    rows: Iterable[tuple[str, NDArray[np.float32], Groups]],
+) -> Iterator[tuple[str, Enrolled]]:
+    return ((user_id, Enrolled(template, groups)) for user_id, template, groups in rows)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from uuid import uuid4
 from app.db.repositories import photos, pointer, users
 from app.db.session import WriteSession
 from app.db.tables import Photo, User, utc_now
+from app.gallery.gallery import Enrolled
 from app.recognition.serving import Current, Serving
 from app.services.reviewed_photo import UsablePhoto
 from app.vision.embedder import mean_embedding
@@ -59,6 +60,8 @@ async def refresh_templates(session: WriteSession, current: Current, user: User)
     for space_id, template in templates.items():
         await users.put_template(session, user, space_id, template, photo_count, revision)
     user.updated_at = utc_now()
-    follow = partial(current.follow_user, user.user_id, templates, revision)
+    groups = frozenset(user.groups)
+    enrolled = {space_id: Enrolled(template, groups) for space_id, template in templates.items()}
+    follow = partial(current.follow_user, user.user_id, enrolled, revision)
     session.after_commit.append(follow)
     return photo_count

@@ -9,10 +9,12 @@ from uuid import uuid4
 
 import msgspec
 
-from app.db.repositories import enrolled, events, pointer, transfers, users
+from app.db.repositories import enrolled as enrolled_rows
+from app.db.repositories import events, pointer, transfers, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.db.tables import BundleRow, Embedding, JsonObject, Photo, Template, User, utc_now
 from app.errors import GalleryFileError, NotReadyError
+from app.gallery.gallery import Enrolled, Templates
 from app.gallery.merge import OnConflict, refuse_taken
 from app.gallery.portable import (
     PortableGallery,
@@ -103,7 +105,7 @@ async def read_everybody(sessions: Sessions, *, with_crops: bool) -> PortableGal
     async with sessions.read() as session:
         if (await _active(session)).space_id != active.space_id:
             raise NotReadyError("The weights have just changed. Try again.")
-        left = set(await enrolled.users_in_space(session, active.space_id))
+        left = set(await enrolled_rows.users_in_space(session, active.space_id))
     rows = [row for row in rows if row[0].id in left]
     return await asyncio.to_thread(_assemble, active, rows, stored)
 
@@ -191,6 +193,7 @@ class GalleryImport:
                     "user_id": user.user_id,
                     "display_name": user.display_name,
                     "details": user.metadata,
+                    "groups": list(user.groups),
                 }
                 for user in new
             ),
@@ -240,9 +243,12 @@ class GalleryImport:
                 for user in new
             ),
         )
-        nobody = dict.fromkeys(templates)
+        enrolled: Templates = {
+            user.user_id: Enrolled(templates[user.user_id], frozenset(user.groups)) for user in new
+        }
+        nobody: Templates = dict.fromkeys(templates)
         changes = {
-            galleries_space_id: templates if galleries_space_id == space_id else nobody
+            galleries_space_id: enrolled if galleries_space_id == space_id else nobody
             for galleries_space_id, _ in self._current.galleries()
         }
         session.after_commit.append(partial(self._current.follow, changes, revision))
@@ -292,6 +298,7 @@ def _assemble(
                 photo_count=template.photo_count,
                 display_name=user.display_name,
                 metadata=user.details,
+                groups=tuple(user.groups),
                 photos=tuple(photos[user.id]),
             )
             for user, template in rows

@@ -12,11 +12,16 @@ import msgspec
 from app.db.repositories import erasures, events, photos, pointer, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.db.tables import JsonObject, Photo, User
+from app.errors import GroupForbiddenError
+from app.gallery.gallery import Groups
 from app.recognition.serving import Current
 from app.services.cursor import cursor_after, read_cursor, read_row_id
 from app.services.erasures import Erasures
+from app.services.template import refresh_templates
 
 Order = users.Order
+Wanted = users.Wanted
+_EVERYBODY = Wanted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class UserView:
     display_name: str | None
     metadata: JsonObject
     photo_count: int
+    groups: list[str]
     created_at: datetime
     updated_at: datetime
 
@@ -63,6 +69,7 @@ class UserChanges(TypedDict, total=False):
 
     display_name: str | None
     metadata: JsonObject
+    groups: list[str]
 
 
 class Users:
@@ -86,7 +93,7 @@ class Users:
         self,
         cursor: str | None,
         limit: int,
-        search: str | None = None,
+        wanted: Wanted = _EVERYBODY,
         order: Order = Order.OLDEST,
     ) -> UserPage:
         """Users, page by page.
@@ -94,7 +101,7 @@ class Users:
         Args:
             cursor: `next_cursor` of the page before; None for the first page.
             limit: Largest number of users.
-            search: A part of `user_id`, display name or metadata.
+            wanted: Which users.
             order: The same for all pages.
 
         Raises:
@@ -105,8 +112,8 @@ class Users:
         if cursor is not None:
             after = read_cursor(cursor) if by_user_id else read_row_id(cursor)
         async with self._sessions.read() as session:
-            rows = await users.page(session, search, order, after, limit + 1)
-            total = await users.count_matching(session, search)
+            rows = await users.page(session, wanted, order, after, limit + 1)
+            total = await users.count_matching(session, wanted)
         places = [user.user_id if by_user_id else user.id for user, _ in rows]
         return UserPage(
             [view_user(user, count) for user, count in rows[:limit]],
@@ -115,7 +122,9 @@ class Users:
         )
 
     async def change(self, actor: str, user_id: str, changes: UserChanges) -> UserDetail:
-        """Changes display name or metadata, which is replaced as a whole; the old ones are erased.
+        """Changes display name, metadata or groups; the last two are replaced as a whole.
+
+        What they were is erased.
 
         Raises:
             UserNotFoundError: There is no such user.
@@ -127,6 +136,9 @@ class Users:
                 user.display_name = changes["display_name"]
             if "metadata" in changes:
                 user.details = changes["metadata"]
+            if "groups" in changes:
+                user.groups = sorted(set(changes["groups"]))
+                await refresh_templates(session, self._current, user)  # galleries know groups
             await events.record(
                 session, actor, "user.changed", user_id, {"fields": sorted(changes)}
             )
@@ -160,6 +172,29 @@ class Users:
 
         return await self._erasures.run(store)
 
+    async def require_reach(self, user_id: str, groups: Groups | None, *, change: bool) -> None:
+        """Whether somebody who is bound to groups may see a user, or change them.
+
+        Args:
+            user_id: Whose.
+            groups: See Caller.
+            change: A user who is in another group as well is not theirs alone.
+
+        Raises:
+            UserNotFoundError: There is no such user, or the user is in none of the groups.
+            GroupForbiddenError: The user is in another group as well.
+        """
+        if groups is None:
+            return
+        async with self._sessions.read() as session:
+            user = await users.get(session, user_id)
+        if groups.isdisjoint(user.groups):
+            raise users.not_found(user_id)
+        if change and not groups.issuperset(user.groups):
+            raise GroupForbiddenError(
+                f"User {user_id!r} is also in groups that this key does not reach."
+            )
+
     async def _detail(self, session: ReadSession, user: User) -> UserDetail:
         stored = await photos.of_user(session, user)
         return UserDetail(view_user(user, len(stored)), _view_photos(stored))
@@ -172,6 +207,7 @@ def view_user(user: User, photo_count: int) -> UserView:
         display_name=user.display_name,
         metadata=user.details,
         photo_count=photo_count,
+        groups=user.groups,
         created_at=user.created_at,
         updated_at=user.updated_at,
     )

@@ -22,6 +22,7 @@ class User(Answer, frozen=True):
     display_name: str | None
     metadata: Metadata
     photo_count: int
+    groups: list[str]
     created_at: datetime
     updated_at: datetime
 

@@ -1,7 +1,7 @@
 """The client for asyncio; see farsight_client.client."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Self, TypeVar
@@ -44,6 +44,7 @@ class AsyncClient:
         self._patience_s = patience_s
 
     register = async_method(calls.register)
+    put_user = async_method(calls.put_user)
     add_photos = async_method(calls.add_photos)
     delete_photo = async_method(calls.delete_photo)
     user_page = async_method(calls.user_page)
@@ -72,17 +73,19 @@ class AsyncClient:
     version = async_method(operator_calls.version)
 
     async def users(
-        self, *, search: str | None = None, order: str = "oldest"
+        self, *, search: str | None = None, order: str = "oldest", groups: Sequence[str] = ()
     ) -> AsyncIterator[User]:
         """All users, or those that a search finds; pages are fetched as they are needed.
 
         Arguments as in `user_page`.
         """
-        page = await self.user_page(search=search, order=order)
+        page = await self.user_page(search=search, order=order, groups=groups)
         for user in page.items:
             yield user
         while page.next_cursor is not None:
-            page = await self.user_page(cursor=page.next_cursor, search=search, order=order)
+            page = await self.user_page(
+                cursor=page.next_cursor, search=search, order=order, groups=groups
+            )
             for user in page.items:
                 yield user
 

@@ -43,7 +43,7 @@ class Call(Generic[T_co]):
     repeatable: bool = False
     data: Mapping[str, str | list[str]] = field(default_factory=dict)
     files: Sequence[tuple[str, NamedPhoto]] = ()
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | list[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: JsonObject | None = None
     media_type: str = JSON
@@ -56,7 +56,7 @@ class Call(Generic[T_co]):
             self.path,
             data=dict(self.data),
             files=list(self.files) or None,
-            params=self.params,
+            params=dict(self.params),
             headers=self.headers,
             json=self.body,
         )

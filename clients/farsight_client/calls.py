@@ -41,6 +41,7 @@ def register(
     detect: bool = True,
     face: str | None = None,
     boxes: Mapping[int, Box] = _NO_BOXES,
+    groups: Sequence[str] = (),
 ) -> Call[Registration]:
     """Registers a person from photos of this person.
 
@@ -56,24 +57,49 @@ def register(
         face: Which counts where a photo shows several: the `largest`, or none (`only`); by
             default the one whom the other photos show.
         boxes: By the photo's place, from 0: faces outside do not count.
+        groups: That the user is to be in; by default all that the key is bound to.
     """
-    data = {
-        "user_id": user_id,
-        "allow_duplicate": json.dumps(allow_duplicate),
-        **_which_face(face, boxes, detect=detect),
-    }
-    if display_name is not None:
-        data["display_name"] = display_name
-    if metadata is not None:
-        data["metadata"] = json.dumps(metadata)
     return Call(
         "POST",
         "/v1/users",
         Registration,
         repeatable=True,
-        data=data,
+        data={
+            "user_id": user_id,
+            **_who(display_name, metadata, groups, allow_duplicate=allow_duplicate),
+            **_which_face(face, boxes, detect=detect),
+        },
         files=_as_files(photos),
         headers={"Idempotency-Key": uuid.uuid4().hex},
+    )
+
+
+def put_user(
+    user_id: str,
+    photos: Photo | Sequence[Photo],
+    *,
+    display_name: str | None = None,
+    metadata: Metadata | None = None,
+    allow_duplicate: bool = False,
+    detect: bool = True,
+    face: str | None = None,
+    boxes: Mapping[int, Box] = _NO_BOXES,
+    groups: Sequence[str] = (),
+) -> Call[Registration]:
+    """Registers a person in place of a user of this id, if there is one, who is erased.
+
+    Arguments as in `register`.
+    """
+    return Call(
+        "PUT",
+        _user(user_id),
+        Registration,
+        repeatable=True,
+        data={
+            **_who(display_name, metadata, groups, allow_duplicate=allow_duplicate),
+            **_which_face(face, boxes, detect=detect),
+        },
+        files=_as_files(photos),
     )
 
 
@@ -128,6 +154,7 @@ def user_page(
     limit: int = _PAGE,
     search: str | None = None,
     order: str = "oldest",
+    groups: Sequence[str] = (),
 ) -> Call[UserPage]:
     """One page of users; `users` turns the pages.
 
@@ -136,8 +163,13 @@ def user_page(
         limit: Largest number of users, up to 200.
         search: A part of `user_id`, display name or metadata.
         order: `oldest` or `newest` first, or by `user_id`; the same for all pages.
+        groups: Only users who are in one of these.
     """
-    params = {"limit": str(limit), "order": order}
+    params: dict[str, str | list[str]] = {
+        "limit": str(limit),
+        "order": order,
+        "groups": list(groups),
+    }
     if cursor is not None:
         params["cursor"] = cursor
     if search is not None:
@@ -155,6 +187,7 @@ def change_user(
     *,
     display_name: str | msgspec.UnsetType | None = msgspec.UNSET,
     metadata: Metadata | msgspec.UnsetType = msgspec.UNSET,
+    groups: Sequence[str] | msgspec.UnsetType = msgspec.UNSET,
 ) -> Call[UserDetail]:
     """Changes what is given.
 
@@ -162,8 +195,9 @@ def change_user(
         user_id: Whose.
         display_name: None takes it away.
         metadata: Replaces all notes.
+        groups: Replaces those that the user is in.
     """
-    given = {"display_name": display_name, "metadata": metadata}
+    given = {"display_name": display_name, "metadata": metadata, "groups": groups}
     body: JsonObject = {name: value for name, value in given.items() if value is not msgspec.UNSET}
     return Call("PATCH", _user(user_id), UserDetail, repeatable=True, body=body)
 
@@ -194,6 +228,7 @@ def identify(
     detect: bool = True,
     same_person: bool = False,
     min_face_px: float | None = None,
+    groups: Sequence[str] = (),
 ) -> Call[Identification]:
     """Who is in some photos.
 
@@ -206,8 +241,10 @@ def identify(
         detect: False where the photo is an aligned face crop already.
         same_person: The photos are frames of one person, answered together.
         min_face_px: Smallest face to look for: 16 by default, more in large photos.
+        groups: Look only for users who are in one of these.
     """
     data = {
+        "groups": list(groups),
         "top_k": str(top_k),
         "detect": json.dumps(detect),
         "same_person": json.dumps(same_person),
@@ -284,6 +321,25 @@ def _faces_wanted(max_faces: int, skip_faces: int, min_face_px: float | None) ->
         "skip_faces": str(skip_faces),
         **_if_given(min_face_px=min_face_px),
     }
+
+
+def _who(
+    display_name: str | None,
+    metadata: Metadata | None,
+    groups: Sequence[str],
+    *,
+    allow_duplicate: bool,
+) -> dict[str, str | list[str]]:
+    """What registrations say of the person."""
+    data: dict[str, str | list[str]] = {
+        "allow_duplicate": json.dumps(allow_duplicate),
+        "groups": list(groups),
+    }
+    if display_name is not None:
+        data["display_name"] = display_name
+    if metadata is not None:
+        data["metadata"] = json.dumps(metadata)
+    return data
 
 
 def _which_face(

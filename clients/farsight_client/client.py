@@ -1,7 +1,7 @@
 """The client that waits for each answer; farsight_client.async_client has the one for asyncio."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
@@ -58,6 +58,7 @@ class Client:
         self._patience_s = patience_s
 
     register = method(calls.register)
+    put_user = method(calls.put_user)
     add_photos = method(calls.add_photos)
     delete_photo = method(calls.delete_photo)
     user_page = method(calls.user_page)
@@ -85,15 +86,19 @@ class Client:
     ready = method(operator_calls.ready)
     version = method(operator_calls.version)
 
-    def users(self, *, search: str | None = None, order: str = "oldest") -> Iterator[User]:
+    def users(
+        self, *, search: str | None = None, order: str = "oldest", groups: Sequence[str] = ()
+    ) -> Iterator[User]:
         """All users, or those that a search finds; pages are fetched as they are needed.
 
         Arguments as in `user_page`.
         """
-        page = self.user_page(search=search, order=order)
+        page = self.user_page(search=search, order=order, groups=groups)
         yield from page.items
         while page.next_cursor is not None:
-            page = self.user_page(cursor=page.next_cursor, search=search, order=order)
+            page = self.user_page(
+                cursor=page.next_cursor, search=search, order=order, groups=groups
+            )
             yield from page.items
 
     def bundles(self) -> list[Bundle]:

@@ -161,6 +161,7 @@ class Key(Answer, frozen=True):
 
     id: str
     scopes: list[str]
+    groups: list[str] | None
     label: str
     created_at: datetime
     last_used_at: datetime | None

@@ -104,7 +104,11 @@ def key_list() -> Call[KeyList]:
 
 
 def create_key(
-    scopes: Sequence[str], *, label: str = "", expires_at: datetime | None = None
+    scopes: Sequence[str],
+    *,
+    label: str = "",
+    expires_at: datetime | None = None,
+    groups: Sequence[str] = (),
 ) -> Call[CreatedKey]:
     """Makes a key; it cannot be shown again.
 
@@ -112,8 +116,9 @@ def create_key(
         scopes: Of `enroll`, `identify`, `embed` and `admin`.
         label: For whom or what.
         expires_at: When it ends, with a time zone; else never.
+        groups: It reaches only users who are in one of these; by default all users.
     """
-    body: JsonObject = {"scopes": list(scopes), "label": label}
+    body: JsonObject = {"scopes": list(scopes), "label": label, "groups": list(groups)}
     if expires_at is not None:
         body["expires_at"] = expires_at.isoformat()
     return Call("POST", "/v1/admin/keys", CreatedKey, body=body)

@@ -42,6 +42,7 @@ EXAMPLES: dict[str, object] = {
     "face": "only",
     "file": b"gallery",
     "force": True,
+    "groups": ["north"],
     "job_id": "17",
     "key_id": "ab12",
     "label": "door",

@@ -66,7 +66,7 @@ async def test_people_and_pointer_are_kept_when_a_database_of_before_reload_is_m
         old.commit()
         old.close()
     async with open_sessions(_settings(tmp_path)) as sessions, sessions.read() as session:
-        assert [user_id for user_id, _ in await users.templates(session, "space")] == ["anna"]
+        assert [user_id for user_id, *_ in await users.templates(session, "space")] == ["anna"]
         active = await pointer.active_bundle(session)
         assert active is not None
         assert (active.name, await pointer.former_bundle(session)) == ("first", None)

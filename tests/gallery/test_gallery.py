@@ -6,7 +6,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from app.gallery.gallery import Gallery, Match
+from app.gallery.gallery import Enrolled, Gallery, Match
 from app.gallery.matrix import ROWS_PER_BLOCK, Rows, TemplateMatrix
 from app.vision.dimensions import EMBEDDING_SIZE
 
@@ -19,20 +19,26 @@ def _embedding(seed: int) -> np.ndarray:
     return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
+def _enrolled(seed: int) -> Enrolled:
+    """Some are in one group, some in two, some in none."""
+    groups = frozenset(name for bit, name in ((1, "north"), (2, "south")) if seed & bit)
+    return Enrolled(_embedding(seed), groups)
+
+
 class GalleryAgainstDictionary(RuleBasedStateMachine):
     """40 users come and go, so that rows move all the time."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gallery = Gallery()
-        self.templates: dict[str, np.ndarray] = {}
+        self.enrolled: dict[str, Enrolled] = {}
         self.revision = 0
 
     @rule(user_id=_USERS, seed=_SEEDS)
     def upsert(self, user_id: str, seed: int) -> None:
         self.revision += 1
-        self.gallery.follow({user_id: _embedding(seed)}, self.revision)
-        self.templates[user_id] = _embedding(seed)
+        self.gallery.follow({user_id: _enrolled(seed)}, self.revision)
+        self.enrolled[user_id] = _enrolled(seed)
 
     @rule(first=_SEEDS)
     def upsert_everybody(self, first: int) -> None:
@@ -43,34 +49,40 @@ class GalleryAgainstDictionary(RuleBasedStateMachine):
     def remove(self, user_id: str) -> None:
         self.revision += 1
         self.gallery.follow({user_id: None}, self.revision)
-        self.templates.pop(user_id, None)
+        self.enrolled.pop(user_id, None)
 
     @rule(changed=st.dictionaries(_USERS, _SEEDS), gone=st.sets(_USERS))
     def catch_up_with_others(self, changed: dict[str, int], gone: set[str]) -> None:
         """Another process has changed the rows several times."""
         self.revision += 3
-        young = {user_id: _embedding(seed) for user_id, seed in changed.items()}
-        self.templates |= young
+        young = {user_id: _enrolled(seed) for user_id, seed in changed.items()}
+        self.enrolled |= young
         for user_id in gone:
-            self.templates.pop(user_id, None)
+            self.enrolled.pop(user_id, None)
         # A user who went is in the list of changes no more.
         left = {user_id: vector for user_id, vector in young.items() if user_id not in gone}
-        self.gallery.catch_up(
-            left, set(self.templates), self.revision, read_at=self.gallery.changes
-        )
+        self.gallery.catch_up(left, set(self.enrolled), self.revision, read_at=self.gallery.changes)
 
-    @rule(seed=_SEEDS, top_k=st.integers(0, 60))
-    def search(self, seed: int, top_k: int) -> None:
+    @rule(
+        seed=_SEEDS,
+        top_k=st.integers(0, 60),
+        groups=st.none() | st.frozensets(st.sampled_from(["north", "south", "nowhere"])),
+    )
+    def search(self, seed: int, top_k: int, groups: frozenset[str] | None) -> None:
         probe = _embedding(seed)
-        by_hand = [Match(who, float(np.vecdot(t, probe))) for who, t in self.templates.items()]
+        by_hand = [
+            Match(who, float(np.vecdot(template, probe)))
+            for who, (template, theirs) in self.enrolled.items()
+            if groups is None or groups & theirs
+        ]
         by_hand.sort(key=lambda match: (-match.similarity, match.user_id))
-        assert self.gallery.search(probe, top_k) == by_hand[:top_k]
+        assert self.gallery.search(probe, top_k, groups) == by_hand[:top_k]
 
     @invariant()
     def holds_what_the_dictionary_holds(self) -> None:
-        assert len(self.gallery) == len(self.templates)
+        assert len(self.gallery) == len(self.enrolled)
         assert self.gallery.revision == self.revision
-        for user_id, template in self.templates.items():
+        for user_id, (template, _) in self.enrolled.items():
             found = self.gallery.template(user_id)
             assert found is not None
             assert np.array_equal(found, template)
@@ -81,7 +93,7 @@ TestGalleryAgainstDictionary.settings = hypothesis_settings(max_examples=30, dea
 
 
 def test_template_is_a_copy_when_the_row_changes_later() -> None:
-    gallery = Gallery([("anna", _embedding(1)), ("bert", _embedding(2))])
+    gallery = Gallery([("anna", _enrolled(1)), ("bert", _enrolled(2))])
     template = gallery.template("anna")
     gallery.follow({"anna": None}, revision=1)
     assert template is not None
@@ -93,7 +105,9 @@ def test_users_are_found_when_the_gallery_grows_and_shrinks_over_the_end_of_a_bl
     crowd = np.random.default_rng(0).standard_normal((ROWS_PER_BLOCK - 1, EMBEDDING_SIZE))
     crowd /= np.linalg.norm(crowd, axis=1, keepdims=True)
     crowd = crowd.astype(np.float32)
-    gallery = Gallery((f"crowd-{index}", template) for index, template in enumerate(crowd))
+    gallery = Gallery(
+        (f"crowd-{index}", Enrolled(template)) for index, template in enumerate(crowd)
+    )
     late = {f"late-{seed}": _embedding(seed) for seed in range(1, 5)}
 
     def finds_everybody() -> bool:
@@ -101,7 +115,7 @@ def test_users_are_found_when_the_gallery_grows_and_shrinks_over_the_end_of_a_bl
         return all(gallery.search(vector, 1)[0].user_id == user_id for user_id, vector in known)
 
     for revision, (user_id, template) in enumerate(late.items(), start=1):
-        gallery.follow({user_id: template}, revision)
+        gallery.follow({user_id: Enrolled(template)}, revision)
     assert len(gallery) == ROWS_PER_BLOCK + 3
     assert finds_everybody()
     # The last rows move to the front, out of their block.
@@ -113,9 +127,10 @@ def test_users_are_found_when_the_gallery_grows_and_shrinks_over_the_end_of_a_bl
 def test_nothing_of_a_template_stays_in_memory_when_it_is_removed() -> None:
     templates = np.stack([_embedding(seed) for seed in range(3)])
     matrix = TemplateMatrix()
+    rows = Rows.of(templates, marks=[1, 2, 3])
     for row in range(3):
-        matrix.put(row, Rows.of(templates), row)
-    first, second = matrix.blocks[0], Rows.of(templates)
+        matrix.put(row, rows, row)
+    first = matrix.blocks[0]
     matrix.remove(0)
     assert [np.array_equal(first.templates[row], templates[2 - row]) for row in (0, 1)] == [
         True
@@ -124,25 +139,25 @@ def test_nothing_of_a_template_stays_in_memory_when_it_is_removed() -> None:
     matrix.remove(0)
     assert matrix.blocks == []
     assert not any(array.any() for array in first)
-    assert all(array.any() for array in second)
+    assert all(array.any() for array in rows)
 
 
 def test_template_is_refused_when_it_is_not_of_unit_length() -> None:
     broken = _embedding(1)
     broken[0] = np.nan
     for template in (broken, 2 * _embedding(1), np.zeros(EMBEDDING_SIZE, np.float32)):
-        gallery = Gallery([("anna", _embedding(1))])
+        gallery = Gallery([("anna", _enrolled(1))])
         with pytest.raises(ValueError, match="unit length"):
-            gallery.follow({"bert": template}, revision=1)
+            gallery.follow({"bert": Enrolled(template)}, revision=1)
         with pytest.raises(ValueError, match="unit length"):
             gallery.search(template, 1)
         assert (len(gallery), gallery.revision) == (1, 0)
 
 
 def test_revision_stays_when_somebody_else_has_changed_the_rows_in_between() -> None:
-    gallery = Gallery([("anna", _embedding(1))], revision=4)
-    gallery.follow({"bert": _embedding(2)}, revision=6)
+    gallery = Gallery([("anna", _enrolled(1))], revision=4)
+    gallery.follow({"bert": _enrolled(2)}, revision=6)
     assert len(gallery) == 2
     assert gallery.revision == 4, "revision 5 is still to be read"
-    gallery.catch_up({"carl": _embedding(3)}, None, 6, read_at=gallery.changes)
+    gallery.catch_up({"carl": _enrolled(3)}, None, 6, read_at=gallery.changes)
     assert (len(gallery), gallery.revision) == (3, 6)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.gallery.gallery import Gallery, Match
+from app.gallery.gallery import Enrolled, Gallery, Match
 from app.gallery.matrix import Rows, Shortlist, TemplateMatrix
 from app.vision.dimensions import EMBEDDING_SIZE
 
@@ -63,7 +63,7 @@ def _compared_with_everybody(templates: Vectors, probe: Vectors, top_k: int) -> 
 
 
 def _gallery(templates: Vectors) -> Gallery:
-    return Gallery((f"user-{row}", template) for row, template in enumerate(templates))
+    return Gallery((f"user-{row}", Enrolled(template)) for row, template in enumerate(templates))
 
 
 _KINDS = st.sampled_from([_random, _clustered, _duplicated, _sparse, _between_codes, _opposite])
@@ -184,7 +184,7 @@ def test_user_is_found_by_the_new_template_when_it_is_replaced_during_the_search
 ) -> None:
     gallery = _gallery(templates)
     probe = _random(np.random.default_rng(4), 1)[0]
-    interrupted = _Interrupted(monkeypatch, lambda: gallery.follow({"user-7": probe}, 1))
+    interrupted = _Interrupted(monkeypatch, lambda: gallery.follow({"user-7": Enrolled(probe)}, 1))
     assert gallery.search(probe, 1)[0].user_id == "user-7"
     assert interrupted.looks == 1, "others need not be looked through again"
 
@@ -256,7 +256,7 @@ def test_known_user_is_found_and_erased_one_is_not_when_many_threads_write() -> 
     """Rows move and are replaced all the time, in a gallery that takes a while to look through."""
     rng = np.random.default_rng(5)
     staying = {f"staying-{row}": t for row, t in enumerate(_random(rng, _STAYING))}
-    gallery = Gallery(staying.items())
+    gallery = Gallery((user_id, Enrolled(template)) for user_id, template in staying.items())
     done = threading.Event()
     errors: list[str] = []
 
@@ -266,10 +266,10 @@ def test_known_user_is_found_and_erased_one_is_not_when_many_threads_write() -> 
         while not done.is_set():
             (template, other) = _random(rng, 2)
             user_id = f"{number}-{rng.integers(_COMING_AND_GOING)}"
-            gallery.follow({user_id: template}, _NEVER_NEXT)
+            gallery.follow({user_id: Enrolled(template)}, _NEVER_NEXT)
             if gallery.search(template, 1)[0] != Match(user_id, _similarity(template, template)):
                 errors.append("not found after it was added")
-            gallery.follow({user_id: other}, _NEVER_NEXT)
+            gallery.follow({user_id: Enrolled(other)}, _NEVER_NEXT)
             if gallery.search(other, 1)[0] != Match(user_id, _similarity(other, other)):
                 errors.append("not found after it was replaced")
             gallery.follow({user_id: None}, _NEVER_NEXT)

@@ -15,6 +15,7 @@ from app.db.repositories import jobs
 from app.db.session import WriteSession
 from app.db.tables import Job, utc_now
 from app.errors import DuplicatePersonError, JobNotFoundError
+from app.gallery.gallery import Enrolled
 from app.graph import Graph, open_graph
 from app.services.job_diary import State, Step
 from app.services.registration import NewUser
@@ -97,15 +98,17 @@ async def test_what_was_read_before_a_change_of_this_process_does_not_undo_it(
     async with knowing.sessions.read() as session:
         old = await read_gallery(session, serving.space_id)
     template = old.template(second)
+    assert template is not None
+    enrolled = Enrolled(template)
     await knowing.users.erase("test", second)
     assert not serving.gallery.catch_up(
-        {second: template}, set(crops) - {first}, old.revision, read_at=read_at
+        {second: enrolled}, set(crops) - {first}, old.revision, read_at=read_at
     )
     assert serving.gallery.template(second) is None
     await knowing.following.catch_up()
     assert (serving.gallery.template(first), serving.gallery.template(second)) == (None, None)
     # And the other way round: what is told late of the past does not bring anybody back.
-    knowing.current.follow({serving.space_id: {second: template}}, serving.gallery.revision)
+    knowing.current.follow({serving.space_id: {second: enrolled}}, serving.gallery.revision)
     assert serving.gallery.template(second) is None
 
 

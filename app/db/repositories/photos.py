@@ -48,6 +48,12 @@ async def embedding(
     )
 
 
+async def groups(session: ReadSession, photo_id: UUID) -> frozenset[str]:
+    """The groups of the user whose photo it is; none where there is no such photo."""
+    found = select(User.groups).join(Photo, Photo.user == User.id).where(Photo.id == photo_id)
+    return frozenset(await session.scalar(found) or ())
+
+
 async def hashes(session: ReadSession, user: User) -> set[str]:
     """SHA-256 of every upload that is stored for a user."""
     return set(await session.scalars(select(Photo.sha256).where(Photo.user == user.id)))

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVarTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, Text, cast, delete, func, or_, select, update
+from sqlalchemy import Select, Text, cast, delete, false, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.db.batches import VALUES_AT_ONCE, batched
@@ -27,8 +28,13 @@ async def get(session: ReadSession, user_id: str) -> User:
     """
     user = await session.scalar(select(User).where(User.user_id == user_id))
     if user is None:
-        raise UserNotFoundError(f"There is no user {user_id!r}.", user_id=user_id)
+        raise not_found(user_id)
     return user
+
+
+def not_found(user_id: str) -> UserNotFoundError:
+    """What is answered where there is no such user, or the caller may not know."""
+    return UserNotFoundError(f"There is no user {user_id!r}.", user_id=user_id)
 
 
 async def exists(session: ReadSession, user_id: str) -> bool:
@@ -44,14 +50,27 @@ class Order(StrEnum):
     USER_ID = "user_id"
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which users are listed.
+
+    Attributes:
+        search: A part of `user_id`, display name or metadata; capitals of ASCII do not matter.
+        groups: They are in one of these; None: in any, or in none.
+    """
+
+    search: str | None = None
+    groups: Collection[str] | None = None
+
+
 async def page(
-    session: ReadSession, search: str | None, order: Order, after: int | str | None, limit: int
+    session: ReadSession, wanted: Wanted, order: Order, after: int | str | None, limit: int
 ) -> Sequence[tuple[User, int]]:
     """Users, each with the number of photos.
 
     Args:
         session: Reads.
-        search: A part of `user_id`, display name or metadata; capitals of ASCII do not matter.
+        wanted: Which.
         order: Of the list.
         after: The row id, or by `user_id` that, before the page; None for the first.
         limit: Largest number of users.
@@ -59,7 +78,7 @@ async def page(
     photo_count = select(func.count()).where(Photo.user == User.id).scalar_subquery()
     key = User.user_id if order == Order.USER_ID else User.id
     backwards = order == Order.NEWEST
-    listed = _matching(select(User, photo_count), search)
+    listed = _matching(select(User, photo_count), wanted)
     if after is not None:
         listed = listed.where(key < after if backwards else key > after)
     listed = listed.order_by(key.desc() if backwards else key)
@@ -67,14 +86,19 @@ async def page(
     return [(user, count) for user, count in found]
 
 
-async def count_matching(session: ReadSession, search: str | None) -> int:
-    """How many users a search finds; see `page`."""
-    return await session.scalar(_matching(select(func.count(User.id)), search)) or 0
+async def count_matching(session: ReadSession, wanted: Wanted) -> int:
+    """How many such users there are."""
+    return await session.scalar(_matching(select(func.count(User.id)), wanted)) or 0
 
 
-def _matching(listed: Select[*_Ts], search: str | None) -> Select[*_Ts]:
-    if search is None:
+def _matching(listed: Select[*_Ts], wanted: Wanted) -> Select[*_Ts]:
+    if wanted.groups is not None:
+        text = cast(User.groups, Text)
+        named = (text.contains(f'"{name}"', autoescape=True) for name in wanted.groups)
+        listed = listed.where(or_(false(), *named))
+    if wanted.search is None:
         return listed
+    search = wanted.search
     # JSON is stored with escapes in place of all that is not ASCII.
     in_metadata = json.dumps(search)[1:-1]
     return listed.where(
@@ -87,14 +111,20 @@ def _matching(listed: Select[*_Ts], search: str | None) -> Select[*_Ts]:
 
 
 async def add(
-    session: WriteSession, user_id: str, display_name: str | None, details: JsonObject
+    session: WriteSession,
+    user_id: str,
+    display_name: str | None,
+    details: JsonObject,
+    groups: Collection[str] = (),
 ) -> User:
     """Adds a user.
 
     Raises:
         UserExistsError: The `user_id` is taken, be it since a moment ago.
     """
-    user = User(user_id=user_id, display_name=display_name, details=details)
+    user = User(
+        user_id=user_id, display_name=display_name, details=details, groups=sorted(set(groups))
+    )
     session.add(user)
     try:
         await session.flush()
@@ -150,10 +180,16 @@ async def erase_templates(session: WriteSession, user: User, except_in: Collecti
     )
 
 
+async def groups(session: ReadSession, among: Collection[int]) -> dict[int, frozenset[str]]:
+    """The groups of some users, by row id."""
+    found = await session.execute(select(User.id, User.groups).where(User.id.in_(among)))
+    return {user: frozenset(theirs) for user, theirs in found}
+
+
 async def templates(
     session: ReadSession, space_id: str, since: int = -1
-) -> list[tuple[str, NDArray[np.float32]]]:
-    """`user_id` and template of everybody who has one in a space.
+) -> list[tuple[str, NDArray[np.float32], frozenset[str]]]:
+    """`user_id`, template and groups of everybody who has a template in a space.
 
     Args:
         session: Reads.
@@ -161,11 +197,16 @@ async def templates(
         since: A gallery revision; templates that are not younger are left out.
     """
     found = await session.execute(
-        select(User.user_id, Template.vector)
+        select(User.user_id, Template.vector, User.groups)
         .join(Template, Template.user == User.id)
         .where(Template.space_id == space_id, Template.revision > since)
     )
-    return [(user_id, vector) for user_id, vector in found]
+    sets: dict[str, frozenset[str]] = {}  # few, of many users
+
+    def known(theirs: list[str]) -> frozenset[str]:
+        return sets.setdefault("\n".join(theirs), frozenset(theirs))
+
+    return [(user_id, vector, known(theirs)) for user_id, vector, theirs in found]
 
 
 async def ids_in_space(session: ReadSession, space_id: str) -> set[str]:

@@ -1,0 +1,33 @@
+"""Which users a key reaches: all, or those in the groups that it is bound to."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from app.api.deps import GraphDep
+from app.api.schemas import UserId
+from app.services.keys import Caller
+
+_InPath = Annotated[UserId, Path()]
+
+
+async def _seen(graph: GraphDep, request: Request, user_id: _InPath) -> str:
+    await graph.users.require_reach(user_id, _caller(request).groups, change=False)
+    return user_id
+
+
+async def _changed(graph: GraphDep, request: Request, user_id: _InPath) -> str:
+    await graph.users.require_reach(user_id, _caller(request).groups, change=True)
+    return user_id
+
+
+def _caller(request: Request) -> Caller:
+    caller = request.state.caller  # KeyedRoute has put it there
+    assert isinstance(caller, Caller)
+    return caller
+
+
+SeenUserId = Annotated[str, Depends(_seen)]
+"""Of a user whom the caller may know."""
+ChangedUserId = Annotated[str, Depends(_changed)]
+"""Of a user whom the caller may change, too: one who is in no group that the key does not reach."""
