@@ -82,7 +82,7 @@ def test_refused_in_a_sentence(people: Path, words: tuple[str, str], reason: str
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("--sizes", "hr,banana"), "'banana' is no size"),
+        (("--sizes", "hr,banana"), "'banana' is not a size"),
         (("--device", "abacus"), "abacus"),
         (
             ("--edgeface-weights", "weights/farsight-xxs/edgeface.safetensors"),

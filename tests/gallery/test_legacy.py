@@ -57,7 +57,7 @@ def test_code_is_refused_and_not_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stored", "reason"),
     [
-        ([torch.ones(512)], "no {label: tensor}"),
+        ([torch.ones(512)], "not hold a {label: tensor}"),
         ({"anna": 1.0}, "something else"),
         ({1: torch.ones(512)}, "something else"),
         ({"anna": torch.ones(128)}, "has not 512 numbers"),
@@ -97,5 +97,5 @@ def test_file_is_refused_when_damaged_or_too_large_also_unpacked(
     with pytest.raises(GalleryFileError, match="Unpacked"):
         read_legacy_gallery(path, SPACE, max_bytes=100_000)
     write_gallery(path, gallery)
-    with pytest.raises(GalleryFileError, match="no gallery of old"):
+    with pytest.raises(GalleryFileError, match="not an old gallery"):
         read_legacy_gallery(path, SPACE)

@@ -101,7 +101,7 @@ async def add(
 
 
 async def erase(session: WriteSession, user: User, photo_id: UUID) -> None:
-    """Deletes a user's photo; its embeddings go with the row.
+    """Deletes a user's photo; its embeddings go with it.
 
     Raises:
         PhotoNotFoundError: The user has no such photo.
