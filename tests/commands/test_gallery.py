@@ -140,7 +140,7 @@ def test_everybody_is_there_when_imported(
     told = json.loads(shell.done("import", exported, "--json"))
     assert told == {"added": 2, "replaced": 0, "skipped": 0, "reembedded": False}
     assert shell.done("list", "--json") == enrolled.done("list", "--json")
-    assert "are there already" in shell.refused("import", exported)
+    assert "exist already" in shell.refused("import", exported)
     assert "2 skipped" in shell.done("import", exported, "--on-conflict", "skip")
     path = tmp_path / "round trip"
     shell.done("export", path, "--crops")
@@ -196,7 +196,7 @@ def test_files_are_merged_and_told_apart(
     assert code == 1
     assert out.splitlines()[0] == f"+ {bert.user_id}: only in second"
     assert out.splitlines()[1].startswith(f"~ {anna.user_id}: the templates have similarity ")
-    assert "are there already" in shell.refused("merge", first, second, both)
+    assert "exist already" in shell.refused("merge", first, second, both)
     assert not both.exists()
     told = json.loads(shell.done("merge", first, second, both, "--on-conflict", "skip", "--json"))
     assert told["users"] == 2
