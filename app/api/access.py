@@ -28,7 +28,7 @@ class KeySchema(Answer):
     id: str = Field(description="Its public half")
     scopes: list[Scope]
     groups: list[str] | None = Field(
-        description="It reaches only users who are in one of these; null: all users"
+        description="The key reaches only users in one of these; null for all users"
     )
     label: str
     created_at: datetime

@@ -50,7 +50,7 @@ async def identify(
         list[GroupName],
         Form(
             max_length=MAX_GROUPS,
-            description="Only users who are in one of these are looked for. Default: everybody, or "
+            description="Look only for users in one of these. Default: everybody, or "
             "the groups that the key is bound to",
         ),
     ] = [],  # noqa: B006 - FastAPI copies it

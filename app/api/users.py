@@ -74,7 +74,7 @@ _Groups = Annotated[
     list[GroupName],
     Form(
         max_length=MAX_GROUPS,
-        description="That the user is in. Default: none, or all that the key is bound to",
+        description="Groups of the user. Default: none, or all that the key is bound to",
     ),
 ]
 _IdempotencyKey = Annotated[
@@ -137,7 +137,7 @@ async def list_users(
 @router.put(
     "/{user_id}",
     responses={
-        201: {"model": RegistrationSchema, "description": "There was no such user"},
+        201: {"model": RegistrationSchema, "description": "There was no user with this id"},
         **problems(400, 401, 403, 408, 409, 413, 415, 422, 503, 504),
     },
 )
@@ -156,7 +156,7 @@ async def put_user(
     box: _Box = [],  # noqa: B006 - FastAPI copies it
     groups: _Groups = [],  # noqa: B006 - FastAPI copies it
 ) -> RegistrationSchema:
-    """Registers a person, in place of a user of this id if there is one, who is erased."""
+    """Registers a person; an existing user with this id is replaced and erased."""
     prepared = await graph.registration.prepare(
         serving,
         caller.key_id,

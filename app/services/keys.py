@@ -177,13 +177,13 @@ class Keys:
         expires_at: datetime | None = None,
         groups: Collection[str] = (),
     ) -> str:
-        """Makes a key and returns it; it cannot be read again later.
+        """Creates a key and returns it; it cannot be read again later.
 
         Args:
-            scopes: What it is good for.
-            label: For whom or what.
-            actor: Who makes it.
-            expires_at: When it ends; None: never.
+            scopes: What it may be used for.
+            label: Who or what it is for.
+            actor: Who creates it.
+            expires_at: When it expires; None for never.
             groups: It reaches only users who are in one of these; none: all users.
 
         Raises:

@@ -51,7 +51,7 @@ class NewUser:
         display_name: For people to read.
         metadata: The client's own notes.
         allow_duplicate: Register even if the face belongs to another user already.
-        groups: That the user is to be in.
+        groups: Groups of the user.
         among: Other users are told of only if they are in one of these groups; None: everybody.
     """
 
@@ -158,7 +158,7 @@ class Registration:
                 nothing is stored a second time.
             detect: False where the photos are already face crops; see Recognizer.find.
             choice: Which face is meant in photos that show several.
-            replace: There may be such a user, for `put` is to follow.
+            replace: There may be such a user, because `put` follows.
 
         Raises:
             UserExistsError: The `user_id` is taken.
@@ -178,7 +178,7 @@ class Registration:
                 answer = msgspec.convert(told, RegistrationAnswer)
                 return Prepared(serving, actor, new, [], retry, answer)
             if not replace and await users.exists(session, new.user_id):
-                raise UserExistsError(f"There is already a user {new.user_id!r}.")
+                raise UserExistsError(f"{new.user_id!r} is registered already.")
         reviewed = await self._review.review(serving, uploads, detect=detect, choice=choice)
         reject_outliers(reviewed, self._outlier_similarity)
         await asyncio.to_thread(reject_copies, reviewed)
@@ -315,7 +315,7 @@ class Registration:
             return False
         former = await users.get(session, new.user_id)
         if new.among is not None and not set(new.among).issuperset(former.groups):
-            raise UserExistsError(f"There is already a user {new.user_id!r}.")
+            raise UserExistsError(f"{new.user_id!r} is registered already.")
         await users.erase(session, {new.user_id: former.id})
         await events.record(session, prepared.actor, "user.replaced", new.user_id, {})
         return True

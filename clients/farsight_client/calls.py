@@ -57,7 +57,7 @@ def register(
         face: Which one counts if a photo shows several: the `largest`, or none (`only`); by
             default the person in the other photos.
         boxes: By the photo's place, from 0: faces outside the box do not count.
-        groups: That the user is to be in; by default all that the key is bound to.
+        groups: Groups of the user; by default all that the key is bound to.
     """
     return Call(
         "POST",
@@ -86,7 +86,7 @@ def put_user(
     boxes: Mapping[int, Box] = _NO_BOXES,
     groups: Sequence[str] = (),
 ) -> Call[Registration]:
-    """Registers a person in place of a user of this id, if there is one, who is erased.
+    """Registers a person; an existing user with this id is replaced and erased.
 
     Arguments as in `register`.
     """
@@ -195,7 +195,7 @@ def change_user(
         user_id: Whose.
         display_name: None removes it.
         metadata: Replaces all notes.
-        groups: Replaces those that the user is in.
+        groups: Replaces the user's groups.
     """
     given = {"display_name": display_name, "metadata": metadata, "groups": groups}
     body: JsonObject = {name: value for name, value in given.items() if value is not msgspec.UNSET}
@@ -330,7 +330,7 @@ def _who(
     *,
     allow_duplicate: bool,
 ) -> dict[str, str | list[str]]:
-    """What registrations say of the person."""
+    """The fields about the person."""
     data: dict[str, str | list[str]] = {
         "allow_duplicate": json.dumps(allow_duplicate),
         "groups": list(groups),

@@ -33,7 +33,7 @@ async def get(session: ReadSession, user_id: str) -> User:
 
 
 def not_found(user_id: str) -> UserNotFoundError:
-    """What is answered where there is no such user, or the caller may not know."""
+    """The error if there is no such user, or the caller may not know of them."""
     return UserNotFoundError(f"Nobody is registered as {user_id!r}.", user_id=user_id)
 
 
