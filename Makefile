@@ -1,5 +1,5 @@
-# make help tells what there is. Everything lives in .venv; nothing outside is touched
-# but the cache of sample photos (~/.cache/farsight).
+# `make help` lists the targets. Everything is in .venv; outside it only the cache of sample
+# photos (~/.cache/farsight) is touched.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,13 +9,13 @@ INSTALLED := .venv/.installed
 .PHONY: help install demo train-demo serve test test-fast coverage soak fuzz fuzz-images fuzz-api check format lint types \
     contracts containers audit wheel smoke bench lock clean
 
-help: ## what there is
+help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: $(INSTALLED) ## make .venv and install into it, once
+install: $(INSTALLED) ## create .venv and install into it, once
 
 $(INSTALLED): pyproject.toml clients/pyproject.toml constraints.txt
-	@echo "Installing into .venv; the first time takes some minutes."
+	@echo "Installing into .venv; the first time takes a few minutes."
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint constraints.txt --editable ./clients --editable '.[train,dev]'
@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml clients/pyproject.toml constraints.txt
 demo: $(INSTALLED) ## register and identify real people through the real service
 	$(BIN)/python -m demo
 
-train-demo: $(INSTALLED) ## prepare, train, fine-tune and publish on a small folder
+train-demo: $(INSTALLED) ## prepare, train, fine-tune and publish with a small folder
 	rm -rf runs/train-demo
 	$(BIN)/python -m demo.training
 
@@ -37,20 +37,20 @@ test: $(INSTALLED) ## run the whole test suite, two files at a time
 test-fast: $(INSTALLED) ## the tests that start no service and load no networks: seconds
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow and not research'
 
-soak: $(INSTALLED) ## 50,000 mixed requests, and whether the service grows (REQUESTS=N, FOR_S=60)
+soak: $(INSTALLED) ## send 50,000 mixed requests and check that the service does not grow (REQUESTS=N, FOR_S=60)
 	$(BIN)/python -m benchmarks.soak $(if $(REQUESTS),--requests $(REQUESTS)) \
 	    $(if $(FOR_S),--seconds $(FOR_S))
 
-fuzz: fuzz-images fuzz-api ## both of the next two (FOR_S=60: seconds of each; SEED=1: the same requests again)
+fuzz: fuzz-images fuzz-api ## both of the next two (FOR_S=60: seconds for each; SEED=1: the same requests again)
 
 fuzz-images: $(INSTALLED) ## damaged and hostile photos, and what they cost
 	$(BIN)/python -m benchmarks.fuzz_images --seconds $(or $(FOR_S),60)
 
-fuzz-api: $(INSTALLED) ## every operation of the API, as described and otherwise
+fuzz-api: $(INSTALLED) ## requests to every operation of the API, valid and invalid
 	$(BIN)/python -m benchmarks.fuzz_api --seconds $(or $(FOR_S),60) \
 	    $(if $(SEED),--seed $(SEED))
 
-coverage: $(INSTALLED) ## the whole test suite, and how much of the code it runs
+coverage: $(INSTALLED) ## run the whole test suite and measure its coverage
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 check: lint types contracts containers audit coverage smoke ## everything that CI checks
@@ -69,34 +69,34 @@ types: $(INSTALLED) ## strict types
 contracts: $(INSTALLED) ## who may import whom
 	$(BIN)/lint-imports
 
-containers: $(INSTALLED) ## Dockerfile and compose file, as far as they can be checked unrun
+containers: $(INSTALLED) ## lint Dockerfile and compose file; nothing is built
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yml
 
-audit: $(INSTALLED) ## known vulnerabilities of what constraints.txt pins; says so where it cannot look
+audit: $(INSTALLED) ## look up known vulnerabilities of the pinned packages; says so if it cannot
 	$(BIN)/python .ci/audit.py
 
-wheel: $(INSTALLED) ## sdist and wheel of client and service, into dist/
+wheel: $(INSTALLED) ## build sdist and wheel of client and service into dist/
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist clients
 	$(BIN)/python -m build --outdir dist
 
-smoke: wheel ## dist/ in an empty environment and folder (PYTHON=python3.13: on another Python)
+smoke: wheel ## try dist/ in an empty environment and folder (PYTHON=python3.13 for another Python)
 	PYTHON=$(PYTHON) $(BIN)/python -m pytest tests/installed/smoke.py
 
-bench: $(INSTALLED) ## measure every figure of the docs (hours; BASE=DIR: beside the checkout there)
+bench: $(INSTALLED) ## measure every figure in the docs (hours; BASE=DIR compares with that checkout)
 	test -x .bench-venv/bin/python || $(PYTHON) -m venv .bench-venv
 	.bench-venv/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint constraints.txt fastapi numpy pillow python-multipart uvicorn \
 	    dlib-bin==20.0.1.post1 face-recognition-models==0.3.0
 	$(BIN)/python -m benchmarks --peers-python .bench-venv/bin/python $(if $(BASE),--base $(BASE))
 
-lock: ## resolve all dependencies anew into constraints.txt
+lock: ## resolve all dependencies again into constraints.txt
 	set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
 	$(PYTHON) -m venv "$$fresh"; \
 	"$$fresh/bin/pip" install --disable-pip-version-check --editable ./clients --editable '.[train,dev]'; \
 	{ echo '# Every version that is installed; `make lock` writes this file.'; \
 	  "$$fresh/bin/pip" freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
 
-clean: ## remove what the demo and the checks wrote; .venv stays
+clean: ## remove what the demo and the checks wrote; keeps .venv
 	rm -rf dist demo/report.png .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis

@@ -58,7 +58,7 @@ def farsight(
 
 
 def main() -> None:
-    """Runs a command; what Farsight refuses is a sentence, not a stack trace."""
+    """Runs a command; an error of Farsight's is printed as a sentence, not a stack trace."""
     try:
         cli()
     except FarsightError as error:

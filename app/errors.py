@@ -1,22 +1,22 @@
-"""What can go wrong, in words that callers may see. HTTP's status is in `app.api.problems`."""
+"""What can go wrong, in words that callers may see. Their HTTP status is in `app.api.problems`."""
 
 from pathlib import Path
 from typing import ClassVar
 
 
 class FarsightError(Exception):
-    """Parent of every error that Farsight raises on purpose.
+    """Base of every error that Farsight raises on purpose.
 
     Args:
         detail: What happened and what to do, without paths, secrets or biometric data.
-        paths: Where it was looked. They are shown at the terminal, never in an answer or a log.
+        paths: Where it was looked for. Shown at the terminal, never in an answer or a log.
         facts: Further members for the problem document, JSON values.
     """
 
     code: ClassVar[str] = "farsight_error"
-    title: ClassVar[str] = "Something Farsight refuses to do"
+    title: ClassVar[str] = "Farsight cannot do this"
     names_nobody: ClassVar[bool] = False
-    """Whether the detail may be logged: it never holds a `user_id` or what else a caller sent."""
+    """Whether the detail may be logged: it holds no `user_id`, nor anything else a caller sent."""
 
     def __init__(self, detail: str, *paths: Path, **facts: object) -> None:
         super().__init__(detail)
@@ -63,7 +63,7 @@ class DeviceError(FarsightError):
 
 
 class LandmarksError(FarsightError):
-    """Five points that no face can have: all in one place, not finite, mirrored."""
+    """Five points that cannot be a face's: all in one place, not finite, mirrored."""
 
     code = "landmarks_invalid"
     title = "The landmarks are not those of a face"
@@ -85,10 +85,10 @@ class EvaluationError(FarsightError):
 
 
 class RemoteServiceError(FarsightError):
-    """A service elsewhere cannot be reached, or answers what no other error here says."""
+    """A service elsewhere cannot be reached, or its answer fits no other error here."""
 
     code = "remote_service"
-    title = "The service did not do it"
+    title = "The service refused"
 
 
 class CameraError(FarsightError):
@@ -99,7 +99,7 @@ class CameraError(FarsightError):
 
 
 class SettingsError(FarsightError):
-    """A setting that cannot be served with; the service does not start."""
+    """A setting that prevents the service from starting."""
 
     code = "settings_invalid"
     title = "The settings cannot be used"
@@ -121,24 +121,24 @@ class OverloadedError(FarsightError):
 
 
 class RateLimitedError(FarsightError):
-    """More in a minute than this caller may want; `facts["retry_after_s"]` says when again."""
+    """The caller's limit per minute is reached; `facts["retry_after_s"]` says when to retry."""
 
     code = "rate_limited"
-    title = "Too many in a minute"
+    title = "Rate limit exceeded"
 
 
 class BodyTooLargeError(FarsightError):
-    """The body of the request is larger than this address takes; it was not read."""
+    """The body of the request is larger than this route takes; it was not read."""
 
     code = "body_too_large"
     title = "The request body is too large"
 
 
 class UnsupportedMediaTypeError(FarsightError):
-    """A body of a kind that the operation does not take."""
+    """A body of a media type that the operation does not take."""
 
     code = "unsupported_media_type"
-    title = "The body is of another kind"
+    title = "The content type is not supported"
 
 
 class BodyTooSlowError(FarsightError):
@@ -149,7 +149,7 @@ class BodyTooSlowError(FarsightError):
 
 
 class CallerGoneError(FarsightError):
-    """The caller hung up before there was an answer; nobody reads this."""
+    """The caller hung up before there was an answer; nobody reads this error."""
 
     code = "caller_gone"
     title = "The caller has gone"
@@ -171,7 +171,7 @@ class DatabaseBusyError(FarsightError):
 
 
 class NotReadyError(FarsightError):
-    """A part of the service does not do what it should."""
+    """A part of the service does not work as it should."""
 
     code = "not_ready"
     title = "The service is not ready"
@@ -186,14 +186,14 @@ class UnauthenticatedError(FarsightError):
 
 
 class MissingScopeError(FarsightError):
-    """The key is good, but not for this."""
+    """The key is valid, but not for this."""
 
     code = "missing_scope"
     title = "The API key lacks a scope"
 
 
 class InvalidRequestError(FarsightError):
-    """Fields that are each valid but make no request together."""
+    """Fields that are each valid but do not make a valid request together."""
 
     code = "invalid_request"
     title = "The request is not valid"
@@ -242,21 +242,21 @@ class UserExistsError(FarsightError):
 
 
 class UserNotFoundError(FarsightError):
-    """There is no user of this `user_id`."""
+    """No user has this `user_id`."""
 
     code = "user_not_found"
-    title = "There is no such user"
+    title = "User not found"
 
 
 class PhotoNotFoundError(FarsightError):
     """The user has no photo of this `photo_id`."""
 
     code = "photo_not_found"
-    title = "There is no such photo"
+    title = "Photo not found"
 
 
 class CropNotKeptError(FarsightError):
-    """The crop of a stored photo was not kept, or nothing is stored."""
+    """The crop of a stored photo was not kept, or the user has no photo."""
 
     code = "crop_not_kept"
     title = "No crop is kept"
@@ -273,7 +273,7 @@ class PersonErasedError(FarsightError):
     """An `Idempotency-Key` came again after the erasure of the user whom it had registered."""
 
     code = "person_erased"
-    title = "The person was erased"
+    title = "The user whom this request registered was erased"
 
 
 class GroupForbiddenError(FarsightError):
@@ -284,14 +284,14 @@ class GroupForbiddenError(FarsightError):
 
 
 class KeyNotFoundError(FarsightError):
-    """There is no API key of this id."""
+    """No API key has this id."""
 
     code = "key_not_found"
-    title = "There is no such API key"
+    title = "API key not found"
 
 
 class LastAdminKeyError(FarsightError):
-    """Without this key nobody could call the admin routes."""
+    """Without this key nobody could use the admin routes."""
 
     code = "last_admin_key"
     title = "This is the last key with the scope admin"
@@ -308,14 +308,14 @@ class BundleNotFoundError(BundleError):
     """The store has no bundle of this name."""
 
     code = "bundle_not_found"
-    title = "There is no such bundle"
+    title = "Bundle not found"
 
 
 class JobNotFoundError(FarsightError):
-    """There is no job of this id."""
+    """No job has this id."""
 
     code = "job_not_found"
-    title = "There is no such job"
+    title = "Job not found"
 
 
 class ReloadRunningError(FarsightError):
@@ -343,7 +343,7 @@ class GateError(FarsightError):
     """The new bundle has collapsed or is worse; `facts` has the figures."""
 
     code = "gate_refused"
-    title = "The bundle is not good enough to replace the one that serves"
+    title = "The bundle is not good enough to replace the serving one"
 
 
 class NoFormerBundleError(FarsightError):
@@ -357,7 +357,7 @@ class JobLostError(FarsightError):
     """Another process works on the job now, or it has ended."""
 
     code = "job_lost"
-    title = "The job is somebody else's now"
+    title = "Another process has the job now"
 
 
 class StorageError(FarsightError):
@@ -385,21 +385,21 @@ class OutOfMemoryError(FarsightError):
 
 
 class ReloadFailedError(FarsightError):
-    """A reload has ended without success; what served goes on serving."""
+    """A reload has failed; the previous bundle is still in use."""
 
     code = "reload_failed"
     title = "The reload has failed"
 
 
 class MislabelledError(FarsightError):
-    """Enrolled photos show another enrolled user; whoever they are, figures would be wrong."""
+    """Enrolled photos show another enrolled user; figures computed from them would be wrong."""
 
     code = "photos_mislabelled"
     title = "Enrolled photos belong to somebody else"
 
 
 class CalibrationError(FarsightError):
-    """Too few people are enrolled for the false-accept rate that is wanted."""
+    """Too few people are enrolled for the false-accept rate asked for."""
 
     code = "calibration_unsupported"
     title = "No thresholds can be proposed"

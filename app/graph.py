@@ -41,7 +41,7 @@ class Graph:
 
     Attributes:
         current: Its serving is taken once per request.
-        public_version: Whether /version tells everything without a key.
+        public_version: Whether /version reveals everything without a key.
     """
 
     current: Current
@@ -83,7 +83,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     decoders = Decoders(limits.max_decoding_s)
     opened.callback(decoders.close)
     inference = Inference(
-        # Elsewhere the limits of time and memory are others, or none.
+        # Other systems limit time and memory differently, or not at all.
         open_recognizer(settings, decoders.open if sys.platform == "linux" else open_photo),
         readers=settings.threads.readers,
         workers=settings.threads.networks if current.serving.embedder.device == "cpu" else 1,
@@ -140,7 +140,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
 
 
 async def _in_time(close: Callable[[], None]) -> None:
-    """Closes threads, but leaves one behind that is in the middle of something long.
+    """Closes threads, but leaves one behind that is busy for long.
 
     It must not keep the database from being closed.
     """

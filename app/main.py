@@ -40,7 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[_State]:
-        app.openapi()  # kept from now on: made at the first request, it would hold up the others
+        app.openapi()  # built now: at the first request it would hold up the others
         async with open_graph(settings) as graph:
             first_key = await graph.keys.create_first()
             if first_key is not None:

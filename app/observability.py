@@ -1,4 +1,4 @@
-"""What the service tells about itself: log lines, each with the id of its request.
+"""What the service reports about itself: log lines, each with the id of its request.
 
 Nothing here, and no log line anywhere, names a user or holds biometric data. The text of an
 exception may hold whatever a caller has sent, so log lines have its type and where it was raised
@@ -31,7 +31,7 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
 
 def new_request_id() -> str:
-    """16 hex digits, random."""
+    """16 random hex digits."""
     return secrets.token_hex(8)
 
 
@@ -50,12 +50,14 @@ def configure_logging(level: str) -> None:
     logging.getLogger("app").setLevel(level)
     # Python would print these by itself, with their texts.
     sys.excepthook = lambda *error: _log.critical("the process ends", exc_info=error)
-    threading.excepthook = lambda died: _log.critical("a thread has died", exc_info=died.exc_value)
-    sys.unraisablehook = lambda lost: _log.error("an object ended badly", exc_info=lost.exc_value)
+    threading.excepthook = lambda died: _log.critical("a thread died", exc_info=died.exc_value)
+    sys.unraisablehook = lambda lost: _log.error(
+        "an exception was ignored", exc_info=lost.exc_value
+    )
 
 
 def without_input(error: BaseException) -> str:
-    """Type of an exception, and of its text what cannot come from a caller."""
+    """An exception's type, and the part of its text that cannot come from a caller."""
     told = type(error).__qualname__
     if isinstance(error, FarsightError):
         return f"{told}: {error.detail if error.names_nobody else error.title}"

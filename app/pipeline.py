@@ -54,7 +54,7 @@ class PipelineConfig:
         bundle: A name in the bundle store, or the path of a bundle's folder.
         detectors: The folder of the detectors' files.
         false_accept_rate: The bundle's thresholds for this rate are used.
-        threshold: Similarity from which a face is a user's, instead of the bundle's thresholds.
+        threshold: Minimum similarity to name a user, instead of the bundle's thresholds.
         gallery: A gallery file to begin with; without it the gallery is empty.
     """
 
@@ -72,7 +72,7 @@ class FaceResult(TypedDict):
     Attributes:
         identity: The user's label; None for a stranger.
         score: Similarity (raw cosine, -1..1) to the most similar user; None when there is none.
-        threshold: From which score on `identity` is set.
+        threshold: Minimum score at which `identity` is set.
         margin: The runner-up's score is this much lower; None when there is none.
         candidates: Labels and scores, best first, as many as asked for.
         box: x, y, width, height in px of the upright photo.
@@ -103,12 +103,12 @@ class Result(TypedDict):
 
     Attributes:
         faces: Largest first.
-        faces_found: Also those beyond `max_faces`.
+        faces_found: Including those beyond `max_faces`.
         rotation_deg: 0, 90, 180 or 270: by how much to turn the photo clockwise for its faces to
             be upright. Boxes and landmarks are those of the photo as it is.
         searched_from_px: The smallest `face_px` that was looked for; None for a face crop.
         timings_ms: Per stage.
-        warnings: What is wrong with the photo all the same.
+        warnings: Faults of the photo, which was used all the same.
     """
 
     identity: str | None
@@ -173,14 +173,14 @@ class Pipeline:
         Args:
             photo: What to look at.
             threshold: For this photo, instead of the pipeline's.
-            top_k: How many candidates to tell per face, whatever their score.
+            top_k: How many candidates to list per face, whatever their score.
             max_faces: At most this many faces are identified, largest first.
             detect: False where the photo is already a face crop.
-            min_face_px: The smallest face that is looked for, 8 to 1000; by default the setting's,
+            min_face_px: The smallest face to look for, 8 to 1000; by default the setting's,
                 16, and more in large photos.
 
         Raises:
-            InvalidRequestError: `min_face_px` is too small for so large a photo, or no size at all.
+            InvalidRequestError: `min_face_px` is too small for so large a photo, or not a size.
             UnreadableImageError: No such file, no image, or an array of another shape.
             ImageTooLargeError: More bytes or pixels than the settings allow.
         """
@@ -234,7 +234,7 @@ class Pipeline:
         """
         found = self._recognizer.find(_read(photo), max_faces=1, detect=detect)
         if not found.faces:
-            raise NoFaceError("The photo shows no face.")
+            raise NoFaceError("Send a photo that shows a face.")
         return self._embedder.upscale(found.faces[0].crop)
 
     def infer_embedding(
@@ -244,7 +244,7 @@ class Pipeline:
 
         Args:
             crop: (112, 112, 3) uint8 RGB, as `upscale` and `run` give it.
-            face_px: Source px under it, which decide its route. With the default EdgeFace takes
+            face_px: Source px under it, which decide its route. By default EdgeFace takes
                 it as it is.
 
         Returns:
@@ -303,7 +303,7 @@ def build_pipeline(config: PipelineConfig | None = None) -> Pipeline:
 
 
 def load_gallery(pipeline: Pipeline, path: Path) -> None:
-    """Puts everybody of a gallery file into the pipeline's gallery, in place of who was there.
+    """Replaces the pipeline's gallery by everybody in a gallery file.
 
     A file of another space is embedded anew from its crops.
 

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="DataclassInstance")
 
 _PREFIX = "FARSIGHT_"
-# Variables of ours that are no settings: the key of commands and trainer, the tests' photos.
+# Our own variables that are not settings: the key of commands and trainer, the tests' photos.
 _NOT_SETTINGS = {"FARSIGHT_API_KEY", "FARSIGHT_SHARED"}
-# Kubernetes gives every container the address of a Service that is named farsight.
+# Kubernetes gives every container the address of a Service named farsight.
 _SET_BY_KUBERNETES = re.compile(r"FARSIGHT_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
 
 _Count = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0, le=600)]
 _Cosine = Annotated[float, Field(gt=0, lt=1)]
-# Under this similarity lie more than one in twenty pairs of strangers (mean 0.012, deviation
-# 0.08 for the stock network): whoever sets it would enrol and name people at random.
+# A threshold below this accepts more than one in twenty pairs of strangers (mean 0.012, deviation
+# 0.08 for the stock network): it would enrol and name people at random.
 _Threshold = Annotated[float, Field(ge=0.15, lt=1)]
 _Origin = Annotated[str, Field(pattern=r"^(\*|https?://[A-Za-z0-9.\[\]:-]+)$")]
 
@@ -50,31 +50,31 @@ class _Group(BaseModel):
 
 
 class LimitSettings(_Group):
-    """What one request, and all of them together, may ask for.
+    """What one request, and all together, may ask for.
 
     Attributes:
         max_body_bytes: Largest request body that carries photos or a gallery file; it is held in
             memory. Others may have 64 kB.
-        max_bodies_bytes: All bodies that are held or announced. One key gets at most as much as it
-            leaves to others.
-        body_deadline_s: Seconds within which a body must be there.
+        max_bodies_bytes: All bodies that are held or announced. One key may have at most as much
+            as it leaves to others.
+        body_deadline_s: Seconds within which a body must arrive.
         min_body_bytes_per_s: How fast a body must come at least, after its first ten seconds.
         max_photo_bytes: Largest photo.
         max_photo_pixels: Largest width times height of a photo, read from its header. Telephones
             write up to 50 megapixels.
         max_photos: Photos in one request.
-        max_requests: Of one key, requests whose photos are read or wait for it; one more is
+        max_requests: Per key, requests whose photos are being read or waiting; one more is
             answered 503.
         deadline_s: Seconds that reading may take for one request, waiting included.
         max_decoded_bytes: Memory for decoding photos, the decoder's own included: 7 to 20 bytes a
             pixel (docs/decisions/0002-image-decoding.md). Further photos wait; one that needs more
             is decoded alone.
-        max_decoding_s: Seconds of computing after which decoding a photo is ended.
-        max_connections: Beyond, those that are idle are closed, and then only health is told.
+        max_decoding_s: Seconds of computing after which decoding a photo is stopped.
+        max_connections: Beyond this, idle ones are closed, and then only health is answered.
             Lowered to what the system's limit of open files has room for.
-        requests_per_minute: Of one key; None: any number.
+        requests_per_minute: Per key; None for any number.
         photos_per_minute: Likewise.
-        failed_keys_per_minute: Of one address, requests with keys that are none.
+        failed_keys_per_minute: Per address, requests with wrong keys.
     """
 
     max_body_bytes: _Count = 100_000_000
@@ -103,14 +103,14 @@ class LimitSettings(_Group):
 
 
 class RegistrationSettings(_Group):
-    """When photos make a user.
+    """When photos are good enough for a user.
 
     Attributes:
         min_photos: Usable photos that a user needs.
-        outlier_similarity: A photo whose median similarity to the others is below shows somebody
-            else. Of strangers 1 in 100 pairs are above 0.2.
+        outlier_similarity: A photo whose median similarity to the others is below this shows
+            somebody else. 1 in 100 pairs of strangers are above 0.2.
         duplicate_similarity: A new template this similar to a user's is the same person. Means of
-            photos are more alike than photos, of strangers too, so that the threshold for probes
+            photos are more alike than photos, for strangers too, so the threshold for probes
             would not do (docs/decisions/0008-registration-limits.md).
     """
 
@@ -132,7 +132,7 @@ class IdentificationSettings(_Group):
 
 
 class ReloadSettings(_Group):
-    """When another bundle may take the place of the one that serves.
+    """When another bundle may replace the serving one.
 
     Attributes:
         max_loss: Share of true matches that it may lose: TAR at FAR 1e-3 on held-out people, and
@@ -143,10 +143,10 @@ class ReloadSettings(_Group):
 
 
 class ThreadSettings(_Group):
-    """Threads of the service, and within one call of each library.
+    """Threads of the service, and threads within one call of each library.
 
-    One photo and one batch per core, with one thread each, do more than one of them with all
-    cores; more threads would only fight for the same cores.
+    One photo and one batch per core, with one thread each, do more than one at a time on all cores;
+    more threads would only compete for the same cores.
 
     Attributes:
         readers: Photos read at once.
@@ -167,7 +167,7 @@ class DatabaseSettings(_Group):
     """Where the rows are.
 
     Attributes:
-        url: SQLAlchemy's form; only files of SQLite until PostgreSQL arrives.
+        url: SQLAlchemy's form; SQLite files only.
         pool_size: Connections for reading. Writing has one of its own.
         timeout_s: Seconds to wait for a connection or a lock; then the answer is 503.
     """
@@ -182,26 +182,26 @@ class Settings(BaseSettings):
 
     Attributes:
         home: The data folder: database, imported bundles and detectors, each unless it has a
-            setting of its own. Without this, what lies under `data` in the current folder is used
-            where it lies.
+            setting of its own. If unset, what lies under `data` in the current folder is used where
+            it lies.
         bundles: The folder of imported bundles. Those that come with Farsight are always there.
-        bundle: Which of them to serve, until somebody is enrolled; from then on the database
+        bundle: Which of them serves, until somebody is enrolled; from then on the database
             says which.
         device: `auto` takes a GPU when there is one; `cuda` without one refuses to start.
-        detector: `auto` is YuNet, or CenterFace where YuNet's file cannot be had.
+        detector: `auto` is YuNet, or CenterFace if YuNet's file cannot be had.
         detectors: The folder of the detectors' files. What is missing is fetched at the start.
         offline: Fetch nothing at the start.
-        quality: Limits of `app.vision.quality.QualityLimits` to set otherwise, by name.
-        detection: Values of `app.vision.detection.DetectionPolicy` to set otherwise.
+        quality: Limits of `app.vision.quality.QualityLimits` to change, by name.
+        detection: Values of `app.vision.detection.DetectionPolicy` to change.
         retain_crops: Keep the crops of enrolled photos, which re-embedding needs.
         docs: Serve the interactive documentation at /docs.
-        cors_origins: Whose pages may call the API from a browser, between commas.
-        root_path: Under which address a proxy shows the service, such as /farsight.
-        trusted_proxies: Whose X-Forwarded-For and X-Forwarded-Proto count, between commas.
-        public_version: Tell bundle, space and gallery revision at /version without a key.
+        cors_origins: Whose pages may call the API from a browser, separated by commas.
+        root_path: The path under which a proxy shows the service, such as /farsight.
+        trusted_proxies: Whose X-Forwarded-For and X-Forwarded-Proto count, separated by commas.
+        public_version: Show bundle, space and gallery revision at /version without a key.
         log_level: Least severe messages that are logged.
-        shutdown_grace_s: Seconds from SIGTERM or SIGINT to the end of the process. Containers are
-            given ten before they are killed.
+        shutdown_grace_s: Seconds from SIGTERM or SIGINT to the end of the process. Containers get
+            ten before they are killed.
     """
 
     model_config = SettingsConfigDict(
@@ -238,7 +238,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _lies_at_home(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Whatever has no place of its own gets one."""
+        """Sets every path that was not given."""
         home = Path(given.get("home", user_data_path("farsight", appauthor=False)))
 
         def place(name: str) -> Path:
@@ -264,7 +264,7 @@ class Settings(BaseSettings):
 
         Raises:
             SettingsError: A variable that does not exist, or a value out of its range; the
-                sentence names it.
+                message names it.
         """
         known = dict(_variables(cls, _PREFIX))
         given = [name.upper() for name in os.environ if name.upper().startswith(_PREFIX)]
@@ -287,7 +287,7 @@ class Settings(BaseSettings):
 
 
 def _variables(group: type[BaseModel], prefix: str) -> Iterator[tuple[str, bool]]:
-    """Names of the variables of settings and groups of them, and which take a dictionary."""
+    """Names of the variables of settings and groups, and those that take a dictionary."""
     for name, field in group.model_fields.items():
         variable = f"{prefix}{name.upper()}"
         yield variable, get_origin(field.annotation) is dict
@@ -296,7 +296,7 @@ def _variables(group: type[BaseModel], prefix: str) -> Iterator[tuple[str, bool]
 
 
 def overridden(defaults: T, group: str, given: dict[str, float]) -> T:
-    """A dataclass of defaults with some values set otherwise.
+    """A dataclass of defaults with some values changed.
 
     Args:
         defaults: A frozen dataclass of numbers that belongs to a lower layer.

@@ -1,6 +1,6 @@
-"""What comes with Farsight and is no code: bundles of weights, and migrations.
+"""What Farsight ships besides code: bundles of weights, and migrations.
 
-In a wheel it lies inside this package (pyproject.toml puts it there), in a checkout beside it.
+In a wheel it is inside this package (pyproject.toml puts it there), in a checkout beside it.
 """
 
 from pathlib import Path

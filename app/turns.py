@@ -1,7 +1,7 @@
-"""Who waits for what is being done, and how those who wait take turns.
+"""Who waits for an answer, and how callers take turns.
 
-One busy key must not starve the others: wherever requests wait, keys get their turn one after
-another, and within what is bounded in sum each may have as much as it leaves to the others.
+One busy key must not starve the others: wherever requests wait, keys take turns, and where a total
+is limited, each key may have as much as it leaves to the others.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ class Requester:
     """The caller of one request.
 
     Args:
-        party: With whom others take turns: a key's id. The service itself is "".
+        party: Who takes turns with others: a key's id; "" for the service itself.
 
     Attributes:
-        is_gone: They hung up; nobody will read an answer.
+        is_gone: Whether they hung up, so that nobody will read an answer.
     """
 
     def __init__(self, party: str = "") -> None:
@@ -33,7 +33,7 @@ class Requester:
 
     @contextmanager
     def may_leave(self, work: asyncio.Timeout) -> Iterator[None]:
-        """What runs inside times out when the caller goes.
+        """Makes what runs inside time out when the caller goes.
 
         Args:
             work: An entered `asyncio.timeout` around this.
@@ -47,7 +47,7 @@ class Requester:
             self._work = None
 
     def leave(self) -> None:
-        """The caller has gone."""
+        """Notes that the caller has gone."""
         self.is_gone = True
         if self._work is not None:
             self._work.reschedule(0)
@@ -55,11 +55,11 @@ class Requester:
 
 _NOBODY = Requester()
 requester: ContextVar[Requester] = ContextVar("requester", default=_NOBODY)
-"""The caller of the request that is being answered; as the request id, it is not handed on."""
+"""The caller of the request that is being answered; like the request id, it is no argument."""
 
 
 def leaves_enough(own: int, total: int, most: int) -> bool:
-    """Whether somebody leaves as much to others as they have themselves.
+    """Whether a party leaves others as much as it has itself.
 
     A lone party gets half of everything, and however many are greedy, the next one finds room:
     k of them together have k/(k+1) (Choudhury and Hahne, 1998, "Dynamic queue length thresholds").
@@ -73,14 +73,13 @@ def leaves_enough(own: int, total: int, most: int) -> bool:
 
 
 class Turns:
-    """So many places; parties that wait for one get it in turn, each of their own first come first.
+    """A number of places; parties take turns for one, and each serves its own in order.
 
-    A party with a thousand requests delays the next party by one of them. For one event loop.
+    A party with a thousand requests delays the next party by only one of them. For one event loop.
 
     Args:
         places: Held at once.
-        spare: Further places, for parties that have none at all: what others have begun may take
-            long.
+        spare: Further places, for parties that have none: what others have begun may take long.
         most_waiting: Of one party; one more is refused at once.
     """
 
@@ -93,7 +92,7 @@ class Turns:
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def take(self, party: str) -> None:
-        """Waits for a place, which `give_back` ends. Who is cancelled while waiting has none.
+        """Waits for a place, which `give_back` returns. Cancelled while waiting, one has none.
 
         Raises:
             OverloadedError: As many of the party as allowed wait already.
@@ -103,7 +102,7 @@ class Turns:
             return
         if len(self._waiting.get(party, ())) >= self._most_waiting:
             raise OverloadedError(
-                f"{self._most_waiting} requests with this key are waiting already.",
+                f"{self._most_waiting} requests with this key are already waiting.",
                 retry_after_s=_RETRY_AFTER_S,
             )
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -112,13 +111,13 @@ class Turns:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.give_back(party)  # it came in the same moment
+                self.give_back(party)  # the place came at the same moment
             else:
                 self._forget(party, turn)
             raise
 
     def give_back(self, party: str) -> None:
-        """Frees a place of this party for whose turn it is."""
+        """Frees a place of this party for whoever is next."""
         self._free += 1
         self._held[party] -= 1
         if not self._held[party]:
@@ -134,7 +133,7 @@ class Turns:
                 turns.popleft().set_result(None)
                 self._begin(next_one)
                 if turns:
-                    self._waiting[next_one] = turns  # now behind all others
+                    self._waiting[next_one] = turns  # now last
                 return
 
     def close(self) -> None:
@@ -152,7 +151,7 @@ class Turns:
 
     def _forget(self, party: str, turn: asyncio.Future[None]) -> None:
         turns = self._waiting.get(party, deque())
-        if turn in turns:  # unless all were sent away
+        if turn in turns:  # unless all were cancelled
             turns.remove(turn)
         if not turns:
             self._waiting.pop(party, None)

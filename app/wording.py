@@ -1,6 +1,6 @@
-"""Words for mistakes: which name was probably meant, and what is wrong with a value.
+"""Messages for mistakes: which name was probably meant, and what is wrong with a value.
 
-Both the API and the settings are checked by pydantic, whose own messages speak of Python.
+Both the API and the settings are checked by pydantic, whose own messages are about Python.
 """
 
 import re
@@ -21,12 +21,12 @@ _SENTENCES = {
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
     "int_parsing": "must be a whole number",
-    "int_parsing_size": "must be a whole number that is not as large",
+    "int_parsing_size": "must be a smaller whole number",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_parsing": "must be a number",
     "float_type": "must be a number",
-    "finite_number": "must be a number, neither infinite nor nan",
+    "finite_number": "must be a finite number",
     "greater_than": "must be greater than {gt:g}",
     "greater_than_equal": "must be at least {ge:g}",
     "less_than": "must be less than {lt:g}",
@@ -61,7 +61,7 @@ def told(error: Mapping[str, Any]) -> str:
 
 
 def no_such_name(name: str, known: Collection[str], kind: str = "field") -> str:
-    """A sentence for a name that does not exist; it has the nearest one that does.
+    """A sentence for a name that does not exist; it names the nearest one that does.
 
     Args:
         name: As given. Repeated only where it is a plain one.
@@ -69,8 +69,8 @@ def no_such_name(name: str, known: Collection[str], kind: str = "field") -> str:
         kind: What it should have been the name of.
     """
     if not _PLAIN_NAME.fullmatch(name):
-        return f"There is no {kind} of this name.{_all(known)}"
-    # A part that all of them begin with makes any two alike, capitals make any two differ.
+        return f"No {kind} has this name.{_all(known)}"
+    # A common prefix makes any two similar, and case makes any two differ.
     shared = commonprefix([name, *known])  # noqa: RUF071 - they are no paths
     alike = shared.rfind("_") + 1
     by_rest = {each[alike:].lower(): each for each in known}

@@ -1,3 +1,3 @@
-"""Every figure that the docs quote, and the command that prints it."""
+"""Every figure in the docs, and the command that prints it."""
 
 import app  # noqa: F401 - turns telemetry off, before anything here imports onnxruntime

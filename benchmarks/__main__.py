@@ -1,6 +1,6 @@
-"""Every figure that the docs quote: `make bench`, or `python -m benchmarks --help`.
+"""Every figure in the docs: `make bench`, or `python -m benchmarks --help`.
 
-Runs the scripts one after the other, keeps what they print and find under a folder, and writes
+Runs the scripts one after the other, keeps their output and findings in a folder, and writes
 docs/benchmarks.md from it.
 """
 
@@ -29,7 +29,7 @@ class Step:
         title: Over its figures in the page.
         command: Module and arguments.
         compares: Whether it takes `--base`.
-        keeps: Whether it takes `--out`; of the others the page shows what they print.
+        keeps: Whether it takes `--out`; for the others the page shows their output.
     """
 
     name: str
@@ -86,7 +86,7 @@ def steps(peers_python: Path | None) -> list[Step]:
 
 
 def run_step(step: Step, out: Path, base: Path | None) -> bool:
-    """Runs one script; whether it ended well. What it prints is shown and kept."""
+    """Runs one script; returns whether it ended well. Its output is shown and kept."""
     command = [sys.executable, "-m", f"benchmarks.{step.command[0]}", *step.command[1:]]
     if step.keeps:
         command += ["--out", str(out)]
@@ -107,9 +107,9 @@ def run_step(step: Step, out: Path, base: Path | None) -> bool:
 
 def main(
     base: BaseOption = None,
-    out: Annotated[Path, typer.Option(help="Folder for all that is found.")] = Path("runs/bench"),
+    out: Annotated[Path, typer.Option(help="Folder for all findings.")] = Path("runs/bench"),
     peers_python: Annotated[
-        Path | None, typer.Option(help="Of the environment that has dlib; without, no peers.")
+        Path | None, typer.Option(help="Python of the environment with dlib; without it, no peers.")
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Steps by name; repeatable. `none`: only the page.")

@@ -1,6 +1,6 @@
-"""Attackers, in a process of their own that imports next to nothing: see benchmarks.attacks.
+"""Attackers, in a separate process that imports next to nothing: see benchmarks.attacks.
 
-Reads a pickled pair from its input, target and name of the attack, and goes on until it is killed.
+Reads a pickled pair from stdin, target and name of the attack, and runs until it is killed.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _UPLOAD_BYTES = 90_000_000
 _PIECE_BYTES = 1_000_000
 _STAY_S = 60.0
 _RETRY_S = 0.2
-# Linux has all of 127.0.0.0/8: attackers have other addresses than the caller.
+# Linux has all of 127.0.0.0/8, so attackers have other addresses than the caller.
 _ELSEWHERE = ("127.0.0.2", 0)
 _BEGIN_S = 2.0
 
@@ -65,18 +65,18 @@ def unfinished_uploads(target: Target) -> Step:
 
 
 def keyless(target: Target) -> Step:
-    """Questions about health, without a pause."""
+    """Health checks, without a pause."""
     return partial(_ask_on_and_on, target.endpoint, request_bytes(target.url, "", "/readyz"))
 
 
 def bogus_keys(target: Target) -> Step:
-    """Keys that were never made."""
+    """Keys that never existed."""
     key = f"fs_{secrets.token_hex(6)}_{secrets.token_hex(32)}"
     return partial(_ask_on_and_on, target.endpoint, request_bytes(target.url, key, "/v1/users"))
 
 
 def wrong_secrets(target: Target) -> Step:
-    """Secrets tried for a key that there is, each on a connection of its own."""
+    """Secrets tried for an existing key, each on its own connection."""
     key = f"fs_{target.known_id}_{secrets.token_hex(32)}"
     return partial(_ask_once, target.endpoint, request_bytes(target.url, key, "/v1/users"))
 
@@ -109,7 +109,7 @@ ATTACKS: dict[str, tuple[Callable[[Target], Step], int]] = {
     "6: 99 MB of JSON without the scope": (large_json, 8),
     "6: unfinished uploads of 90 MB": (unfinished_uploads, 30),
     "7: /readyz without a key": (keyless, 128),
-    "7: keys that are none": (bogus_keys, 256),
+    "7: wrong keys": (bogus_keys, 256),
     "7: wrong secrets of a key, new connections": (wrong_secrets, 64),
     "8: half-sent headers": (half_sent_headers, 1500),
     "8: callers who hang up": (gone_callers, 16),
@@ -119,7 +119,7 @@ ATTACKS: dict[str, tuple[Callable[[Target], Step], int]] = {
 
 
 def attack(target: Target, name: str) -> None:
-    """Goes on until the process is killed."""
+    """Runs until the process is killed."""
     os.nice(_LOWEST_PRIORITY)
     make, connections = ATTACKS[name]
     asyncio.run(_attack_on_and_on(make(target), connections))
@@ -130,7 +130,7 @@ async def _attack_on_and_on(step: Step, connections: int) -> None:
         while True:
             try:
                 await step()
-            except (OSError, asyncio.IncompleteReadError, TimeoutError):  # sent away: comes again
+            except (OSError, asyncio.IncompleteReadError, TimeoutError):  # sent away: it comes back
                 await asyncio.sleep(_RETRY_S)
 
     tasks = [asyncio.create_task(on_and_on()) for _ in range(connections)]

@@ -1,8 +1,8 @@
 """What one caller waits while others attack: `python -m benchmarks.attacks`.
 
 A caller with a key identifies photos one after the other, first alone and then beside each attack.
-The attackers run in processes of their own with the lowest priority, since elsewhere they would
-have machines of their own; whatever they make the service do counts.
+The attackers run in separate processes with the lowest priority, since in reality they would have
+machines of their own; whatever they make the service do counts.
 """
 
 import pickle
@@ -36,7 +36,7 @@ _START_OF_SCAN, _END = b"\xff\xda", b"\xff\xd9"
 
 
 def make_bomb() -> bytes:
-    """A progressive JPEG whose last scan comes 250 times more: 83 bytes each."""
+    """A progressive JPEG whose last scan is repeated 250 times: 83 bytes each."""
     file = BytesIO()
     Image.new("RGB", (_BOMB_SIDE_PX, _BOMB_SIDE_PX), "gray").save(file, "JPEG", progressive=True)
     content = file.getvalue()
@@ -46,7 +46,7 @@ def make_bomb() -> bytes:
 
 @contextmanager
 def attacking(target: Target, name: str) -> Iterator[None]:
-    """Attacks from another process, which has begun when this is entered."""
+    """Attacks from another process, which has begun once this is entered."""
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.attackers"],
         stdin=subprocess.PIPE,
@@ -65,7 +65,7 @@ def attacking(target: Target, name: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """What the caller heard alone, and then beside an attack; how long a look at health took."""
+    """Answers to the caller alone, and then beside an attack; times of health checks."""
 
     alone: Load
     beside: Load
@@ -119,7 +119,9 @@ def measure(
     detector: DetectorOption = "yunet",
     rounds: Annotated[int, typer.Option(help="Of each attack, with and without.", min=1)] = 3,
     seconds: Annotated[float, typer.Option(help="That a caller asks.", min=1)] = 15.0,
-    only: Annotated[list[str] | None, typer.Option(help="Attacks whose name has this.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Attacks whose name contains this.")
+    ] = None,
     out: OutOption = None,
 ) -> None:
     """Measure what a caller waits while others attack."""

@@ -1,6 +1,6 @@
 """The service against the same work without a service: `python -m benchmarks.bare --help`.
 
-The bare loop is the Python API in one process per core, one thread of each library in each, photo
+The bare loop is the Python API in one process per core, with one thread of each library, photo
 after photo. Nobody is in its gallery: twelve people take microseconds to search.
 """
 
@@ -32,7 +32,7 @@ _CONNECTIONS = 16
 def identify_in_turn(
     detector: str, photos: Sequence[bytes], seconds: float, ready: Barrier
 ) -> list[Heard]:
-    """Identifies photos in this process, from when all are ready until the time is over."""
+    """Identifies photos in this process, from when all are ready until the time is up."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     os.environ["FARSIGHT_DETECTOR"] = detector
@@ -61,7 +61,7 @@ def bare_rate(detector: str, photos: Sequence[bytes], seconds: float) -> float:
 def measure(
     detector: DetectorOption = "yunet",
     rounds: Annotated[int, typer.Option(help="Of each, in turns.", min=1)] = 3,
-    seconds: Annotated[float, typer.Option(help="That each lasts.", min=1)] = 12.0,
+    seconds: Annotated[float, typer.Option(help="Duration of each.", min=1)] = 12.0,
     out: OutOption = None,
 ) -> None:
     """Measure throughput over HTTP and without it, in turns."""

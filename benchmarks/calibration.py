@@ -21,7 +21,7 @@ from app.vision.image import decode_image
 from benchmarks.material import SHARED, show
 
 PHOTOS = 5
-# The first 400 served while the tail was chosen among three.
+# The first 400 were used to choose among three tails.
 JUDGES = {"train": slice(None), "train_small": slice(400, 1200)}
 
 
@@ -44,7 +44,7 @@ def compared(
 
 
 def main() -> None:
-    """Every size and rate: the threshold, and the rate that it has on others."""
+    """Every size and rate: the threshold, and its rate on others."""
     torch.set_num_threads(1)
     embedder = Embedder(load_bundle(Path("weights/farsight-xxs")), "cpu")
     enrolled = compared(embedder, "val", slice(None), 30)

@@ -1,6 +1,6 @@
-"""Prints how alike crops of one photo are that was saved in several ways, and of different photos.
+"""Prints how alike crops are: of one photo saved in several ways, and of different photos.
 
-Run as `python -m benchmarks.copies`; of docs/decisions/0015.
+Run as `python -m benchmarks.copies`; for docs/decisions/0015.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from app.vision.detector import Detector
 from app.vision.image import Image, decode_image
 from benchmarks.material import limit_threads, load_detectors, read_images, show
 
-# JPEG quality, and how large a side is of what it was.
+# JPEG quality, and the scale of each side.
 WAYS = ((90, 1.0), (60, 1.0), (30, 1.0), (15, 1.0), (80, 0.7), (60, 0.5))
 FIRST_PHOTOS = 4
 

@@ -1,7 +1,7 @@
 """Prints the tables of docs/decisions/0015-covered-faces.md about crops.
 
-Run as `python -m benchmarks.covers`. Covers are drawn over the crops of `faces/val`, by which the
-limits were chosen; how often uncovered faces are refused is told of other folders too.
+Run as `python -m benchmarks.covers`. Covers are drawn over the crops of `faces/val`, on which the
+limits were chosen; refusals of uncovered faces are reported for other folders, too.
 """
 
 from collections.abc import Callable, Sequence
@@ -57,7 +57,7 @@ class Measured:
 
     @property
     def is_good(self) -> NDArray[np.bool_]:
-        """(n,) whether registration takes them."""
+        """(n,) whether registration accepts them."""
         return np.asarray(
             (self.eyes < LIMITS.max_similarity_without_eyes)
             & (self.mouth < LIMITS.max_similarity_without_mouth)
@@ -65,7 +65,7 @@ class Measured:
 
 
 def show_uncovered(embedder: Embedder) -> None:
-    """How many faces as they are would be refused."""
+    """How many uncovered faces would be refused."""
     show("| folder | faces | without eyes p50 / p95 / p99 | without mouth | refused |")
     folders = [("faces/val", 1), ("faces/train", 8), ("faces/train_pose", 9)]
     sets = [(name, read_images(name, step)[0]) for name, step in folders]
@@ -94,7 +94,7 @@ def show_covered(embedder: Embedder) -> None:
 
 
 def _nearest(embeddings: Vectors, people: NDArray[np.int64], good: NDArray[np.bool_]) -> str:
-    """To how many templates of three photos a stranger's photo under the same cover is near."""
+    """How many templates of three photos are near a stranger's photo under the same cover."""
     nearest = []
     for person in np.unique(people):
         own = np.flatnonzero((people == person) & good)[:PHOTOS]

@@ -1,7 +1,7 @@
 """What is found, where, and whose it is: `python -m benchmarks.detection --help`.
 
-Everything is asked over HTTP, so that `--base` can name a checkout of another commit: it is sent
-the same pictures, and both are told side by side.
+Everything is asked over HTTP, so `--base` can name a checkout of another commit: it is sent the
+same pictures, and both are shown side by side.
 """
 
 import time
@@ -23,11 +23,11 @@ from benchmarks.service import Service, boxes_of, checkouts, serving
 from benchmarks.subjects import ENROLLED_PHOTOS, Subject, read_subjects
 
 _LIMITS = {"FARSIGHT_LIMITS__MAX_PHOTO_BYTES": "50000000"}
-"""Pure noise of 24 megapixels is larger than what is accepted by default."""
+"""Pure noise of 24 megapixels is larger than the default limit."""
 
 
 def count(service: Service, case: Case, photos: Sequence[bytes]) -> Figures:
-    """How many are found of those that are there, and how many besides."""
+    """How many of the faces are found, and how many false ones."""
     there = found = false = 0
     times = []
     fields = {} if case.min_face_px is None else {"min_face_px": case.min_face_px}
@@ -123,14 +123,14 @@ def _as_it_was(subject: Subject) -> bytes:
 
 @cache
 def _sharp_landmarks(service: Service, subject: Subject) -> NDArray[np.float64]:
-    """As this service tells them for the photo as it was: detectors differ in where they point."""
+    """As this service reports them for the original photo: detectors point to different places."""
     answer = service.identify(_as_it_was(subject))
     (hit,) = judge(boxes_of(answer), [subject.box]).hits
     return subject.landmarks if hit is None else np.array(answer["faces"][hit]["landmarks"])
 
 
 def _expected_landmarks(service: Service, face: Placed) -> NDArray[np.float64]:
-    """Where those of the photo as it was have come to lie."""
+    """Where those of the original photo are now."""
     own = face.subject.box
     place = (_sharp_landmarks(service, face.subject) - own[:2]) / own[2:]
     return place * face.box[2:] + face.box[:2]
@@ -142,10 +142,10 @@ def measure(
     only: Annotated[
         list[str] | None, typer.Option(help=f"Of {', '.join(PARTS)}; repeatable.")
     ] = None,
-    rounds: Annotated[int, typer.Option(help="How often chance is asked.", min=1)] = 2,
+    rounds: Annotated[int, typer.Option(help="How many random draws.", min=1)] = 2,
     out: OutOption = None,
 ) -> None:
-    """Measure detection, and what recognition makes of it."""
+    """Measure detection, and recognition based on it."""
     subjects = read_subjects()
     results = Results(out, f"detection-{detector}")
     with ExitStack() as stack:

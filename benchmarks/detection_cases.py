@@ -34,8 +34,8 @@ class Case:
 
     Attributes:
         name: As the table calls it.
-        pictures: To be sent.
-        min_face_px: To be asked for; None for the service's own.
+        pictures: What is sent.
+        min_face_px: What is asked for; None for the service's default.
     """
 
     name: str
@@ -71,7 +71,7 @@ def lone(subjects: Sequence[Subject], rounds: int) -> Iterator[Case]:
 
 
 def turned(subjects: Sequence[Subject], _rounds: int) -> Iterator[Case]:
-    """Photos of people who are registered, turned without a word of it in the file."""
+    """Photos of people who are registered, turned without a note in the file."""
     for quarters in _QUARTERS:
         pictures = [make_turned(subject, quarters) for subject in _probes(subjects)]
         yield Case(f"{90 * quarters} degrees", pictures)
@@ -105,7 +105,7 @@ def faceless(subjects: Sequence[Subject], rounds: int) -> Iterator[Case]:
 PARTS: dict[str, Callable[[Sequence[Subject], int], Iterator[Case]]] = {
     part.__name__: part for part in (scenes, lone, turned, noise, portraits, faceless)
 }
-"""By name; each takes all subjects, and how often what is left to chance is drawn."""
+"""By name; each takes all subjects, and the number of random draws."""
 
 
 def _named(size: Size) -> str:

@@ -8,7 +8,7 @@ from app.vision.image import Image
 
 MASK_COLOURS = ((110, 160, 200), (228, 228, 225), (28, 28, 30), (120, 120, 122))
 GLASS_COLOURS = ((18, 18, 20), (42, 32, 26), (60, 60, 66))
-# From the eyes' line to the mouth's: where the mask begins over the nose.
+# From the eyes' line to the mouth's: where the mask begins on the nose.
 _BRIDGE = 0.3
 _FRACTION_BITS = 4
 
@@ -18,7 +18,7 @@ def draw_mask(photo: Image, landmarks: NDArray[np.floating], colour: int = 0) ->
 
     Args:
         photo: (height, width, 3) uint8, RGB.
-        landmarks: (5, 2) of the face, as detectors tell them.
+        landmarks: (5, 2) of the face, as detectors report them.
         colour: Which of MASK_COLOURS.
     """
     left_eye, right_eye, _, left_mouth, right_mouth = landmarks.astype(np.float64)

@@ -1,6 +1,6 @@
 """Registers each person at two services on one database at the same moment, under two ids.
 
-`python -m benchmarks.duplicates --people 50`; never may both answer 201.
+`python -m benchmarks.duplicates --people 50`; both must never answer 201.
 """
 
 import threading
@@ -24,7 +24,7 @@ _STORED = "201"
 
 
 def register_twice(urls: Sequence[str], key: str, photos: Sequence[bytes]) -> Counter[str]:
-    """How many of the photos' people were answered what by the two services.
+    """How often the two services gave which answers.
 
     Args:
         urls: Of the services.
@@ -55,7 +55,7 @@ def register_twice(urls: Sequence[str], key: str, photos: Sequence[bytes]) -> Co
 
 
 def main(people: Annotated[int, typer.Option(help="How many.", min=1)] = 50) -> None:
-    """Prints how often which two answers came."""
+    """Prints how often each pair of answers came."""
     folders = sorted((SHARED / "faces" / "train_small").iterdir())[:people]
     photos = [min(folder.glob("*.jpg")).read_bytes() for folder in folders]
     with TemporaryDirectory() as name:

@@ -1,4 +1,4 @@
-"""Pictures without faces: whatever is found in them is false."""
+"""Pictures without faces: anything found in them is false."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +12,7 @@ from benchmarks.scenes import Size
 from benchmarks.subjects import Subject
 
 _PAINTED_OVER = 1.7
-"""How much larger than the face's box the part is that is painted over."""
+"""How much larger than the face's box the painted part is."""
 
 _INPAINT_AT_PX = 400
 _INPAINT_RADIUS_PX = 5
@@ -40,7 +40,7 @@ def make_faceless(kind: str, seed: int, size: Size, faceless_photos: Sequence[Im
 
     Args:
         kind: Which.
-        seed: Of everything that is left to chance.
+        seed: Of everything random.
         size: Of the picture.
         faceless_photos: For the kind `painted over`; see there.
     """

@@ -1,8 +1,8 @@
-"""Sets a tenth of the families aside, for good: `python -m benchmarks.families FAMILIES RUNS`.
+"""Sets a tenth of the families aside for good: `python -m benchmarks.families FAMILIES RUNS`.
 
 Families in the Wild (`faces/train_family/fiwFFFF_MIDn`) has old photos, which no shrinking made
-soft. Makes RUNS/train_family and RUNS/val_family, folders of links to people; nobody of the second
-may be trained on. A hash of the family's name decides, so that there is no list to lose: 31 of 384
+soft. Makes RUNS/train_family and RUNS/val_family, folders of links to people; nobody in the second
+may be trained on. A hash of the family's name decides, so there is no list to lose: 31 of 384
 families, 101 of 1,186 people, 590 of 6,788 crops.
 """
 

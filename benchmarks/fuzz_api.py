@@ -1,8 +1,8 @@
 """Every operation of the API's description against a running service: `make fuzz-api`.
 
-Schemathesis makes up requests that fit the description and such that do not, until the time is
-over; what it leaves out stands in schemathesis.toml, as for the tests. Ends with status 1 when an
-answer is not a documented one.
+Schemathesis generates requests that fit the description and ones that do not, until the time is up;
+exclusions are in schemathesis.toml, as for the tests. Ends with status 1 if an answer is not a
+documented one.
 """
 
 import subprocess
@@ -19,18 +19,20 @@ _SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
 
 def main(
-    seconds: Annotated[int, typer.Option(help="How long requests are made up.", min=1)] = 60,
-    seed: Annotated[int | None, typer.Option(help="Of chance; None: another each time.")] = None,
+    seconds: Annotated[int, typer.Option(help="How long requests are generated.", min=1)] = 60,
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed; a different one each time by default.")
+    ] = None,
 ) -> None:
-    """Sends what the description allows, and what it does not."""
+    """Send requests that the description allows, and others."""
     (checkout,) = checkouts(None)
-    # Wrong keys are tried at every operation, where 401 is expected and not 429.
+    # Wrong keys are tried at every operation, where 401 is expected, not 429.
     limits = {"FARSIGHT_LIMITS__FAILED_KEYS_PER_MINUTE": "1000000"}
     command = ["run", "--max-time", str(seconds), "--continue-on-failure"]
     if seed is not None:
         command += ["--seed", str(seed)]
     with serving(checkout, "yunet", tuple(Scope), **limits) as service:
-        # S603: made of this file's words, numbers and the address.
+        # S603: made of this file's constants, numbers and the address.
         done = subprocess.run(  # noqa: S603 - our own words, no shell
             [
                 str(_SCHEMATHESIS),

@@ -1,4 +1,4 @@
-"""Photos to be damaged by `benchmarks.fuzz_images`, and such as were made to cost much."""
+"""Photos to be damaged by `benchmarks.fuzz_images`, and some made to be expensive."""
 
 import struct
 import zlib
@@ -31,7 +31,7 @@ def encoded(photo: PillowImage.Image, format_name: str, **options: object) -> by
 
 
 def sound_files() -> dict[str, bytes]:
-    """One photo in every format that is accepted, in several ways."""
+    """One photo in every accepted format, in several ways."""
     x, y = np.meshgrid(np.linspace(20, 230, 160), np.linspace(20, 230, 120))
     photo = PillowImage.fromarray(np.stack([x, y, 255 - x], axis=2).astype(np.uint8))
     exif = PillowImage.Exif()
@@ -87,7 +87,7 @@ def _exif_of_many_entries(entries: int) -> bytes:
 
 
 def bombs() -> dict[str, bytes]:
-    """Small files, or large ones that are slow to read; some are to be refused unread."""
+    """Small files, or large ones that are slow to read; some must be refused unread."""
     black = PillowImage.new("RGB", (7000, 7000))
     jpeg = encoded(PillowImage.new("RGB", (3000, 3000)), "JPEG", progressive=True)
     scan = jpeg[jpeg.rindex(_SCAN) : -len(_END)]

@@ -1,8 +1,8 @@
-"""Damaged and hostile photos, and what they cost: `make fuzz`.
+"""Damaged and hostile photos, and their cost: `make fuzz`.
 
-Each file goes the way that uploads go: into a decoder process, with the service's limits. Every
-answer has to be pixels or one of the two errors, no process may break, and none may take more
-seconds or memory than the limits say. Printed are the outcomes, and the dearest files.
+Each file takes the way of an upload: into a decoder process, with the service's limits. Every
+answer must be pixels or one of the two errors, no process may break, and none may take more
+seconds or memory than the limits say. Prints the outcomes and the most expensive files.
 """
 
 import logging
@@ -29,19 +29,19 @@ from benchmarks.material import show
 
 _LIMITS = LimitSettings()
 _MOST_BYTES = MOST_BYTES_PER_PX * _LIMITS.max_photo_pixels
-# Its own clock ends a process; the rest is telling so.
+# A process is killed by its own clock; the rest is for reporting that.
 _SPARE_S = 1.0
-# What a process has before it decodes, and may take beyond what a header lets expect.
+# What a process has before it decodes, and may take beyond what a header suggests.
 _BASE_MB = 150
 _DEAREST = 8
-# Most of what a decoder believes is told in the first bytes.
+# Most of what a decoder relies on is in the first bytes.
 _HEAD_BYTES, _HEAD_SHARE, _CUT_SHARE = 400, 0.6, 0.15
 _STRANGE_BYTES = (0, 1, 2, 127, 128, 254, 255)
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one file took; `data` was it."""
+    """The cost of one file, `data`."""
 
     name: str
     data: bytes
@@ -51,11 +51,11 @@ class Cost:
 
     @property
     def seconds_per_kb(self) -> float:
-        """Seconds of computing for each kB that somebody has to send."""
+        """Seconds of computing per kB that somebody must send."""
         return self.seconds / len(self.data) * 1e3
 
     def line(self) -> str:
-        """For the table."""
+        """A line for the table."""
         kb = len(self.data) / 1e3
         return (
             f"{self.name:24} {kb:8.1f} kB {self.outcome:16} {self.seconds:5.2f} s "
@@ -65,14 +65,14 @@ class Cost:
 
 
 class Meter:
-    """Reads what the one decoder process of this one takes."""
+    """Measures the one decoder process of this process."""
 
     def __init__(self, decoders: Decoders) -> None:
         self._decoders = decoders
         self._limits = ImageLimits(_LIMITS.max_photo_bytes, _LIMITS.max_photo_pixels)
 
     def cost(self, name: str, data: bytes) -> Cost:
-        """Decodes a file as the service would, and as large as it is."""
+        """Decodes a file as the service would, at full size."""
         before = _reset_peak()
         began_s, outcome = time.perf_counter(), "decoded"
         try:
@@ -84,14 +84,14 @@ class Meter:
         except (ImageTooLargeError, UnreadableImageError) as error:
             outcome = error.code
         after = _reading()
-        # A process that was ended cannot be asked any more: it took what the clock says.
+        # A killed process can no longer be asked: it took what the clock says.
         if before is None or after is None or before[0] != after[0]:
             return Cost(name, data, outcome, time.perf_counter() - began_s, 0.0)
         return Cost(name, data, outcome, after[1] - before[1], after[2] - before[2])
 
 
 class Breakages(logging.Handler):
-    """Keeps what the decoders log: errors that nobody foresaw, and processes that broke."""
+    """Keeps what the decoders log: unexpected errors, and processes that broke."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,7 +151,7 @@ def mutated(sound: dict[str, bytes], chance: random.Random) -> Iterator[tuple[st
                     other = sound[chance.choice(names)]
                     start = chance.randrange(len(other))
                     data[at:at] = other[start : start + chance.randrange(1, 400)]
-        if chance.random() < _CUT_SHARE:  # once, or nothing would be left to cut
+        if chance.random() < _CUT_SHARE:  # only once, or nothing would be left to cut
             del data[chance.randrange(1, len(data)) :]
         yield name, bytes(data)
 
@@ -172,11 +172,11 @@ def _show(costs: list[Cost]) -> None:
 
 
 def main(
-    seconds: Annotated[float, typer.Option(help="How long damaged files are tried.")] = 60.0,
+    seconds: Annotated[float, typer.Option(help="How long to try damaged files.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Of the damage.")] = 0,
-    keep: Annotated[Path, typer.Option(help="Folder for files that must not happen.")] = Path(
-        "runs/fuzz"
-    ),
+    keep: Annotated[
+        Path, typer.Option(help="Folder for files that cost or break too much.")
+    ] = Path("runs/fuzz"),
 ) -> None:
     """Decodes bombs, then damaged files, and ends with status 1 if one costs or breaks too much."""
     decoders = Decoders(_LIMITS.max_decoding_s)

@@ -1,4 +1,4 @@
-"""Does a busy service tell that it lives, and what does it hold: `python -m benchmarks.health`."""
+"""Health checks and memory of a busy service: `python -m benchmarks.health`."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +48,7 @@ def measure_checkout(
     """A fresh service under full load, then another beside large photos.
 
     Returns:
-        How long the answers about health take, and MiB.
+        Times of health checks, and MiB.
     """
     health: Table = {}
     memory: Table = {}
@@ -127,7 +127,7 @@ def process_ids(service: Service) -> set[int]:
 
 
 def status_sum(service: Service, field: str) -> int:
-    """A number that Linux tells of every process, summed over those of the service."""
+    """A number that Linux reports for every process, summed over those of the service."""
     total = 0
     for process_id in process_ids(service):
         status = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
@@ -151,10 +151,10 @@ def large_photo(subjects: Sequence[Subject]) -> bytes:
 def measure(
     detector: DetectorOption = "yunet",
     base: BaseOption = None,
-    seconds: Annotated[float, typer.Option(help="That the load lasts.", min=1)] = 30.0,
+    seconds: Annotated[float, typer.Option(help="Duration of the load.", min=1)] = 30.0,
     out: OutOption = None,
 ) -> None:
-    """Measure what orchestrators see: answers about health, and memory."""
+    """Measure what orchestrators see: health checks and memory."""
     subjects = read_subjects()
     results = Results(out, f"health-{detector}")
     found = {

@@ -1,8 +1,8 @@
-"""Libraries that could look through a gallery: `python -m benchmarks.int8_dot`.
+"""Libraries that could search a gallery: `python -m benchmarks.int8_dot`.
 
-One int8 vector times an int8 matrix of 100,000 rows, on one thread, in turns; fastest of all
-rounds, because what else runs on the machine only ever makes them slower. `numkong` is measured
-where it is installed.
+One int8 vector times an int8 matrix of 100,000 rows, on one thread, in turns; the fastest of all
+rounds counts, because other work on the machine only makes them slower. `numkong` is measured if it
+is installed.
 """
 
 import importlib
@@ -34,7 +34,7 @@ def _contenders(codes: NDArray[np.int8]) -> dict[str, Callable[[], object]]:
     }
     try:
         numkong = importlib.import_module("numkong")
-    except ImportError:  # not a dependency; who wants to compare installs it
+    except ImportError:  # not a dependency; install it to compare
         return contenders
     return contenders | {
         "numkong": lambda: numkong.cdist(query, codes, "dot", out=dots, threads=1),

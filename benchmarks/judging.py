@@ -1,4 +1,4 @@
-"""Which of the faces that a service returned are those that are in the picture."""
+"""Which of the faces that a service returned are really in the picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ _SIZES_APART = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What became of a picture's faces.
+    """The result for a picture's faces.
 
     Attributes:
-        hits: By face that is there: the index of the returned one, None when it was missed.
-        false: Returned ones that are none of them, or one for the second time.
+        hits: For each real face the index of the returned one, None if it was missed.
+        false: Returned ones that match none, or one for the second time.
     """
 
     hits: list[int | None]
@@ -25,12 +25,12 @@ class Judgement:
 
     @property
     def found(self) -> int:
-        """How many are returned of those that are there."""
+        """How many of the real faces were returned."""
         return sum(hit is not None for hit in self.hits)
 
 
 def judge(returned: Sequence[Box], there: Sequence[Box]) -> Judgement:
-    """Gives each face that is there the returned one that fits best and is still free."""
+    """Assigns each real face the best returned one that is still free."""
     free = list(range(len(returned)))
     hits: list[int | None] = []
     for truth in there:

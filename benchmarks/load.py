@@ -1,7 +1,7 @@
-"""Requests without pause, from processes of their own that are as light as can be.
+"""Requests without pause, from separate processes that are as light as possible.
 
 HTTP/1.1 is written and read by hand: the client shares the machine with the service, and what it
-takes would be missing there. Times are of `time.monotonic`, which all processes of a Linux machine
+takes would be missing there. Times are `time.monotonic`, which all processes of a Linux machine
 share.
 """
 
@@ -57,7 +57,7 @@ class Heard:
         began_s: When it was sent first.
         ended_s: When the whole answer was there.
         status: Of the last attempt.
-        refused: How often the answer before was 503.
+        refused: How often the answer before that was 503.
     """
 
     began_s: float
@@ -134,20 +134,20 @@ def ask_in_turn(
 
 
 def ask_at_once(endpoint: Endpoint, requests: Sequence[bytes]) -> Load:
-    """Every request on a connection of its own, all at the same time, each once."""
+    """Every request on its own connection, all at the same time, each once."""
     return asyncio.run(_ask_at_once(endpoint, requests))
 
 
 def ask_regularly(
     endpoint: Endpoint, requests: Sequence[bytes], per_s: float, until: Callable[[], bool]
 ) -> list[list[Heard]]:
-    """Sends each request so many times a second, whether or not earlier ones are answered.
+    """Sends each request a number of times a second, whether or not earlier ones are answered.
 
     Args:
         endpoint: Of the service.
         requests: All are sent at the same time, each on a connection of its own.
         per_s: How often.
-        until: Whether it is time to end.
+        until: Whether to stop.
 
     Returns:
         By request.
@@ -172,11 +172,11 @@ class Beside(Generic[T]):
         return result
 
     def is_done(self) -> bool:
-        """Whether the result is there."""
+        """Whether the result is ready."""
         return self._results.poll()
 
     def kill(self) -> None:
-        """Ends it; nothing happens when it has ended."""
+        """Ends it; does nothing if it has ended."""
         self._process.kill()
         self._process.join()
         self._results.close()

@@ -1,7 +1,7 @@
 """Prints how fast training batches come, and how long a step waits: `python -m benchmarks.loader`.
 
-Crops are noise; what is done to them costs the same. A GPU's step is stood for by a sleep, in
-which processors are free as they are beside a GPU.
+Crops are noise; degrading them costs the same. A sleep stands in for a GPU's step: processors are
+free meanwhile, as beside a GPU.
 """
 
 import time
@@ -23,8 +23,8 @@ _CROPS = 1024
 
 def main(
     batch_size: Annotated[int, typer.Option(help="Faces per step.")] = 32,
-    steps: Annotated[int, typer.Option(help="Steps that are measured.")] = 60,
-    step_ms: Annotated[float, typer.Option(help="What a step takes on the device.")] = 50.0,
+    steps: Annotated[int, typer.Option(help="Steps to measure.")] = 60,
+    step_ms: Annotated[float, typer.Option(help="Duration of a step on the device.")] = 50.0,
     workers: Annotated[list[int], typer.Option(help="Numbers of workers.")] = [0, 1, 2, 4],  # noqa: B006 - typer copies it
 ) -> None:
     """Measure the loader of `dsr` and `finetune`."""
@@ -39,7 +39,7 @@ def main(
 
 
 def _begun(batches: Batches, workers: int, steps: int) -> Iterator[Batch]:
-    """Batches of as many epochs as it takes, after the first one, which waits for processes."""
+    """Batches of as many epochs as needed, after the first one, which waits for processes."""
     ahead = batches.read_ahead((0, 0), 2 + steps // len(batches), workers)
     next(ahead)
     return ahead

@@ -1,12 +1,12 @@
 """Prints what docs/decisions/0009 says about the goals.
 
-Run as `python -m benchmarks.matched_pairs runs/val`. The goals are told for 1,680 people who are
-not on this machine. Two estimates, both at FAR 1e-3 over all impostors of the validation people:
+Run as `python -m benchmarks.matched_pairs runs/val`. The goals are set for 1,680 people who are not
+on this machine. Two estimates, both at FAR 1e-3 over all impostors of the validation people:
 
 1. The distance in probits between the two networks' TAR here, added to the TAR of stock + bicubic
    there; over all pairs, and over those whose sharp photos the stock network finds alike.
-2. Pairs as easy as those there: the ones most alike when sharp, for each size as many as bring
-   stock + bicubic to the TAR that it has there.
+2. Pairs as easy as theirs: the ones most alike when sharp; for each size, as many as bring stock +
+   bicubic to the TAR that it has there.
 """
 
 import sys
@@ -28,7 +28,7 @@ from trainer.held_out import HeldOut
 from trainer.metrics import embed
 from trainer.networks import read_edgeface
 
-# TAR of stock + bicubic at FAR 1e-3, and by how much misses are to fall (issue 3).
+# TAR of stock + bicubic at FAR 1e-3, and by how much misses should fall.
 STARTING_TAR = {32: 0.9795, 24: 0.9499, 16: 0.7440, 12: 0.4159}
 WANTED_FALL = {32: 0.0, 24: 0.35, 16: 0.60, 12: 0.45}
 ALIKE = 0.36

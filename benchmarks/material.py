@@ -1,4 +1,4 @@
-"""What both measurements share: photos, crops, embeddings, detectors. Run from the repository."""
+"""What measurements share: photos, crops, embeddings, detectors. Run from the repository."""
 
 import os
 import sys
@@ -62,7 +62,7 @@ def scaled(image: Image, factor: float) -> Image:
 
 
 def limit_threads() -> None:
-    """One thread everywhere: times can be compared, and other work goes on beside."""
+    """One thread everywhere: times are comparable, and other work can go on."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 

@@ -1,7 +1,7 @@
 """Prints how near strangers come to people who are registered from turned or covered photos.
 
-Run as `python -m benchmarks.near_strangers`. Of each person of `photos/` four photos are registered
-and the others are probes, all with the service's own rules; of docs/decisions/0015.
+Run as `python -m benchmarks.near_strangers`. Four photos of each person in `photos/` are registered
+and the others are probes, all by the service's own rules; for docs/decisions/0015.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ Change = Callable[[Subject], Image]
 
 
 def turned(quarters: int) -> Change:
-    """Photos turned counter-clockwise, without a word of it in the file."""
+    """Photos turned counter-clockwise, without a note in the file."""
     return lambda subject: np.ascontiguousarray(np.rot90(subject.photo, quarters))
 
 
@@ -94,7 +94,7 @@ async def show_case(
 
 
 async def _register(graph: Graph, person: str, photos: list[Image]) -> int:
-    """How many photos of a person are used; 0 where they are refused."""
+    """How many photos of a person are used; 0 if they are refused."""
     uploads = [await Upload.take(None, _png(photo)) for photo in photos]
     new = NewUser(person, None, {}, allow_duplicate=True)
     try:
@@ -125,7 +125,7 @@ async def show_all(folder: Path) -> None:
 
 
 def main() -> None:
-    """In a database of its own."""
+    """In its own database."""
     with TemporaryDirectory() as folder:
         asyncio.run(show_all(Path(folder)))
 

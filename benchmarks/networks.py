@@ -1,7 +1,7 @@
-"""Prints the tables of docs/decisions/0013-backends.md: what the networks cost, by whom.
+"""Prints the tables of docs/decisions/0013-backends.md: what the networks cost, by runtime.
 
 Run as `python -m benchmarks.networks`. Times are what one thread spent computing, medians of runs
-that take turns; only crops per second need a machine that does nothing else.
+that take turns; only crops per second need an otherwise idle machine.
 """
 
 import statistics
@@ -96,7 +96,7 @@ def _print(title: str, calls: Mapping[str, Call]) -> None:
     for _ in range(ROUNDS):
         for name, call in calls.items():
             for count in BATCHES:
-                call(count)  # the caches are another network's
+                call(count)  # the caches belong to another network
                 began = time.thread_time()
                 call(count)
                 lasted_ms = (time.thread_time() - began) * 1000

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md from what the scripts have found."""
+"""docs/benchmarks.md, from the scripts' findings."""
 
 import os
 import shutil
@@ -13,8 +13,8 @@ from benchmarks.results import Rounds, Row, Share, read_tables, table
 _HEAD = """# Benchmarks
 
 `make bench` measures all of this and writes this page. `make bench BASE=DIR` compares with the
-checkout in `DIR`, whose figure stands first: `base -> here`. Both run in turns within one run, so
-that ratios can be trusted where times cannot: those are for orientation, from a machine of {cores}
+checkout in `DIR`, whose figure comes first: `base -> here`. Both take turns within one run, so that
+ratios can be trusted even if times cannot: those are for orientation, from a machine with {cores}
 cores. `a (b..c)` is the median of the rounds and their range. The pictures are made from photos of
 twelve people that are not in the repository.
 """
@@ -33,7 +33,7 @@ def write_page(page: Path, out: Path, titles: Mapping[str, str]) -> None:
 
     Args:
         page: Its path; plots go beside it.
-        out: Where the scripts have left `NAME.json` or `NAME.txt`; some `NAME.png` too.
+        out: Where the scripts have written `NAME.json` or `NAME.txt`; some `NAME.png` too.
         titles: Of the sections, by name; those without files are left out.
     """
     parts = [_HEAD.format(cores=os.cpu_count())]

@@ -1,6 +1,6 @@
 """dlib's face recognition with its usual settings: `python -m benchmarks.peer_dlib --port N`.
 
-Runs in an environment of its own that knows nothing of Farsight; `make bench` makes it.
+Runs in its own environment, without Farsight; `make bench` creates it.
 """
 
 import argparse

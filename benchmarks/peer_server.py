@@ -1,6 +1,6 @@
-"""A plain recognition server around any recogniser, with the part of Farsight's API that is asked.
+"""A plain recognition server around any recogniser, with the part of Farsight's API that is used.
 
-It is what people write first: one handler, run in the framework's threads, everything in memory.
+This is what people write first: one handler, run in the framework's threads, everything in memory.
 """
 
 from io import BytesIO
@@ -23,7 +23,7 @@ class Peer(Protocol):
         """Boxes (x, y, width, height; px) and embeddings of all faces in an RGB photo."""
 
     def nearest(self, embedding: Embedding, known: Embedding) -> int | None:
-        """The row of `known` that shows the same person; None when none does."""
+        """The row of `known` that shows the same person; None if there is none."""
 
 
 def serve(peer: Peer, port: int) -> None:

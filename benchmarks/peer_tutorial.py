@@ -1,6 +1,6 @@
 """Recognition as tutorials write it: `python -m benchmarks.peer_tutorial --port N`.
 
-YuNet through OpenCV looks once at the photo as it is, EdgeFace runs in torch, face by face.
+YuNet in OpenCV looks once at the photo as it is; EdgeFace runs in torch, face by face.
 """
 
 import argparse
@@ -30,7 +30,7 @@ class Tutorial:
     def __init__(self) -> None:
         path = checked(YUNET, SHARED / "weights")
         self._detector = cv2.FaceDetectorYN.create(str(path), "", (0, 0), _MIN_SCORE, _OVERLAP)
-        self._lock = threading.Lock()  # it keeps the picture's size between two calls
+        self._lock = threading.Lock()  # it remembers the picture's size between two calls
         self._network = read_published(SHARED / "weights" / "edgeface_xxs_q.pt").eval()
 
     def faces(self, photo: NDArray[np.uint8]) -> list[tuple[Box, Embedding]]:

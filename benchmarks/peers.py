@@ -1,4 +1,4 @@
-"""Beside others on the same photos: `python -m benchmarks.peers --python .bench-venv/bin/python`.
+"""Others on the same photos: `python -m benchmarks.peers --python .bench-venv/bin/python`.
 
 The others are dlib with the usual settings of the package face_recognition, and EdgeFace behind
 YuNet in a plain handler, as tutorials write it. All are asked over HTTP by the same client.
@@ -28,7 +28,7 @@ _CONNECTIONS = 4
 
 
 def measure_recognition(service: Service, sent: Sequence[tuple[Picture, bytes]]) -> Figures:
-    """Found, recognised, and taken for somebody else."""
+    """Found, recognised, and mistaken for somebody else."""
     found = known = wrong = 0
     for picture, photo in sent:
         (face,) = picture.faces
@@ -59,9 +59,9 @@ def make_pictures(subjects: Sequence[Subject], face_px: float) -> list[tuple[Pic
 
 
 def measure(
-    python: Annotated[Path, typer.Option(help="Of the environment that has dlib.", exists=True)],
+    python: Annotated[Path, typer.Option(help="Python of the environment with dlib.", exists=True)],
     rounds: Annotated[int, typer.Option(help="Of each load, in turns.", min=1)] = 3,
-    seconds: Annotated[float, typer.Option(help="That a load lasts.", min=1)] = 10.0,
+    seconds: Annotated[float, typer.Option(help="Duration of a load.", min=1)] = 10.0,
     out: OutOption = None,
 ) -> None:
     """Measure what is found, whose it is, and how many requests a second are answered."""

@@ -21,7 +21,7 @@ from app.vision.shrinking import enlarge, shrink
 from benchmarks.material import Embedder, Vectors, limit_threads, load_detectors, read_images, show
 
 SIMILARITY_THRESHOLD = 0.35
-# To half of the other photos of the same person: rather a wrong label than a hard pose.
+# To half of the other photos of the same person: a wrong label rather than a hard pose.
 LIKELY_MISLABELLED = 0.15
 PHOTOS_PER_USER = 3
 BORDERS = {
@@ -45,7 +45,7 @@ def quality_of(crop: Image, face_px: float = 112) -> Quality:
 
 
 def measure_gallery(crops: list[Image], people: NDArray[np.int64], embed: Embedder) -> None:
-    """Users of three photos of one size against everybody's photos of another."""
+    """Users with three photos of one size against everybody's photos of another."""
     show("\ngallery: strangers taken for one of 39 users, and own users found, at 0.35")
     sizes = (12, 16, 20, 24, 32, 48, 112)
     vectors = {px: embed([low_resolution(crop, px) for crop in crops]) for px in sizes}
@@ -65,7 +65,7 @@ def measure_gallery(crops: list[Image], people: NDArray[np.int64], embed: Embedd
 
 
 def measure_detail(crops: list[Image], sharp: Vectors, embed: Embedder) -> None:
-    """Sharp and blurred faces of several sizes: what does the measure say, what is it worth?"""
+    """Sharp and blurred faces of several sizes: what does the measure say, is it useful?"""
     show("\ndetail: face_px, blur (sigma, px of the source)")
     show("face_px  blur  detail p1   p50   p99  sharpness p50  genuine  too_blurry")
     for face_px, blurs in {
@@ -135,7 +135,7 @@ def measure_pose(detector: Detector, embed: Embedder) -> None:
 
 
 def measure_borders(detector: Detector, embed: Embedder) -> None:
-    """Photos cut so that a part of the crop lies outside: what should stand there?"""
+    """Photos cut so that a part of the crop lies outside: what should fill it?"""
     show("\nborder: side, part outside, fill, cosine to the whole crop")
     photos = read_images("photos")[0]
     faces = [

@@ -2,8 +2,8 @@
 
 Run as `python -m benchmarks.register_from_dir ../shared/faces/train_small`.
 
-The bare loop reads each photo and makes its embedding, nothing else. Both go over the same people,
-fifty at a time and in turns, so that what slows down the machine slows down both.
+The bare loop reads each photo and makes its embedding, nothing else. Both process the same people,
+fifty at a time and in turns, so that whatever slows down the machine slows down both.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ async def measure(people: list[Path], folder: Path) -> None:
 
 def main(
     root: Annotated[Path, typer.Argument(help="A folder of folders of aligned crops.")],
-    people: Annotated[int, typer.Option(help="The first so many by name.")] = 500,
+    people: Annotated[int, typer.Option(help="How many, by name.")] = 500,
 ) -> None:
     """Measures."""
     with tempfile.TemporaryDirectory() as folder:

@@ -12,7 +12,7 @@ from benchmarks.material import Embedder, Vectors, limit_threads, read_images, s
 
 PHOTOS = 8
 STOCK_THRESHOLD = 0.35
-# Of a person's photos to the others: rather a wrong label than a bad photo.
+# Of a person's photos to the others: a wrong label rather than a bad photo.
 LIKELY_MISLABELLED = 0.15
 DRAWS = 2000
 

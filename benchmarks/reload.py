@@ -1,7 +1,7 @@
 """Measures reloads of a real service under load: `python -m benchmarks.reload --help`.
 
-Prints what issue 4 is judged by. Each bundle knows the same faces in a space of its own that is
-turned against the others', so that any mixing of two of them shows in the answers. Three take
+Each bundle recognises the same faces in its own space, which is
+turned against the others', so any mixing of two of them shows in the answers. Three take
 turns, because the embeddings of the former bundle are kept: with two, only the first reload would
 embed anybody.
 """
@@ -51,11 +51,11 @@ class Round:
     """One reload, as it was seen from outside.
 
     Attributes:
-        bundle: Which began to serve.
+        bundle: The bundle that began to serve.
         reloaded: When, and from which space to which.
-        steps: When each step was first seen, and when it was seen no more.
+        steps: When each step was first seen, and last.
         photos: How many were embedded.
-        per_s: How many a second, while they were.
+        per_s: How many a second meanwhile.
         rss_mib: The service's resident memory a moment after.
     """
 
@@ -102,7 +102,7 @@ def reload_once(service: Service, bundle: str) -> Round:
 def measure_under_load(
     service: Service, enrolled: Enrolled, names: Sequence[str], calm_s: float, connections: int
 ) -> tuple[list[Round], dict[str, object]]:
-    """Points 1 and the first of 2: nothing fails, nothing is wrong, nobody waits much longer.
+    """Under load: nothing fails, nothing is wrong, nobody waits much longer.
 
     Args:
         service: Serves.
@@ -160,7 +160,7 @@ def measure_under_load(
 def measure_alone(
     service: Service, crops: Sequence[Crop], store: Path, names: Sequence[str]
 ) -> tuple[list[Round], dict[str, object]]:
-    """The second of point 2: re-embedding beside nothing, against the bare network."""
+    """Without load: re-embedding against the bare network."""
     rounds, ratios, bare = [], [], []
     embedder = Embedder(load_bundle(store / names[0]), "cpu")
     for name in names:
@@ -189,12 +189,12 @@ def bare_per_s(embedder: Embedder, crops: Sequence[Crop]) -> dict[int, float]:
 def measure(
     users: Annotated[int, typer.Option(help="People enrolled.", min=10)] = 1000,
     reloads: Annotated[int, typer.Option(help="Under load; 0 for none.", min=0)] = 5,
-    alone: Annotated[int, typer.Option(help="Further ones beside nothing.", min=0)] = 5,
+    alone: Annotated[int, typer.Option(help="Further ones without load.", min=0)] = 5,
     kills: Annotated[int, typer.Option(help="How often to kill a reload.", min=0)] = 0,
     calm_s: Annotated[float, typer.Option(help="Before each reload under load.")] = 15.0,
     connections: Annotated[int, typer.Option(help="Of the load.", min=1)] = 8,
     threads: Annotated[int, typer.Option(help="Of torch.", min=1)] = ThreadSettings().torch,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Where figures go.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
 ) -> None:
     """Measure reloads: answers and latencies under load, throughput, memory, kill -9."""
     figures: dict[str, object] = {}

@@ -21,9 +21,9 @@ _MOST_PROBES = 120
 def measure_kills(
     settings: Settings, key: str, names: Sequence[str], probes: Sequence[Probe], kills: int
 ) -> list[JsonObject]:
-    """Point 3: after each kill the service answers what a fresh one on the same rows answers.
+    """After each kill the service answers what a fresh one on the same rows answers.
 
-    It is asked twice: as soon as it is back, and when the job that it found has ended.
+    It is asked twice: as soon as it is back, and after the job that it found has ended.
 
     Args:
         settings: Of the service.
@@ -37,7 +37,7 @@ def measure_kills(
     probes = probes[:_MOST_PROBES]
     with started(settings, key) as service:
         usual = ask(service.url, service.key, probes)
-    # The shortest, so that few moments come after the switch.
+    # The shortest, so that few kills come after the switch.
     lasts_s = min(_reload_lasts_s(settings, key, names) for _ in range(_TIMED))
     for number in range(1, kills + 1):
         with started(settings, key) as service:
@@ -78,7 +78,7 @@ def _begin_reload(service: Service, names: Sequence[str]) -> str:
 
 
 def _wait_for_end(service: Service, settings: Settings) -> str:
-    """How the last job has ended, and after how many attempts."""
+    """How the last job ended, and after how many attempts."""
     with Client(service.url, service.key) as client, closing(_connect(settings)) as rows:
         while True:
             (last,) = rows.execute("SELECT id FROM jobs ORDER BY created_at DESC LIMIT 1")
@@ -91,9 +91,9 @@ def _wait_for_end(service: Service, settings: Settings) -> str:
 def _differences(
     service: Service, settings: Settings, probes: Sequence[Probe], usual: Sequence[Faces]
 ) -> int:
-    """How many probes are answered otherwise than by a fresh service on a copy of the rows.
+    """How many probes are answered differently from a fresh service on a copy of the rows.
 
-    The fresh one has no job to go on with, so that it answers from the rows as they were copied.
+    The fresh one has no job to continue, so it answers from the rows as copied.
     The other one may switch while it is asked: the same people are then as similar as before.
     """
     copy = database_file(settings).parent / "copy" / "farsight.db"

@@ -52,7 +52,7 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """Who is enrolled, and whom to ask for."""
+    """Who is enrolled, and what to ask."""
 
     people: People
     probes: list[Probe]

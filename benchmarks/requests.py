@@ -1,6 +1,6 @@
 """Requests per second, and how long they wait: `python -m benchmarks.requests --help`.
 
-Whatever is compared runs in turns within one run, so that what slows down the machine slows down
+Everything compared takes turns within one run, so that whatever slows down the machine slows down
 both. The services share all cores of the machine with the process that asks.
 """
 
@@ -98,7 +98,7 @@ def measure_throughput(
 
 
 def rate(load: Load) -> float:
-    """Answers per second, after some time to warm up and until no more requests begin."""
+    """Answers per second, after a warm-up and until no more requests begin."""
     first = min(heard.began_s for heard in load.heard)
     last = max(heard.began_s for heard in load.heard)
     from_s = first + (last - first) * _WARM_UP
@@ -107,7 +107,7 @@ def rate(load: Load) -> float:
 
 
 def of_loads(loads: Sequence[Load], rates: list[float]) -> dict[str, Share | Rounds | float | int]:
-    """What several rounds of the same load came to."""
+    """The result of several rounds of the same load."""
     heard = [one for load in loads for one in load.heard]
     p50, p99 = percentiles_ms(heard)
     return {
@@ -141,7 +141,7 @@ def percentiles_ms(heard: Sequence[Heard]) -> tuple[float, float]:
 
 
 def measure_alone(service: Service, photos: Sequence[bytes]) -> Figures:
-    """A lone request over HTTP against the sum of its stages, as the answer tells them."""
+    """A lone request over HTTP against the sum of its stages, as the answer reports them."""
     return asyncio.run(_measure_alone(service, photos))
 
 
@@ -168,7 +168,7 @@ def measure(
     detector: DetectorOption = "yunet",
     base: BaseOption = None,
     rounds: Annotated[int, typer.Option(help="Of each load, in turns.", min=1)] = 3,
-    seconds: Annotated[float, typer.Option(help="That a load lasts.", min=1)] = 12.0,
+    seconds: Annotated[float, typer.Option(help="Duration of a load.", min=1)] = 12.0,
     only: Annotated[
         list[int] | None, typer.Option(help="Only with so many connections; repeatable.")
     ] = None,

@@ -1,6 +1,6 @@
-"""What scripts find: rows of figures, printed as a table at once and written as JSON for the page.
+"""Findings of the scripts: rows of figures, printed as a table and written as JSON for the page.
 
-A cell shows `base -> here` where both commits have run and have the figure.
+A cell shows `base -> here` if both commits have run and have the figure.
 """
 
 import json
@@ -14,7 +14,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many of so many."""
+    """A share of a number."""
 
     n: int
     of: int
@@ -25,7 +25,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """A figure per photo, None where there was nothing to measure.
+    """A figure per photo, None if there was nothing to measure.
 
     Shown as the mean over the photos that every commit could measure, so that a commit does not
     look worse for having found what is hard.
@@ -93,7 +93,7 @@ def read_tables(path: Path) -> dict[str, list[Row]]:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """In Markdown; a column for each figure."""
+    """A Markdown table with a column for each figure."""
     names = list(dict.fromkeys(name for row in rows for of in row.figures.values() for name in of))
     lines = [["", *names], ["---"] * (len(names) + 1)]
     lines += [[row.case, *(_cell(row, name) for name in names)] for row in rows]

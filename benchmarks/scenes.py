@@ -1,4 +1,4 @@
-"""Pictures in which it is known where the faces are; the same seed gives the same picture."""
+"""Pictures with faces in known places; the same seed gives the same picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _SOFT = 0.25
 """Width of the window's soft border, in `face_px`; the aligned crop ends before it."""
 
 WHOLE = 1.5
-"""Photos that have so many `face_px` around the face lose nothing of it to the soft border."""
+"""Photos with this many `face_px` around the face lose nothing of it to the soft border."""
 
 _BIG_SHARE = 1 / 3
 _PATCHES = (4, 3)
@@ -50,7 +50,7 @@ class Picture:
 
 
 def as_jpeg(pixels: Image) -> bytes:
-    """As a camera would store it."""
+    """The picture as a camera would store it."""
     flags = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
     done, content = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flags)
     assert done
@@ -63,7 +63,7 @@ def make_scene(
     """Small faces with their surroundings in front of a blurred background.
 
     Args:
-        seed: Of everything that is left to chance.
+        seed: Of everything random.
         size: Of the picture.
         subjects: Who may be in it.
         face_px: Of the small faces.
@@ -90,7 +90,7 @@ def make_scene(
 def make_portrait(subject: Subject, height_px: int, share: float) -> Picture:
     """The head alone: the face's box takes this share of the picture's height, 4 wide to 5 high.
 
-    What lies outside of the photo repeats its border.
+    Outside the photo its border is repeated.
     """
     height = subject.box[3] / share
     width = height * 0.8
@@ -116,7 +116,7 @@ def make_portrait(subject: Subject, height_px: int, share: float) -> Picture:
 
 
 def make_turned(subject: Subject, quarters: int) -> Picture:
-    """The photo turned against the clock by so many times 90 degrees."""
+    """The photo turned counter-clockwise by this many times 90 degrees."""
     box, (height, width) = subject.box, subject.photo.shape[:2]
     for _ in range(quarters % 4):
         x, y, box_width, box_height = box
@@ -176,7 +176,7 @@ def _free_places(
 
 
 def _set_in(pixels: Image, subject: Subject, face_px: float, centre: NDArray[np.float64]) -> Placed:
-    """Blends a face into `pixels`, where it is `face_px` wide, and tells where it came to lie."""
+    """Blends a face into `pixels`, where it is `face_px` wide, and returns where it is."""
     half = SURROUNDINGS / 2 * subject.face_px
     limits = np.array(subject.photo.shape[1::-1])
     first = np.clip(np.round(subject.centre - half), 0, limits).astype(int)

@@ -1,8 +1,8 @@
 """How long a search takes: `python -m benchmarks.search --help`.
 
-Beside reading the int8 matrix once and beside comparing everybody in float32, in turns within one
-run. All on one thread. Reading is the sum of the matrix as 64-bit words, the fastest reduction
-numpy has; each is run twice in a row and timed the second time, so that none profits from what
+Compared with reading the int8 matrix once and with comparing everybody in float32, in turns within
+one run, all on one thread. Reading is the sum of the matrix as 64-bit words, numpy's fastest
+reduction; each is run twice in a row and timed the second time, so that none profits from what
 another has left in the caches.
 """
 
@@ -59,7 +59,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _counted_beside(work: Callable[[], object]) -> int:
-    """How far this thread counts while another one does some work again and again."""
+    """How far this thread counts while another one repeats some work."""
     done = Event()
 
     def work_on() -> None:
@@ -111,7 +111,7 @@ def _measure(count: int, rounds: int) -> list[str]:
 
 
 def main(
-    users: Annotated[list[int], typer.Option(help="How many; several times.")] = [  # noqa: B006 - typer copies it
+    users: Annotated[list[int], typer.Option(help="Number of users; repeatable.")] = [  # noqa: B006 - typer copies it
         10_000,
         100_000,
         1_000_000,
@@ -120,7 +120,7 @@ def main(
 ) -> None:
     """Prints medians, and between which values 8 of 10 rounds lie.
 
-    On a busy machine the quickest search beside the quickest reading tells more.
+    On a busy machine, compare the fastest search with the fastest reading.
     """
     table = Table(
         "users",

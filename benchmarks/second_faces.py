@@ -1,7 +1,7 @@
 """Prints how large the second face of a photo is: `python -m benchmarks.second_faces`.
 
-Of docs/decisions/0003-detection-policy.md: from which share of the largest face on is another one
-no bystander. Second faces that resemble one only are among them.
+For docs/decisions/0003-detection-policy.md: from which share of the largest face on is another one
+not a bystander? Second faces include things that only resemble one.
 """
 
 from app.vision.alignment import measure_face_px

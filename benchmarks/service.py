@@ -1,6 +1,6 @@
-"""The service of a checkout in a process of its own, spoken to over HTTP alone.
+"""The service of a checkout in a separate process, used over HTTP alone.
 
-What is known of it is its API, so that one script can drive this commit and one to compare with.
+Only its API is known, so that one script can drive this commit and one to compare with.
 """
 
 import os
@@ -53,7 +53,7 @@ class Service:
     Attributes:
         name: How tables call it.
         url: Where it listens.
-        key: With the scopes that were asked for.
+        key: With the requested scopes.
         other_key: Somebody else's, with the scope `identify`.
         process_id: Of the process.
         http: Sends the key with every request.
@@ -67,13 +67,13 @@ class Service:
     http: httpx.Client
 
     def identify(self, photo: bytes, **fields: object) -> dict[str, Any]:
-        """The answer of `/v1/identify`, with as many faces as it will tell of."""
+        """The answer of `/v1/identify`, with as many faces as it returns."""
         form = {"max_faces": str(MAX_FACES), **{name: str(value) for name, value in fields.items()}}
         answer = self.http.post("/v1/identify", data=form, files={"photos": photo})
         return _read(answer)
 
     def similarity(self, photo: bytes, other: bytes) -> float | None:
-        """Of the largest faces of two photos; None when one shows no face."""
+        """Of the largest faces of two photos; None if one shows no face."""
         answer = self.http.post("/v1/verify", files={"photo": photo, "other_photo": other})
         is_refused = answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY
         return None if is_refused else float(_read(answer)["similarity"])
@@ -97,13 +97,13 @@ def boxes_of(answer: Mapping[str, Any]) -> list[Box]:
 
 
 def checkouts(base: Path | None) -> list[Checkout]:
-    """Those to be measured: one to compare with, when it is given, and this one."""
+    """Those to be measured: one to compare with, if given, and this one."""
     here = Checkout("here", _HERE)
     return [here] if base is None else [Checkout("base", base.resolve()), here]
 
 
 def detectors_folder(detector: str) -> Path:
-    """Where the detector's file is; CenterFace is fetched when it is missing."""
+    """Where the detector's file is; CenterFace is downloaded if it is missing."""
     if detector == "centerface":
         return fetch(CENTERFACE, _HERE / "data" / "detectors").parent
     return (SHARED / "weights").resolve()
@@ -125,7 +125,7 @@ def serving(
         changes: Further variables.
 
     Raises:
-        BenchmarkError: It does not get ready.
+        BenchmarkError: It does not become ready.
     """
     with TemporaryDirectory() as folder:
         environment = {
@@ -171,7 +171,7 @@ def started(
         environment: All its variables; None for those of this process.
 
     Raises:
-        BenchmarkError: It does not get ready.
+        BenchmarkError: It does not become ready.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,11 +1,11 @@
-"""Many mixed requests, and what the service holds afterwards: `make soak`.
+"""Many mixed requests, and whether the service grows: `make soak`.
 
-A seeded mix of right, wrong and broken requests goes to the real service over a few connections.
-A fiftieth of them is sent at a time; then nobody asks anything for a moment, and memory,
-descriptors and threads of the service and its decoder processes are read: what a request needs
-while it runs is not growth. Growth is the median of the last tenth of these readings against the
-median of the second tenth; the first tenth is for warming up. Ends with status 1 when anything
-grows beyond the limits, or an answer is not what such a request has to be answered.
+A seeded mix of right, wrong and broken requests goes to the real service over a few connections. It
+is sent in fiftieths; after each nobody asks anything for a moment, and memory, descriptors and
+threads of the service and its decoder processes are read: what a request needs while it runs is not
+growth. Growth is the median of the last tenth of these readings against that of the second tenth;
+the first tenth is for warming up. Ends with status 1 if anything grows beyond the limits, or an
+answer is not what such a request should get.
 """
 
 import asyncio
@@ -39,10 +39,10 @@ _SCOPES = ("enroll", "identify", "admin")
 _SERVER_ERROR = 500
 _SHOWN = 20
 
-# From so many requests on the limits are those of a whole soak; before, caches are still filling.
+# From this many requests on, the limits are those of a whole soak; before, caches are filling.
 _LONG = 20_000
 _MOST_GROWTH, _MOST_GROWTH_IF_SHORT = 0.01, 0.3
-# Of descriptors and threads: those for the database are made when so many meet for the first time.
+# Of descriptors and threads: those for the database are created when many requests first meet.
 _MOST_MORE, _MOST_MORE_IF_SHORT = 4, 20
 
 _FIGURE_INCHES, _DPI = (7.0, 7.0), 80
@@ -99,7 +99,7 @@ def read(service: Service) -> Reading:
 async def send_windows(
     service: Service, callers: Sequence[Caller], requests: int, seconds: float
 ) -> AsyncIterator[Window]:
-    """Sends so many requests, or for so long if that is shorter.
+    """Sends a number of requests, or for a time if that is shorter.
 
     Args:
         service: Whose processes are read.
@@ -138,7 +138,7 @@ def growth(windows: Sequence[Window], of: Callable[[Reading], float]) -> tuple[f
 
 
 def complaints(windows: Sequence[Window]) -> list[str]:
-    """What must not be, a sentence each."""
+    """Violations, a sentence each."""
     is_long = sum(len(window.asked) for window in windows) >= _LONG
     found = []
     most = _MOST_GROWTH if is_long else _MOST_GROWTH_IF_SHORT
@@ -233,7 +233,7 @@ def draw(windows: Sequence[Window]) -> Plot:
 async def run(
     service: Service, material: Material, connections: int, requests: int, seconds: float, seed: int
 ) -> list[Window]:
-    """The whole soak; tells every tenth how it stands."""
+    """The whole soak; reports after every tenth."""
     windows: list[Window] = []
     async with AsyncExitStack() as stack:
         callers = [
@@ -250,12 +250,16 @@ async def run(
 
 def main(
     requests: Annotated[int, typer.Option(help="To send.", min=10 * _WINDOWS)] = WHOLE,
-    seconds: Annotated[float, typer.Option(help="At most; default: no limit.")] = math.inf,
-    connections: Annotated[int, typer.Option(help="That ask at once.", min=1, max=6)] = 4,
+    seconds: Annotated[
+        float, typer.Option(help="Maximum duration; no limit by default.")
+    ] = math.inf,
+    connections: Annotated[
+        int, typer.Option(help="That send requests at the same time.", min=1, max=6)
+    ] = 4,
     seed: Annotated[int, typer.Option(help="Of the mix.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for figures and plot.")] = Path("runs/soak"),
 ) -> None:
-    """Sends mixed requests and looks whether the service grows."""
+    """Send mixed requests and check that the service does not grow."""
     (checkout,) = checkouts(None)
     with serving(checkout, "yunet", _SCOPES) as service:
         material = prepare(service, read_subjects(), connections)

@@ -1,7 +1,7 @@
 """Who asks what during a soak: see benchmarks.soak.
 
-Those who are enrolled stay about the same: residents remain, and every caller has one guest who
-is registered, changed and erased, again and again.
+The number of people enrolled stays about the same: residents remain, and every caller has one guest
+who is registered, changed and erased, again and again.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from benchmarks.service import Service
 from benchmarks.soak_material import REGISTERED, Material
 
 SMALL_FACE = "identify, a small face"
-"""The kind of request whose times are told."""
+"""The kind of request whose times are reported."""
 
 HUNG_UP = 0
 NO_ANSWER = -1
-"""In place of a status: nobody waited for one, or the service hung up."""
+"""Instead of a status: nobody waited for one, or the service hung up."""
 
 _PATIENCE_S = 180.0
 _JSON_BYTES = 70_000
@@ -41,7 +41,7 @@ class Asked:
         seconds: Until the whole answer was there.
         status: HTTP's, HUNG_UP or NO_ANSWER.
         is_expected: Whether such a request may be answered so.
-        detail: What came back, when it may not.
+        detail: What came back, if that is not expected.
     """
 
     kind: str
@@ -52,7 +52,7 @@ class Asked:
 
 
 Sent = tuple[httpx.Response | None, set[int]]
-"""What came back, None when nobody waited for it; and the statuses that are right."""
+"""What came back, None if nobody waited; and the statuses that are right."""
 
 
 class Caller:
@@ -138,7 +138,7 @@ class Caller:
         return await self._http.patch(f"/v1/users/{self._resident()[0]}", json=changes), {200}
 
     async def visit(self) -> Sent:
-        """The next thing that happens to the guest."""
+        """The next request about the guest."""
         return await next(self._visit)()
 
     async def look(self, path: str, **headers: str) -> Sent:
@@ -146,13 +146,13 @@ class Caller:
         return await self._http.get(path, headers=headers), {200}
 
     async def send_with_unknown_key(self) -> Sent:
-        """429 when there were many of them."""
+        """Or 429 after many of them."""
         key = f"fs_{self._chance.randbytes(6).hex()}_{self._chance.randbytes(32).hex()}"
         headers = {"Authorization": f"Bearer {key}"}
         return await self._http.get("/v1/users", headers=headers), {401, 429}
 
     async def send_without_scope(self) -> Sent:
-        """To an operation for administrators."""
+        """A call of an operation for administrators."""
         headers = {"Authorization": f"Bearer {self._service.other_key}"}
         path = self._chance.choice(("/v1/admin/rollback", "/v1/admin/reload"))
         return await self._http.post(path, headers=headers, json={}), {403}
@@ -164,7 +164,7 @@ class Caller:
         return await self._http.post("/v1/identify", files={"photos": bad}), {422}
 
     async def send_bad_request(self) -> Sent:
-        """One of many kinds, none of which costs anything."""
+        """One of many kinds, all of them cheap."""
         photo = {"photos": self._material.small[0]}
         method, path, expected, content = self._chance.choice(
             (

@@ -30,7 +30,7 @@ class Material:
     Attributes:
         small: Photos of 640x480 with one small face.
         large: Likewise, with one large face.
-        other_formats: The former again, as files that a decoder process reads.
+        other_formats: The same as files that a decoder process reads.
         huge: A photo of forty megapixels.
         crops: Aligned already.
         residents: Photos of those who stay, by name.
@@ -54,7 +54,7 @@ def prepare(service: Service, subjects: Sequence[Subject], guests: int) -> Mater
     Args:
         service: A fresh one.
         subjects: Who is in the photos.
-        guests: How many do not stay.
+        guests: How many are guests.
 
     Raises:
         BenchmarkError: Too few people have enough photos.

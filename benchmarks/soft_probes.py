@@ -1,8 +1,8 @@
-"""Prints what networks make of probes that no clean shrinking stands for.
+"""Prints how networks do on probes that clean shrinking does not represent.
 
 `python -m benchmarks.soft_probes SHARP SOFT NETWORKS...`: photographed probes of people in SHARP
 (`runs/val`), and the photos in SOFT (`runs/val_family`) that are soft by nature. NETWORKS are
-bundles, runs or published checkpoints; the first one says whose name is doubtful.
+bundles, runs or published checkpoints; the first one decides which names are doubtful.
 """
 
 import argparse

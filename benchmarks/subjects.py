@@ -1,7 +1,7 @@
 """The people of the benchmarks: whole photos of one person each, and where the face is.
 
-The truth is told by YuNet through OpenCV, on the photo at a size at which it misses nobody, so
-that it does not depend on the code that is measured.
+The truth comes from YuNet in OpenCV, on the photo at a size at which it misses nobody, so that it
+does not depend on the code under test.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from app.vision.model_files import YUNET, checked
 from benchmarks.material import SHARED, scaled
 
 ENROLLED_PHOTOS = 4
-"""Of each person: the first so many are registered, the others are probes."""
+"""How many photos of each person are registered; the others are probes."""
 
 _LONGEST_SIDE_PX = 1000
 _LOOK_AT_PX = 640
@@ -38,10 +38,10 @@ class Subject:
         number: The photo's place among those of this person, from 0.
         photo: RGB, at most 1000 px on its longer side.
         box: Of the face.
-        landmarks: (5, 2), as the service tells them.
+        landmarks: (5, 2), as the service reports them.
         face_px: Source px under the side of the aligned crop.
         score: How sure YuNet is of the face.
-        is_alone: Whether it sees no other one.
+        is_alone: Whether it sees no other face.
     """
 
     person: str
@@ -67,7 +67,7 @@ class Subject:
         return self.is_alone and self.score >= _SURE and tilt_deg <= _UPRIGHT_DEG
 
     def has_around(self, times: float) -> bool:
-        """Whether a square window of so many `face_px` around the face lies in the photo."""
+        """Whether a square window of this many `face_px` around the face fits in the photo."""
         room = np.minimum(self.centre, np.array(self.photo.shape[1::-1]) - self.centre)
         return bool((room >= times / 2 * self.face_px).all())
 

@@ -1,10 +1,10 @@
-"""How much of an evaluation's misses is the data: photos unlike all others of their person.
+"""How many of an evaluation's misses are due to the data: photos unlike all others of their person.
 
 python -m benchmarks.suspect_labels ROOT PAIRS.txt --bundle STOCK --judge JUDGE
 
-The pairs are judged by one bundle (LFW's protocol, aligned crops). Photos are called suspect by
-another one, the judge: median similarity to the other photos of their person below 0.2. A suspect
-photo may have the wrong name, or show a profile, make-up or a covered face: the figure cannot tell.
+The pairs are judged by one bundle (LFW's protocol, aligned crops). Another one, the judge, calls
+photos suspect: median similarity to the other photos of their person below 0.2. A suspect photo may
+have the wrong name, or show a profile, make-up or a covered face: the figure cannot tell.
 """
 
 import argparse

@@ -1,9 +1,8 @@
 """`python -m demo`: real people, the real service, faces of 16 to 32 pixels.
 
-Each of the three photos of one man is a probe once, while the other two are registered. Of two
-more people there is one photo each: it is registered, and its shrunk copies are probes. All others
-are strangers. Exit code 1: a stranger was named, or a registered person was missed at 24 px or
-more.
+Each of the three photos of one man is a probe once, while the other two are registered. Two more
+people have one photo each: it is registered, and its shrunk copies are probes. All others are
+strangers. Exit code 1: a stranger was named, or a registered person was missed at 24 px or more.
 """
 
 import sys
@@ -40,7 +39,7 @@ console = Console()
 
 def main(
     excerpt: Annotated[
-        Path | None, typer.Option(help="Also write the sheet's most telling rows here.")
+        Path | None, typer.Option(help="Also write the sheet's most instructive rows here.")
     ] = None,
 ) -> None:
     """Runs the demo."""
@@ -67,7 +66,7 @@ def main(
 
 
 def _settings(folder: Path) -> dict[str, str]:
-    """Settings for a service that starts empty in `folder`, with the bundle that is committed."""
+    """Settings for a service that starts empty in `folder`, with the committed bundle."""
     return {
         "FARSIGHT_DATABASE__URL": f"sqlite+aiosqlite:///{folder / 'farsight.db'}",
         "FARSIGHT_DETECTORS": str(ROOT / "data" / "detectors"),
@@ -81,7 +80,7 @@ def _settings(folder: Path) -> dict[str, str]:
 def _tell(
     client: Client, photos: Mapping[str, bytes], embedder: Embedder
 ) -> tuple[list[Probe], list[Row]]:
-    """Registers, identifies and erases; gives back all that was asked and shown."""
+    """Registers, identifies and erases; returns all questions and answers."""
     crops: dict[str, Image] = {}
     for name in (*OBAMA, *WITH_ONE_PHOTO.values()):
         alone = ask(client, Subject(name, None, ""), photos[name], sizes_px=())[0]
@@ -105,7 +104,7 @@ def _tell(
 
 
 def _subjects(left_out: str) -> list[Subject]:
-    """What is asked while one photo is left out; the others once, in the last round."""
+    """The questions while one photo is left out; the others come once, in the last round."""
     subjects = [Subject(left_out, "obama", "photo not registered")]
     if left_out == OBAMA[-1]:
         subjects += [
@@ -142,7 +141,7 @@ def _print_table(probes: list[Probe]) -> None:
 
 
 def _facts(probe: Probe) -> tuple[str, str, str, str, str]:
-    """What the table says of a probe; of several faces, the similarity that is highest."""
+    """What the table says of a probe; for several faces, the highest similarity."""
     if not probe.faces:
         return "", "", "[yellow]no face[/yellow]", "", ""
     sizes = sorted(face.face_px for face in probe.faces)

@@ -40,7 +40,7 @@ class Probe:
 
     Attributes:
         subject: Which photo.
-        size_px: What it was shrunk to; None when it was not.
+        size_px: What it was shrunk to; None if it was not.
         image: (height, width, 3) RGB.
         faces: Largest first.
     """
@@ -56,7 +56,7 @@ class Probe:
 
     @property
     def wrong_names(self) -> int:
-        """Faces that were given a name that is not theirs."""
+        """Faces that were given a wrong name."""
         names = [face.user_id for face in self.faces if face.user_id is not None]
         right = min(names.count(self.subject.person), 1) if self.subject.person else 0
         return len(names) - right
@@ -68,7 +68,7 @@ class Probe:
 
     @property
     def must_be_named(self) -> bool:
-        """Whether the demo fails when the registered person is not named."""
+        """Whether the demo fails if the registered person is not named."""
         large = self.size_px is None or self.size_px >= MUST_BE_NAMED_FROM_PX
         return self.subject.person is not None and large
 

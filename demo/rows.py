@@ -42,8 +42,8 @@ class Row:
     Attributes:
         subject: The photo.
         photo: As it is.
-        box: Where in the photo the face is.
-        cards: One per size; None where the face was not found.
+        box: Where the face is in the photo.
+        cards: One per size; None if the face was not found.
     """
 
     subject: Subject
@@ -104,7 +104,7 @@ def _make_card(
 
 
 def cut_out(image: Image, box: Box) -> Image:
-    """A square around a face, as far as the photo reaches."""
+    """A square around a face, within the photo."""
     x, y = _centre(box)
     half = 0.65 * max(box.width, box.height)
     height, width, _ = image.shape

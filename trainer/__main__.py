@@ -1,9 +1,9 @@
 """From folders of photos to the weights that the service runs on.
 
-The way is prepare, dsr, finetune, publish; evaluate and compare look at what came out. Training
-over several processes: torchrun --nproc-per-node 2 -m trainer finetune ... On a GPU that is lent
-for minutes: pack, bench, finetune-packed in place of finetune. --config FILE takes options from a
-file. Every command has a --help.
+The way is prepare, dsr, finetune, publish; evaluate and compare look at the results. Training over
+several processes: torchrun --nproc-per-node 2 -m trainer finetune ... On a GPU that is lent for
+minutes, use pack, bench and finetune-packed instead of finetune. --config FILE reads options from a
+file. Every command has --help.
 """
 
 import sys
@@ -42,7 +42,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
 
 
 def main() -> NoReturn:
-    """Runs a command; what Farsight refuses becomes one sentence and exit code 2."""
+    """Runs a command; an error of Farsight's becomes one sentence and exit code 2."""
     try:
         subcommand_cli_from_dict(
             _COMMANDS,

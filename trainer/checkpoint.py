@@ -1,6 +1,6 @@
-"""Checkpoints: everything a run needs to go on as if it had not stopped, complete or absent.
+"""Checkpoints: everything a run needs to continue as if it had not stopped, complete or absent.
 
-There is no random state among it: all chance depends on (seed, epoch, index), see `trainer.data`.
+They hold no random state: all chance depends on (seed, epoch, index), see `trainer.data`.
 """
 
 import os
@@ -19,7 +19,7 @@ NAMED = "Named"
 
 @dataclass(slots=True)
 class Place:
-    """Where a stage is.
+    """The place in a stage.
 
     Attributes:
         epoch: Epoch within the stage.
@@ -36,20 +36,20 @@ class Place:
     best: dict[str, Tensor] = field(default_factory=dict)
 
     def add(self, losses: Mapping[str, float]) -> None:
-        """A step was taken."""
+        """Counts a step."""
         for name, value in losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.step += 1
 
     def means(self) -> dict[str, float]:
-        """The losses over the epoch so far; of the accuracy's faces, those with names count."""
+        """The losses over the epoch so far; accuracy counts only faces with names."""
         means = {name: total / self.step for name, total in self.sums.items()}
         if named := means.pop(NAMED, 0.0):
             means["Acc"] /= named
         return means
 
     def end_epoch(self) -> None:
-        """The next one begins."""
+        """Begins the next epoch."""
         self.epoch, self.step, self.sums = self.epoch + 1, 0, {}
 
 
@@ -64,8 +64,8 @@ class Checkpoint:
     """The one checkpoint of a run.
 
     Args:
-        folder: The run's folder. That its settings and data are still the same is the business
-            of `trainer.run_folder`.
+        folder: The run's folder. `trainer.run_folder` checks that settings and data are
+            still the same.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -80,7 +80,7 @@ class Checkpoint:
         return self._stored["stage"] if self._stored else None
 
     def restore(self, name: str, stage: nn.Module, optimizer: Optimizer) -> Place:
-        """Puts a stage back to where it stopped; a stage that has not begun is left as it is."""
+        """Restores a stage to where it stopped; one that has not begun is left alone."""
         stored = self._stored
         if stored is None or stored["stage"] != name:
             return Place()
@@ -89,7 +89,7 @@ class Checkpoint:
         return Place(**stored["place"])
 
     def save(self, name: str, stage: nn.Module, optimizer: Optimizer, place: Place) -> None:
-        """Writes beside the old one, then takes its place: a crash leaves one of the two."""
+        """Writes beside the old one, then replaces it: a crash leaves one of the two."""
         stored = _Stored(
             stage=name,
             place={entry.name: getattr(place, entry.name) for entry in fields(place)},

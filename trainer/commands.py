@@ -1,4 +1,4 @@
-"""The two training commands: what they take, what they refuse before any work, what they leave."""
+"""The two training commands: what they take, what they refuse before any work, what they write."""
 
 import os
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ class RunOptions:
     """Where the run goes.
 
     Attributes:
-        out: Folder of this run; made here, must not exist yet. What it was told is then in
-            config.json, beside the weights.
+        out: Folder of this run; created here, must not exist yet. It then also holds config.json,
+            the run's settings.
         config: A file of options by name, TOML or JSON, such as another run's config.json. An
             option that is typed replaces the file's.
-        resume: Go on with the run in --out, from its checkpoint.
+        resume: Continue the run in --out from its checkpoint.
     """
 
-    # Not --run: torchrun takes that for the beginning of its own --run-path, wherever it stands.
+    # Not --run: torchrun takes that for an abbreviation of its own --run-path.
     out: Path
     config: Path | None = None
     resume: bool = False
@@ -45,9 +45,9 @@ class TrainingCrops:
     """Crops to learn from.
 
     Attributes:
-        train_dir: A folder per person, sharp. Give it again for more folders; a folder that is
+        train_dir: A folder per person, sharp photos. Repeat it for more folders; a folder
             given twice counts twice.
-        soft_dir: The same from soft sources: trains identity, never pixels.
+        soft_dir: The same from soft photos: they train identity, never pixels.
         unnamed_dir: Sharp crops of people without names.
     """
 
@@ -59,10 +59,10 @@ class TrainingCrops:
         """Reads all of them.
 
         Raises:
-            DataError: There is no --train-dir, or what is in the folders cannot be used.
+            DataError: There is no --train-dir, or the folders cannot be used.
         """
         if not self.train_dir:
-            raise DataError("There is nobody to learn from without --train-dir.")
+            raise DataError("Give --train-dir: a folder of people to learn from.")
         return load_crops(self.train_dir, self.soft_dir, self.unnamed_dir, skip_unreadable)
 
 
@@ -71,8 +71,8 @@ class EpochCrops(TrainingCrops):
     """Crops to learn from and to validate on.
 
     Attributes:
-        val_dir: People who are not trained on, a folder each. 40 people with 10 photos give
-            figures that are worth comparing.
+        val_dir: People who are not trained on, a folder each. 40 people with 10 photos each give
+            figures worth comparing.
         skip_unreadable: Leave out bad files instead of stopping.
     """
 
@@ -94,13 +94,13 @@ class EpochCrops(TrainingCrops):
 def dsr(run: RunOptions, crops: EpochCrops, settings: DsrConfig, edgeface: Path) -> None:
     """Train DSR to restore faces so that the frozen EdgeFace recognises them.
 
-    Leaves dsr.safetensors in --out, for `finetune --dsr`.
+    Writes dsr.safetensors to --out, for `finetune --dsr`.
 
     Args:
         run: Where the run goes.
-        crops: Aligned 112x112 crops, as `prepare` makes them of photos.
+        crops: Aligned 112x112 crops, as `prepare` makes them from photos.
         settings: How to train.
-        edgeface: A bundle, a run, or a published .pt: the network that is to recognise them.
+        edgeface: A bundle, a run, or a published .pt: the network that must recognise them.
     """
     fabric = launch(settings.engine.device, settings.engine.precision)
     start = read_edgeface(edgeface)
@@ -121,21 +121,21 @@ def finetune(
 ) -> None:
     """Fine-tune EdgeFace on what DSR restores: the ArcFace head first, then everything.
 
-    Leaves edgeface.safetensors and dsr.safetensors in --out, for `publish`.
+    Writes edgeface.safetensors and dsr.safetensors to --out, for `publish`.
 
     Args:
         run: Where the run goes.
-        crops: Aligned 112x112 crops, as `prepare` makes them of photos.
+        crops: Aligned 112x112 crops, as `prepare` makes them from photos.
         settings: How to train.
         edgeface: A bundle, a run, or a published .pt: the network to start from.
         dsr: A bundle, or a run of `dsr`: the network to start from.
-        teacher: Whose embeddings of sharp crops are aimed at; --edgeface if left out.
-            Besides what --edgeface takes: any ONNX file from 112x112 crops to 512 numbers.
-            Another one than --edgeface is worth its time if it knows faces much better.
+        teacher: The network whose embeddings of sharp crops are the target; by default --edgeface.
+            It may also be any ONNX file that maps 112x112 crops to 512 numbers. Another network
+            than --edgeface is worthwhile if it recognises faces much better.
     """
     fabric = launch(settings.engine.device, settings.engine.precision)
     start, restorer = read_edgeface(edgeface), read_dsr(dsr)
-    # Read again even if it is the same file: the teacher stands still.
+    # Read again even if it is the same file: the teacher is frozen.
     aim, aim_sha256 = read_teacher(teacher or edgeface, settings.teacher_input, fabric.device)
     train, val = crops.read_both()
     refuse_batch_size(len(train), settings.engine.batch_size, fabric.world_size)
@@ -152,7 +152,7 @@ def launch(device: DeviceName, precision: Precision) -> Fabric:
     """Fabric on the device asked for, over the processes that torchrun started.
 
     Raises:
-        DeviceError: `cuda` was asked for and there is none.
+        DeviceError: `cuda` was asked for, but there is no GPU.
     """
     accelerator = choose_device(device)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

@@ -1,4 +1,4 @@
-"""`python -m trainer compare`: runs side by side, by what differs and what came out."""
+"""`python -m trainer compare`: runs side by side, by their differences and results."""
 
 import json
 from dataclasses import dataclass
@@ -38,9 +38,9 @@ class _Result:
 def compare(runs: Positional[Annotated[list[Path], arg(metavar="RUN...")]]) -> None:
     """Show runs side by side: the settings in which they differ, and validation at each size.
 
-    A run counts with its best epoch, which is the one whose weights it leaves. For a table of
-    classification alone beside contrastive + classification, run `finetune` twice, once with
-    `--contrastive-weight 0`, and name both runs here.
+    A run counts with its best epoch, whose weights it keeps. To compare classification alone with
+    contrastive + classification, run `finetune` twice, once with `--contrastive-weight 0`, and name
+    both runs here.
 
     Args:
         runs: Folders of runs.
@@ -61,15 +61,15 @@ def compare(runs: Positional[Annotated[list[Path], arg(metavar="RUN...")]]) -> N
         "impostors",
         *(f"{_cell(of, 'val_impostor_mean')} ± {_cell(of, 'val_impostor_std')}" for of in results),
     )
-    # As wide as it must be: a table that goes to a file is not cut at 80 characters.
+    # As wide as needed: a table written to a file is not cut at 80 characters.
     Console(width=max(80, 40 * (len(runs) + 1))).print(table)
 
 
 def _read(run: Path) -> _Result:
-    """Reads what a run left.
+    """Reads the results of a run.
 
     Raises:
-        RunError: It is no run, or none of its epochs ended.
+        RunError: It is not a run, or none of its epochs ended.
     """
     settings = read_settings(run)
     try:
@@ -82,7 +82,7 @@ def _read(run: Path) -> _Result:
         raise RunError(f"No epoch of {run} has ended yet.")
     stage = validated[-1]["stage"]
     epochs = [record for record in validated if record["stage"] == stage]
-    # Of equals the last, as in the loop.
+    # The last one among equals, as in the loop.
     best = max(reversed(epochs), key=_score)
     return _Result(settings, stage, len(epochs), best, _score(best))
 

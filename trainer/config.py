@@ -21,7 +21,7 @@ TeacherInput = Literal["rgb", "bgr", "rgb255", "bgr255"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """Device, batches and limits, which every training has.
+    """Device, batches and limits, for every training.
 
     Attributes:
         device: Where to train. auto takes a GPU if there is one.
@@ -31,13 +31,13 @@ class Engine:
             higher learning rates.
         weight_decay: AdamW's pull of all weights towards zero. 1e-4 hardly matters in runs of a
             few thousand steps; up to 0.05 is usual for long ones on little data.
-        max_gradient_norm: Longer gradients are cut to this length. Most steps are cut at 1; raise
+        max_gradient_norm: Longer gradients are cut to this length. At 1 most steps are cut; raise
             it only together with lower learning rates.
         label_similarity: A photo less similar than this to its person's other photos, by the
-            teacher, loses its name. 0.25 drops what is plainly somebody else; 0 keeps nearly all.
+            teacher, loses its name. 0.25 drops what is clearly somebody else; 0 keeps nearly all.
         validation_photos: At most this many photos per validation person. More take longer after
-            each epoch and tell smaller gains from chance.
-        max_impostor_mean: Training stops when strangers become more similar than this on average.
+            each epoch but separate smaller gains from chance.
+        max_impostor_mean: Training stops if strangers become more similar than this on average.
             A sound network stays below 0.05; raise it only to watch one collapse.
     """
 
@@ -53,20 +53,20 @@ class Engine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochEngine(Engine):
-    """Device, batches, limits and pace of a training of many epochs.
+    """Device, batches, limits and pace of a training over many epochs.
 
     Attributes:
-        precision: Of the networks' numbers. bf16-mixed is 1.6 times as fast where hardware has it
+        precision: Of the networks' numbers. bf16-mixed is 1.6 times as fast on hardware that has it
             and learns as well; 32-true is for comparing machines.
         warmup_steps: Steps over which the learning rates rise to their peaks; a cosine decay to
-            zero follows. At most a tenth of a stage's steps are spent on it. Raise it when the
-            first losses jump.
-        checkpoint_steps: Steps between checkpoints; one is written after each epoch too.
+            zero follows. It takes at most a tenth of a stage's steps. Raise it if the first losses
+            jump.
+        checkpoint_steps: Steps between checkpoints; one is also written after each epoch.
         workers: Processes that read ahead and degrade faces; 0 does it between the steps. A CPU
             that trains needs no more than 1. Give a GPU more until it is busy
-            (`python -m benchmarks.loader`). It changes no loss, and may change on --resume.
-        compile: Compile the networks with torch.compile first. It takes minutes and, on a CPU, a
-            C++ compiler; it is for long runs.
+            (`python -m benchmarks.loader`). This changes no loss, and may change on --resume.
+        compile: Compile the networks with torch.compile first. This takes minutes and, on a CPU, a
+            C++ compiler; it pays off in long runs.
     """
 
     precision: Precision = "bf16-mixed"
@@ -84,10 +84,10 @@ class DsrConfig:
     Attributes:
         epochs: Passes over the crops.
         learning_rate: Peak. 1e-3 suits batches of 32; 2e-3 learns faster on few crops.
-        identity_weight: Of 1 - cosine between the restored face's embedding and the sharp crop's:
-            restore what EdgeFace recognises people by.
+        identity_weight: Of 1 - cosine between the embeddings of the restored face and the sharp
+            crop: restore what EdgeFace recognises people by.
         pixel_weight: Of the mean absolute pixel difference on the [-1, 1] scale: restore a picture.
-            Without it (0) the output may stop looking like a face.
+            At 0 the output may stop looking like a face.
         channels: Width of DSR, a multiple of --heads. Cost grows nearly with its square; at 64 a
             face takes as long to restore as to detect.
         blocks: Residual blocks of DSR. Cost grows in proportion.
@@ -112,23 +112,23 @@ class DsrConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """What `finetune` and `finetune-packed` weigh against each other.
+    """The loss weights of `finetune` and `finetune-packed`.
 
     Attributes:
-        teacher_input: What a teacher from an ONNX file takes: its order of colours, in the range
-            from -1 to 1 or, with 255, from 0 to 255. ArcFace's exports take rgb.
-        backbone_learning_rate: Peak for EdgeFace. Higher ones cost sharp faces at once. A dozen
-            people, whom it would learn by heart, want 1e-6.
-        dsr_learning_rate: Peak for DSR; 0 freezes it, which saves more than half of the time.
+        teacher_input: The input of an ONNX teacher: its order of colours, in the range from -1 to 1
+            or, with 255, from 0 to 255. ArcFace's exports take rgb.
+        backbone_learning_rate: Peak for EdgeFace. Higher ones harm sharp faces at once. With only a
+            dozen people, which it would learn by heart, use 1e-6.
+        dsr_learning_rate: Peak for DSR; 0 freezes it, which saves more than half the time.
         head_learning_rate: Peak for the ArcFace head.
-        distillation_weight: Of 1 - cosine between a small face's embedding and what the teacher
-            says of the sharp crop. The backbone of the training: 10 to 100.
-        sharp_distillation_weight: The same for sharp faces: what EdgeFace knows of them is kept by
-            it. Three times the small faces' holds them where they were.
+        distillation_weight: Of 1 - cosine between a small face's embedding and the teacher's for
+            the sharp crop. The backbone of the training: 10 to 100.
+        sharp_distillation_weight: The same for sharp faces: it keeps what EdgeFace knows of them.
+            Three times the weight of small faces holds them where they were.
         search_weight: Of finding a face's own sharp embedding among those of all training faces.
-            What helps small faces most, at the price of sharp ones: 0.05 to 0.3.
-        pixel_weight: Of the pixel difference; keeps DSR's output a picture.
-        arcface_scale: s, the radius of the logits. 64 on few people learns them by heart; 32 does
+            It helps small faces most, at the expense of sharp ones: 0.05 to 0.3.
+        pixel_weight: Of the pixel difference; it keeps DSR's output a picture.
+        arcface_scale: s, the radius of the logits. With few people 64 learns them by heart; 32 does
             not.
         arcface_margin: m, in radians, added to the angle to a face's own class. 0.3 to 0.5.
     """
@@ -150,11 +150,11 @@ class FinetuneConfig(Tuning):
     """Settings of `finetune`.
 
     Attributes:
-        stage1_epochs: Of the ArcFace head alone. It begins at the means of each person's faces, so
-            that 1 is enough for most data.
-        stage2_epochs: Of everything. 5 of 130,000 faces are good for most of what can be gained.
-        contrastive_weight: w, of 1 - cosine between the embeddings of a small face and of the
-            sharp one.
+        stage1_epochs: Of the ArcFace head alone. It starts at the mean of each person's faces, so 1
+            is enough for most data.
+        stage2_epochs: Of everything. 5 epochs of 130,000 faces bring most of what can be gained.
+        contrastive_weight: w, of 1 - cosine between the embeddings of a small face and of its
+            sharp original.
     """
 
     stage1_epochs: CountOrZero = 5
@@ -168,18 +168,18 @@ class PackedConfig(Tuning):
     """Settings of `finetune-packed`.
 
     Attributes:
-        minutes: How long to train, the time of earlier sittings counted in. The learning rates
-            reach zero when it is over.
+        minutes: How long to train, earlier sittings included. The learning rates reach zero when
+            the time is up.
         compile: Compile the networks with torch.compile first: a minute before the time runs.
-        warmup_share: Of the time, in which the learning rates rise; cosine decay to zero follows.
-        average_decay: How much of the averaged weights, which are the result, a step keeps. 0.998
-            averages over the last 500 steps.
+        warmup_share: Share of the time in which the learning rates rise; cosine decay follows.
+        average_decay: Share of the averaged weights, which are the result, that each step keeps.
+            0.998 averages over the last 500 steps.
         min_face_px: Smallest face drawn for DSR, log-uniform.
-        max_face_px: Largest.
-        min_soft_px: Least effective size of a soft face that goes straight to EdgeFace.
+        max_face_px: Largest face drawn for DSR.
+        min_soft_px: Smallest effective size of a soft face that goes straight to EdgeFace.
         relation_weight: Of being as similar to every other face of the batch as the teachers
             together say (squared error).
-        arcface_weight: Of the names. 1 and more learn them by heart.
+        arcface_weight: Of the names. 1 and above learn them by heart.
         look_s: Seconds between validations, each with a checkpoint.
     """
 
@@ -204,7 +204,7 @@ Config = EpochConfig | PackedConfig
 
 
 def settings(config: Config) -> dict[str, object]:
-    """Every setting by its name, which is that of its option."""
+    """Every setting by its name, which is also its option's."""
     return flat(dataclasses.asdict(config))
 
 

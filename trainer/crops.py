@@ -30,7 +30,7 @@ class CropSet:
         pixels: (n, 112, 112, 3) uint8 RGB.
         labels: (n,) index into `people`, or -1.
         people: Names of the classes.
-        sharp: (n,) whether a pixel loss may take the crop for the truth.
+        sharp: (n,) whether a pixel loss may use the crop as the truth.
         digests: SHA-256 of each file.
     """
 
@@ -45,11 +45,11 @@ class CropSet:
         return len(self.files)
 
     def named(self) -> "CropSet":
-        """Those that have a name."""
+        """The crops with a name."""
         return self._take(np.flatnonzero(self.labels != NO_PERSON))
 
     def first_photos(self, count: int) -> "CropSet":
-        """At most so many of each person, those without a name left out."""
+        """At most this many of each person, without those that have no name."""
         of_people = [np.flatnonzero(self.labels == label) for label in range(len(self.people))]
         return self._take(np.sort(np.concatenate([of[:count] for of in of_people])))
 
@@ -92,8 +92,8 @@ def load_crops(
     """Reads folders of aligned 112x112 crops.
 
     Args:
-        people_dirs: One folder per person, sharp sources.
-        soft_dirs: One folder per person, soft sources: for identity, never for pixels.
+        people_dirs: One folder per person, sharp photos.
+        soft_dirs: One folder per person, soft photos: for identity, never for pixels.
         unnamed_dirs: Sharp crops without names.
         skip_unreadable: Leave out files that cannot be read instead of stopping.
         tell: Told what was left out.
@@ -130,13 +130,13 @@ def load_crops(
     if unreadable:
         message = f"{_counted(unreadable, 'file')} not readable: {_listed(unreadable)}"
         if not skip_unreadable:
-            raise DataError(f"{message}. --skip-unreadable leaves them out.")
+            raise DataError(f"{message}. Leave them out with --skip-unreadable.")
         tell(f"Left out: {message}")
     return _crop_set(kept, pixels[: len(kept)], digests)
 
 
 def refuse_overlap(train: CropSet, validation: CropSet) -> None:
-    """Nobody may be in both sets, by name or by picture.
+    """Checks that nobody is in both sets, by name or by picture.
 
     Raises:
         DataError: Somebody is.
@@ -149,17 +149,17 @@ def refuse_overlap(train: CropSet, validation: CropSet) -> None:
 
 
 def clean_labels(crops: CropSet, embeddings: NDArray[np.float32], similarity: float) -> CropSet:
-    """Takes the name from photos that do not look like their person.
+    """Removes the name of photos that do not look like their person.
 
     A few per cent of the names in collected data are wrong, and 4 % of wrong names among the
-    validation people cost 7 points of TAR at FAR 1e-3 that no training can bring (measured on
+    validation people cost 7 points of TAR at FAR 1e-3 that no training can win back (measured on
     sharp photos with the stock network). A photo is compared with the mean of its person's other
     photos; its pixels stay useful either way.
 
     Args:
         crops: The named crops.
         embeddings: (n, size) of unit length, from a network that knows faces.
-        similarity: Least similarity to keep the name.
+        similarity: Minimum similarity for keeping the name.
     """
     labels = crops.labels.copy()
     for label in range(len(crops.people)):
@@ -177,7 +177,7 @@ def _crop_set(kept: list[_Entry], pixels: Pixels, digests: list[str]) -> CropSet
     # Counted here and not by folder: a file that was left out may have been somebody's second.
     if alone := [person for person in people if photos[person] < _MIN_PHOTOS_PER_PERSON]:
         raise DataError(
-            f"{_counted(alone, 'person', 'people')} known by one photo, where two are the least: "
+            f"{_counted(alone, 'person', 'people')} known by only one photo; two are needed: "
             f"{_listed(alone)}"
         )
     index: dict[str | None, int] = {person: label for label, person in enumerate(people)}
@@ -203,17 +203,17 @@ def _photos_of_people(roots: Sequence[Path]) -> list[Path]:
     for root in roots:
         folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
         if not folders:
-            raise DataError(f"{root} holds no folders; one per person is expected.")
+            raise DataError(f"{root} contains no folders; expected one per person.")
         photos += [path for folder in folders for path in _photos(folder)]
     return photos
 
 
 def _photos(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.")
+        raise DataError(f"The folder {folder} does not exist.")
     photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
     if not photos:
-        raise DataError(f"{folder} holds no photos.")
+        raise DataError(f"{folder} contains no photos.")
     return photos
 
 

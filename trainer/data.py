@@ -1,7 +1,7 @@
 """Batches drawn from crops so that a seed decides everything.
 
-A sample's chance depends on (seed, epoch, index) alone: the same whichever process draws it,
-whatever was drawn before, and after a resume. So any number of workers may read ahead.
+A sample's chance depends on (seed, epoch, index) alone: it is the same in every process, after
+anything drawn before, and after a resume. So any number of workers may read ahead.
 """
 
 import signal
@@ -20,20 +20,20 @@ from trainer.crops import CropSet
 from trainer.degradation import Degradation, degrade
 from trainer.errors import DataError
 
-# So many batches each worker is ahead: one that is drawn while another one waits.
+# How many batches each worker is ahead: one is being drawn while another waits.
 _AHEAD = 2
 
 
 def refuse_batch_size(crops: int, batch_size: int, world_size: int) -> None:
-    """A batch must be filled, and shared out evenly.
+    """Checks that a batch can be filled and shared evenly.
 
     Raises:
-        DataError: It cannot be.
+        DataError: It cannot.
     """
     if batch_size % world_size:
         raise DataError(f"A batch of {batch_size} cannot be split over {world_size} processes.")
     if crops < batch_size:
-        raise DataError(f"{crops} crops do not fill one batch of {batch_size}; see --batch-size.")
+        raise DataError(f"{crops} crops do not fill one batch of {batch_size}. Lower --batch-size.")
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ class Batch(msgspec.Struct, frozen=True):
         high: The sharp crop, moved as the degraded one was.
         face_px: (batch,) size of the degraded view.
         target: (batch, size) the stock network's embedding of the untouched crop.
-        members: (batch,) which of all training faces each is.
+        members: (batch,) the index of each among all training faces.
         labels: (batch,) class or -1.
         sharp: (batch,) 1 where a pixel loss counts.
         files: Names, for error messages.
@@ -65,13 +65,13 @@ class Batch(msgspec.Struct, frozen=True):
     files: list[str]
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on a device, its pictures as the networks take them."""
+        """The same batch on a device, with pictures in the form that the networks take."""
         moved = self._each(lambda tensor: tensor.to(device, non_blocking=True))
         low, high = (to_input(pixels.permute(0, 3, 1, 2)) for pixels in (moved.low, moved.high))
         return msgspec.structs.replace(moved, low=low, high=high)
 
     def pin_memory(self) -> "Batch":
-        """In memory that a GPU reads by itself; DataLoader looks for this name."""
+        """Moves it to memory that a GPU reads directly; DataLoader looks for this name."""
         return self._each(Tensor.pin_memory)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
@@ -83,14 +83,14 @@ class Batch(msgspec.Struct, frozen=True):
 def to_input(pixels: Tensor) -> Tensor:
     """(batch, 3, 112, 112) from 0 to 255 -> float32 in [-1, 1], channels-last.
 
-    To the bit what `app.vision.scaling.to_input` makes of them.
+    Bit for bit the result of `app.vision.scaling.to_input`.
     """
     scaled = (pixels.float() - HALF_RANGE) / HALF_RANGE
     return scaled.contiguous(memory_format=torch.channels_last)
 
 
 class Batches(Dataset[Batch]):
-    """The order of the crops and what is done to each, for every epoch.
+    """The order of the crops, and how each is degraded, for every epoch.
 
     Args:
         crops: Where the batches come from.
@@ -118,7 +118,7 @@ class Batches(Dataset[Batch]):
         self._rank, self._world_size = rank, world_size
 
     def __len__(self) -> int:
-        """Steps per epoch; what does not fill a batch waits for another epoch's order."""
+        """Steps per epoch; crops that do not fill a batch wait for another epoch."""
         return len(self._crops) // self._batch_size
 
     def targets_and_labels(self) -> tuple[Tensor, Tensor]:
@@ -128,7 +128,7 @@ class Batches(Dataset[Batch]):
     def read_ahead(
         self, start: tuple[int, int], epochs: int, workers: int, pin_memory: bool = False
     ) -> Iterator[Batch]:
-        """The batches from a place on, to the end of the last epoch, drawn while others are used.
+        """The batches from a place to the end of the last epoch, drawn while others are used.
 
         Args:
             start: Epoch and step of the first.
@@ -149,7 +149,7 @@ class Batches(Dataset[Batch]):
             prefetch_factor=_AHEAD if workers else None,
             pin_memory=pin_memory,
             worker_init_fn=_leave_ctrl_c_alone,
-            # Its own, or torch's chance would depend on who reads.
+            # Its own generator, or torch's chance would depend on who reads.
             generator=torch.Generator(),
         )
         return iter(loader)
@@ -189,5 +189,5 @@ def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
 
 
 def _leave_ctrl_c_alone(_worker: int) -> None:
-    """A shell sends it to workers too, but the steps until the checkpoint need their batches."""
+    """A shell also sends it to workers, but the steps until the checkpoint need their batches."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

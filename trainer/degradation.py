@@ -1,6 +1,6 @@
 """What happens to a face between the person and a 24-pixel crop of it, drawn at random but seeded.
 
-Hand-written over OpenCV: albumentations brings its own OpenCV build, which conflicts with ours, and
+Written by hand over OpenCV: albumentations and kornia draw from generators of their own, and
 kornia's down-samplers are not those of cameras and browsers (docs/decisions/0007).
 """
 
@@ -31,14 +31,14 @@ class Degradation:
         min_face_px: Smallest size drawn (log-uniform). Below 10 px little is left to restore.
         max_face_px: Largest size drawn. A little above the size from which faces go straight to
             EdgeFace.
-        clean: Odds of nothing but area averaging and bicubic enlarging, which is what evaluate
-            measures. 1 trains for its figures alone, 0 for cameras alone.
-        misaligned: Odds of landmarks that err, as detectors' do on tiny faces.
+        clean: Odds of only area averaging and bicubic enlarging, which is what evaluate
+            measures. 1 trains only for its figures, 0 only for cameras.
+        misaligned: Odds of inaccurate landmarks, as detectors' do on tiny faces.
         blurred: Odds of blur: round, long or by motion, up to a pixel of the small face.
         relit: Odds of another brightness and contrast.
-        grey: Odds of no colour.
+        grey: Odds of grey pictures.
         noisy: Odds of sensor noise.
-        compressed: Odds of JPEG of quality 30 to 95.
+        compressed: Odds of JPEG compression at quality 30 to 95.
     """
 
     min_face_px: FacePx = 10.0

@@ -1,10 +1,10 @@
-"""What the trainer refuses, each with one sentence for the person at the shell."""
+"""Errors of the trainer, each with one sentence for the person at the shell."""
 
 from app.errors import FarsightError
 
 
 class SettingsError(FarsightError):
-    """An option, or the file that options come from, says what cannot be."""
+    """An option, or the file that options come from, is invalid."""
 
     code = "training_settings"
     title = "The options cannot be used"
@@ -25,7 +25,7 @@ class TeacherError(FarsightError):
 
 
 class NonFiniteLossError(FarsightError):
-    """A loss became infinite or not a number; what is on disk is from before."""
+    """A loss became infinite or not a number; the files on disk are from before."""
 
     code = "non_finite_loss"
     title = "The training diverged"
@@ -35,7 +35,7 @@ class CollapseError(FarsightError):
     """Strangers became similar to each other; the stage was stopped."""
 
     code = "collapsed"
-    title = "The network forgot how to tell people apart"
+    title = "The network no longer tells people apart"
 
 
 class StoppedError(FarsightError):
@@ -63,11 +63,11 @@ class ParityError(FarsightError):
     """The same crops got different embeddings from the exported networks."""
 
     code = "parity"
-    title = "The export changes the networks"
+    title = "The exported networks answer differently"
 
 
 class NotReloadedError(FarsightError):
     """The bundle is published, but the service does not serve it."""
 
     code = "not_reloaded"
-    title = "The service goes on with its old weights"
+    title = "The service still uses its previous weights"

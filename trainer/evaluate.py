@@ -1,4 +1,4 @@
-"""`python -m trainer evaluate`: how well bundles tell people apart, size by size."""
+"""`python -m trainer evaluate`: how well bundles tell people apart, by face size."""
 
 import shlex
 import sys
@@ -28,7 +28,7 @@ from trainer.options import DetectorOptions
 
 Baseline = Literal["bicubic"]
 
-# The columns of report.md that fit into a terminal.
+# The columns of report.md that fit in a terminal.
 _SHOWN = ("weights", "size", "route", "TAR 1e-3", "EER", "accuracy", "rank-1", "no face")
 
 
@@ -51,20 +51,20 @@ def evaluate(
 
     Args:
         finder: What finds the faces.
-        bundle: Folder of a bundle. Give it again to compare bundles in one table.
+        bundle: Folder of a bundle. Repeat it to compare bundles in one table.
         root: Photos, one folder per person.
-        pairs: LFW's pairs.txt; without it all photos are compared with all others.
+        pairs: LFW's pairs.txt; by default all photos are compared with all others.
         sizes: Face sizes of the probes in px; hr leaves them as they are.
         degrade: crop: shrink the aligned crop.
             photo: shrink the whole photo, then detect and align as the service does.
-            Faces that are lost count as misses.
-        aligned: The files are 112x112 crops already.
+            Faces that are no longer found count as misses.
+        aligned: The files are aligned 112x112 crops.
         baseline: bicubic: also measure every bundle without its DSR.
         device: Where the networks run.
         out: Folder for report.json, report.md and the plots.
     """
     if not bundle:
-        raise EvaluationError("There is nothing to measure without --bundle.")
+        raise EvaluationError("Give --bundle: what to measure.")
     probe_sizes = parse_sizes(sizes)
     view = make_viewer(aligned, degrade, finder.detector, finder.detectors, offline=finder.offline)
     contestants = _contestants(bundle, baseline, choose_device(device))
@@ -94,7 +94,7 @@ def _contestants(
     contestants = []
     threads = torch.get_num_threads()
     for folder, bundle in zip(folders, bundles, strict=True):
-        # Two stores may both have a bundle of this name; then the folder tells them apart.
+        # Two stores may both have a bundle of this name; then the folder distinguishes them.
         name = bundle.manifest.name if times[bundle.manifest.name] == 1 else str(folder)
         space_id = bundle.space_id
         contestants.append(Contestant(name, space_id, Embedder(bundle, device, threads)))
@@ -111,7 +111,7 @@ class _Rate(rich.progress.ProgressColumn):
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """A bar with rate and time left, on stderr: stdout keeps the table alone."""
+    """A bar with rate and time left, on stderr: stdout carries only the table."""
     columns = (
         rich.progress.TextColumn("{task.description}"),
         rich.progress.BarColumn(),

@@ -1,4 +1,4 @@
-"""What `evaluate` leaves: report.json for programs, report.md and plots for people."""
+"""What `evaluate` writes: report.json for programs, report.md and plots for people."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ def write_report(evaluation: Evaluation, command: str, folder: Path) -> None:
     Args:
         evaluation: What was measured.
         command: What a person types to get the same figures.
-        folder: Made if missing; files of these names in it are replaced.
+        folder: Created if missing; files of these names are replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
     document = msgspec.json.encode(evaluation.document())

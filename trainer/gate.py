@@ -1,4 +1,4 @@
-"""When weights must not be published: they collapsed, or they are worse than what there was."""
+"""When weights must not be published: they collapsed, or they are worse than before."""
 
 from collections.abc import Sequence
 
@@ -17,12 +17,12 @@ def refuse_worse(new: Sequence[SizeMetrics], baseline: Sequence[SizeMetrics]) ->
 
     Args:
         new: Of the weights to be published, each face on its route.
-        baseline: Of the stock network, which sees the enlarged crop as it is (bicubic).
+        baseline: Of the stock network, which sees the merely enlarged crop (bicubic).
 
     Raises:
-        WorseError: Strangers are alike; TAR at FAR 1e-3 fell by more than 0.3 points (and by more
+        WorseError: Strangers look alike; TAR at FAR 1e-3 fell by more than 0.3 points (and by more
             than two pairs of photos) at some size; or small faces are not recognised better. All
-            that holds is told, with the figures.
+            that apply are listed, with the figures.
     """
     reasons = collapse_reasons(new, MAX_IMPOSTOR_MEAN)
     reasons += loss_reasons(new, baseline, MAX_FALL)

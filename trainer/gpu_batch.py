@@ -1,4 +1,4 @@
-"""Batches for one GPU: all crops lie on it, and every view is made there."""
+"""Batches for one GPU: all crops are on it, and every view is made there."""
 
 from dataclasses import dataclass
 
@@ -20,8 +20,8 @@ class Resident:
 
     Args:
         crops: Cleaned.
-        targets: (n, 512) what the teacher says of the sharp crops, unit length.
-        ensemble: (n, any) what the teachers together say, unit length.
+        targets: (n, 512) the teacher's embeddings of the sharp crops, unit length.
+        ensemble: (n, any) the teachers' embeddings together, unit length.
     """
 
     def __init__(self, crops: CropSet, targets: Tensor, ensemble: Tensor) -> None:
@@ -40,7 +40,7 @@ class GpuBatch:
     """One step's faces; pictures are (batch, 3, 112, 112) in [-1, 1].
 
     Attributes:
-        members: (batch,) which of the crops each is.
+        members: (batch,) the index of each among the crops.
         small: For DSR: the first half shrunk cleanly, the second photographed.
         face_px: (batch,) sizes of `small`.
         second: For EdgeFace alone: `sharp_part` is the crop, the rest photographed.
@@ -59,7 +59,7 @@ class GpuBatch:
 def draw_batch(
     data: Resident, degradation: GpuDegradation, config: PackedConfig, step: int
 ) -> GpuBatch:
-    """The batch of a step: (seed, step) decide everything, so that there is no state to keep."""
+    """The batch of a step: (seed, step) decide everything, so there is no state to keep."""
     chance = torch.Generator(data.device).manual_seed(config.engine.seed * _STEP_SEEDS + step)
     size = config.engine.batch_size
     members = torch.randint(len(data), (size,), generator=chance, device=data.device)
@@ -94,7 +94,7 @@ def draw_batch(
 
 
 def sharp_part(size: int) -> tuple[int, int]:
-    """From where to where a batch's second views are the sharp crops: its middle half.
+    """The range of a batch in which second views are the sharp crops: its middle half.
 
     So each of the four combinations of small and second views has a quarter of the batch.
     """

@@ -30,11 +30,11 @@ class Draw:
         return torch.randn(shape, generator=self.chance, device=self.device)
 
     def odds(self, share: float) -> Tensor:
-        """(count,) 1 for such a share, 0 for the others."""
+        """(count,) 1 for this share, 0 for the others."""
         return (self.uniform() < share).float()
 
     def choice(self, odds: tuple[float, ...]) -> Tensor:
-        """(count,) int64 indices, each as often as its odds say; they sum to 1."""
+        """(count,) int64 indices, drawn by their odds, which sum to 1."""
         limits = torch.tensor(odds, device=self.device).cumsum(0)[:-1]
         return torch.bucketize(self.uniform(), limits)
 

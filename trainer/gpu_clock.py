@@ -1,4 +1,4 @@
-"""Where the time of a step goes, by the device's own clock."""
+"""How a step's time is spent, by the device's own clock."""
 
 import time
 
@@ -9,7 +9,7 @@ class StepClock:
     """Milliseconds of each part of steps, without waiting for the device.
 
     Args:
-        device: A GPU notes when it gets to the end of a part; on a CPU parts end at once.
+        device: A GPU records when it reaches the end of a part; on a CPU parts end at once.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -17,15 +17,15 @@ class StepClock:
         self._marks: list[tuple[str | None, torch.cuda.Event | float]] = []
 
     def start(self) -> None:
-        """The first part of a step begins."""
+        """Begins the first part of a step."""
         self._mark(None)
 
     def end(self, part: str) -> None:
-        """A part ends, and the next one begins."""
+        """Ends a part and begins the next one."""
         self._mark(part)
 
     def wait(self) -> None:
-        """Until the device has done all that it was told."""
+        """Waits until the device has finished."""
         if self._cuda:
             torch.cuda.synchronize()
 

@@ -1,4 +1,4 @@
-"""Training on a lent GPU: data that travels, the training, and what a step of it waits for."""
+"""Training on a lent GPU: packing data, the training, and timing its steps."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,13 +38,13 @@ _STAGE = "packed"
 
 
 def pack(out: Path, crops: TrainingCrops, quality: Quality = 70, volume_mb: Count = 60) -> None:
-    """Pack crops into a file or two that travel to a GPU, for `finetune-packed`.
+    """Pack crops into a file or two for transfer to a GPU, for `finetune-packed`.
 
     Args:
         out: Volumes are called OUT-1.zip, OUT-2.zip, ...
         crops: Aligned 112x112 crops, as `prepare` makes them of photos.
-        quality: Of AVIF. EdgeFace sees crops of 70 as it did; below 60 it does not.
-        volume_mb: What a volume may hold.
+        quality: Of AVIF. At 70 EdgeFace sees crops as before; below 60 it does not.
+        volume_mb: Maximum size of a volume.
     """
     for volume in write_packed(crops.read(), out, quality, volume_mb * 1_000_000):
         typer.echo(f"{volume}: {volume.stat().st_size / 1e6:.1f} MB")
@@ -61,28 +61,28 @@ def finetune_packed(
     teacher: Path | None = None,
     second_teacher: Path | None = None,
 ) -> None:
-    """Fine-tune both networks on one GPU for so many minutes.
+    """Fine-tune both networks on one GPU for a number of minutes.
 
-    Leaves edgeface.safetensors and dsr.safetensors in --out, for `publish`.
+    Writes edgeface.safetensors and dsr.safetensors to --out, for `publish`.
 
     Args:
         run: Where the run goes.
         settings: How to train.
-        packed: A volume that `pack` left; give it again for more.
+        packed: A volume from `pack`; repeat it for more.
         val_dir: People who are not trained on, a folder each.
         edgeface: A bundle, a run, or a published .pt: the network to start from.
         dsr: A bundle or a run: the network to start from.
-        soft_val_dir: People who are not trained on either, in photos that are soft by nature.
-        teacher: Whose embeddings of sharp crops are aimed at; --edgeface if left out.
-            Besides what --edgeface takes: any ONNX file from 112x112 crops to 512 numbers.
-            Another one than --edgeface is worth its time if it knows faces much better.
-        second_teacher: Says together with the first who is alike.
+        soft_val_dir: Other people who are not trained on, in naturally soft photos.
+        teacher: The network whose embeddings of sharp crops are the target; by default --edgeface.
+            It may also be any ONNX file that maps 112x112 crops to 512 numbers. Another network
+            than --edgeface is worthwhile if it recognises faces much better.
+        second_teacher: Decides together with the first who looks alike.
             Its embeddings may have any size.
     """
     if not packed:
-        raise DataError("There is nothing to learn from without --packed.")
+        raise DataError("Give --packed: a volume of crops to learn from.")
     engine = settings.engine
-    # Before the GPU is touched: reading forks.
+    # Before the GPU is used: reading forks.
     crops = read_packed(packed)
     val = load_crops([val_dir])
     refuse_overlap(crops, val)
@@ -118,17 +118,19 @@ def finetune_packed(
             log.write(0, training.step, found)
             _tell(found)
             if (mean := found["val_impostor_mean"]) > engine.max_impostor_mean:
-                raise CollapseError(f"Impostor mean {mean:.3f} at step {training.step}.")
+                raise CollapseError(
+                    f"The impostor mean reached {mean:.3f} at step {training.step}."
+                )
 
 
 def bench(settings: PackedConfig, edgeface: Path, dsr: Path, steps: Count = 20) -> None:
-    """Time steps of `finetune-packed` on noise: faces per second, and what a step waits for.
+    """Time steps of `finetune-packed` on noise: faces per second, and where a step's time goes.
 
     Args:
         settings: How to train.
         edgeface: A bundle, a run, or a published .pt.
         dsr: A bundle or a run.
-        steps: Steps that are measured.
+        steps: Steps to measure.
     """
     where = torch.device(choose_device(settings.engine.device))
     noise = np.random.default_rng(1)

@@ -1,8 +1,8 @@
-"""The same damage as in `trainer.degradation`, and more, to whole batches on a GPU.
+"""The damage of `trainer.degradation`, and more, for whole batches on a GPU.
 
 A batch of a thousand faces costs OpenCV a second of sixteen cores; here it costs milliseconds.
 Resizing is a product with a matrix per size (area as OpenCV's, the others torch's), blur a
-multiplication of spectra, JPEG a quantised DCT. Half of what a camera does is done twice, as to
+multiplication of spectra, JPEG a quantised DCT. Half of a camera's damage is applied twice, as for
 photos that were scaled and saved before somebody scaled and saved them again (Wang et al.,
 "Real-ESRGAN", arXiv:2107.10833, section 3).
 """
@@ -38,11 +38,11 @@ _ENLARGER_ODDS = (0.5, 0.4, 0.1)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What became of a batch.
+    """A degraded batch.
 
     Attributes:
         pixels: (batch, 3, 112, 112) float32, whole numbers from 0 to 255, RGB.
-        aligned: (batch,) whether the face is still where it was, so that pixels may be compared.
+        aligned: (batch,) whether the face is still in place, so that pixels may be compared.
     """
 
     pixels: Tensor
@@ -85,13 +85,13 @@ class GpuDegradation:
     def photograph(
         self, crops: Tensor, face_px: Tensor, chance: Generator, max_px: float = CROP_SIZE_PX
     ) -> View:
-        """What optics, sensors, cameras' software and the web do to a face of so many pixels.
+        """What optics, sensors, cameras' software and the web do to faces of given sizes.
 
         Args:
             crops: (batch, 3, 112, 112) float32, 0 to 255.
             face_px: (batch,) int64, 8 to 112: size of the last small picture.
             chance: The only source of chance, on the device.
-            max_px: None of the sizes is above; where they are small, so is the work.
+            max_px: No size is above this; smaller sizes mean less work.
         """
         draw = Draw(len(crops), chance, self._device)
         # Room for the phase of a JPEG grid.
@@ -117,7 +117,7 @@ class GpuDegradation:
         return View(view, erring == 0)
 
     def _earlier_picture(self, seen: Tensor, face_px: Tensor, draw: "Draw") -> Tensor:
-        """Two in five faces were once a picture of another size, smaller ones too."""
+        """Two in five faces were once a picture of another, even smaller, size."""
         size = face_px * (draw.uniform(math.log(0.7), math.log(3.0))).exp()
         earlier_px = size.round().long().clamp(MIN_FACE_PX, CROP_SIZE_PX)
         small = _resize(seen, self._down[draw.choice(_DOWNSAMPLER_ODDS), earlier_px])
@@ -257,7 +257,7 @@ def _blur(pictures: Tensor, source_px: Tensor, draw: Draw) -> Tensor:
 
 
 def _relight(small: Tensor, draw: Draw) -> Tensor:
-    """Another contrast and brightness for a third, no colour for a few."""
+    """Another contrast and brightness for a third, grey for a few."""
     lit = draw.odds(0.3)
     contrast = 1 + lit * draw.uniform(-0.3, 0.3)
     brightness = lit * draw.uniform(-30, 30)
@@ -283,7 +283,7 @@ def _add_noise(small: Tensor, noisy: Tensor, draw: Draw) -> Tensor:
 
 
 def _soften(small: Tensor, amount: Tensor) -> Tensor:
-    """Towards a smoothed picture, or away from it where the amount is negative: sharpening."""
+    """Moves towards a smoothed picture, or with a negative amount away from it: sharpening."""
     weights = torch.tensor([0.25, 0.5, 0.25], device=small.device)
     kernel = (weights[:, None] * weights).expand(small.shape[1], 1, 3, 3)
     padded = F.pad(small, (1, 1, 1, 1), mode="replicate")

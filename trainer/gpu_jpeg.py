@@ -1,4 +1,4 @@
-"""JPEG as a batch on a GPU: what it loses, without what it writes."""
+"""JPEG for batches on a GPU: its losses, without its files."""
 
 import math
 
@@ -34,7 +34,7 @@ TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -
 
 
 class Jpeg:
-    """Quantised DCT of 8x8 blocks; what JPEG loses, without what it writes."""
+    """Quantised DCT of 8x8 blocks; JPEG's losses, without its files."""
 
     def __init__(self, device: torch.device) -> None:
         k, n = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
@@ -46,11 +46,11 @@ class Jpeg:
         self._to_rgb = self._to_ycc.inverse()
 
     def __call__(self, small: Tensor, draw: Draw) -> Tensor:
-        """Two in five faces are compressed; the grid of blocks lies anywhere.
+        """Two in five faces are compressed; the grid of blocks may be anywhere.
 
         Args:
             small: (batch, 3, canvas, canvas) whole numbers from 0 to 255.
-            draw: Decides which, how much, and where the grid lies.
+            draw: Decides which, how much, and where the grid is.
         """
         harsh = draw.odds(0.1) > 0
         quality = torch.where(harsh, draw.uniform(10, 30), draw.uniform(30, 96)).round()
@@ -61,7 +61,7 @@ class Jpeg:
         return torch.where(draw.odds(0.4)[:, None, None, None] > 0, back, small)
 
     def compress(self, pictures: Tensor, quality: Tensor, halved: Tensor) -> Tensor:
-        """What is left of pictures.
+        """The pictures after compression.
 
         Args:
             pictures: (batch, 3, side, side) from 0 to 255; the side is a multiple of 16.

@@ -1,6 +1,6 @@
-"""Both networks on one GPU for so many minutes; the schedule follows the clock.
+"""Both networks on one GPU for a number of minutes; the schedule follows the clock.
 
-What is lent is time, so the rate falls to zero when it is spent, whatever a step costs
+Time is what is lent, so the rate reaches zero when it is spent, whatever a step costs
 (docs/decisions/0020). `trainer.loop` is the training of many epochs, devices and processes.
 """
 
@@ -25,7 +25,7 @@ from trainer.gpu_degradation import GpuDegradation
 from trainer.losses import ArcFaceHead, SearchLoss
 from trainer.networks import write_run_networks
 
-# So many steps may wait in the device's queue; more would run ahead of the clock by minutes.
+# Maximum steps in the device's queue; more would run ahead of the clock by minutes.
 _QUEUED_STEPS = 20
 
 Record = dict[str, float]
@@ -45,7 +45,7 @@ class Pair(nn.Module):
 
 
 class GpuTraining:
-    """Two networks, a head, an optimizer and the data: what a step needs and what it changes.
+    """Two networks, a head, an optimizer and the data: all that a step needs and changes.
 
     Attributes:
         pair: The networks that learn.
@@ -88,7 +88,7 @@ class GpuTraining:
         return self._data.device
 
     def warm_up(self) -> None:
-        """Everything of a step but the update: what is compiled is compiled before time runs."""
+        """A step without its update, so that compiling is done before the time runs."""
         total = self._losses(self._draw(), StepClock(self.device))["total"]
         total.backward()  # type: ignore[no-untyped-call]  # torch has no types here
         self._optimizer.zero_grad()
@@ -101,7 +101,7 @@ class GpuTraining:
             clock: Told when each part ends.
 
         Returns:
-            Each loss and the gradient's norm, on the device, which may not have got there yet.
+            Each loss and the gradient's norm, on the device, which may not be there yet.
         """
         clock.start()
         batch = self._draw()
@@ -122,7 +122,7 @@ class GpuTraining:
         return {name: value.detach() for name, value in losses.items()} | {"norm": norm}
 
     def save(self, run: Path, spent_s: float) -> None:
-        """Leaves the averaged networks, and a checkpoint to go on from."""
+        """Writes the averaged networks, and a checkpoint to resume from."""
         write_run_networks(run, self.average.dsr, self.average.edgeface)
         incoming = run / f"{CHECKPOINT_NAME}.incoming"
         states = {name: part.state_dict() for name, part in self._parts().items()}
@@ -130,7 +130,7 @@ class GpuTraining:
         incoming.replace(run / CHECKPOINT_NAME)
 
     def restore(self, run: Path) -> float:
-        """Goes on where `save` left off; returns the seconds that were spent."""
+        """Resumes where `save` left off; returns the seconds already spent."""
         stored = torch.load(run / CHECKPOINT_NAME, map_location=self.device, weights_only=True)
         self.step = stored["step"]
         for name, part in self._parts().items():
@@ -150,9 +150,9 @@ class GpuTraining:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """The average moves towards the weights, in the first steps faster."""
+        """Moves the average towards the weights, faster in the first steps."""
         keep = min(self.config.average_decay, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(  # what torch.optim.swa_utils uses, which forgets at one pace only
+        torch._foreach_lerp_(  # what torch.optim.swa_utils uses, which has only one pace
             list(self.average.parameters()), list(self.pair.parameters()), 1 - keep
         )
 
@@ -206,14 +206,14 @@ def train(training: GpuTraining, run: Path, spent_s: float = 0.0) -> Iterator[Re
     Args:
         training: Fresh or restored.
         run: Where checkpoints and networks go.
-        spent_s: Seconds of the time that are gone.
+        spent_s: Seconds already spent.
 
     Yields:
         Every so often, and at the end: the means since the last record, faces per second, and
         each part of a step in ms. Networks and checkpoint have been written by then.
 
     Raises:
-        NonFiniteLossError: What is on disk is from before.
+        NonFiniteLossError: The files on disk are from before.
     """
     config, budget_s = training.config, training.config.minutes * 60
     began = time.monotonic() - spent_s
@@ -231,7 +231,7 @@ def train(training: GpuTraining, run: Path, spent_s: float = 0.0) -> Iterator[Re
         parts_ms = clock.parts_ms()
         means = {name: float(value) / steps for name, value in sums.items()}
         if not all(map(math.isfinite, means.values())):
-            raise NonFiniteLossError(f"Not finite between steps {training.step - steps} and now.")
+            raise NonFiniteLossError(f"A loss was not finite after step {training.step - steps}.")
         spent_s = time.monotonic() - began
         training.save(run, spent_s)
         yield {
@@ -248,8 +248,8 @@ def learning_rate(share: float, warmup_share: float) -> float:
     """Share of the peak rate: a linear rise, then a cosine fall to zero.
 
     Args:
-        share: Of the time that is spent, 0 to 1.
-        warmup_share: Of the time, in which it rises.
+        share: Of the time already spent, 0 to 1.
+        warmup_share: Share of the time in which it rises.
     """
     if share < warmup_share:
         return share / warmup_share

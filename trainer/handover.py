@@ -1,4 +1,4 @@
-"""Has a running service serve a bundle that was published, and shows how far it is."""
+"""Has a running service reload a published bundle, and shows the progress."""
 
 import os
 
@@ -8,20 +8,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from farsight_client import KEY_VARIABLE, ApiError, Client, Job
 from trainer.errors import NotReloadedError
 
-# A service that was restarted goes on with its job; so long it may take to come back.
+# A restarted service continues its job; this is how long it may take to come back.
 _PATIENCE_S = 120
 
 
 def client_for(url: str) -> Client:
-    """A client with the key of the environment: checked before the work that is to be served.
+    """A client with the environment's key, checked before the work is done.
 
     Raises:
-        NotReloadedError: No service can have this address, or there is no key.
+        NotReloadedError: The address is malformed, or there is no key.
     """
     # An option would show in the list of processes and in the shell's history.
     key = os.environ.get(KEY_VARIABLE)
     if not key:
-        raise NotReloadedError(f"The environment variable {KEY_VARIABLE} holds no key.")
+        raise NotReloadedError(f"Put an admin key into the environment variable {KEY_VARIABLE}.")
     try:
         return Client(url, key, patience_s=_PATIENCE_S)
     except ValueError as error:
@@ -32,7 +32,7 @@ def hand_over(client: Client, bundle: str) -> None:
     """Has the service reload a bundle of its store.
 
     Raises:
-        NotReloadedError: With the service's reason; or it does not answer any more.
+        NotReloadedError: With the service's reason; or it no longer answers.
     """
     try:
         job = client.reload(bundle)
@@ -42,15 +42,15 @@ def hand_over(client: Client, bundle: str) -> None:
         job = _watch(client, job)
     except ApiError as error:
         raise NotReloadedError(
-            f"It is not known how job {job.id} goes on: {error.detail} It may still succeed."
+            f"Lost contact with job {job.id}: {error.detail} It may still succeed."
         ) from error
     if job.state == "failed":
-        reason = job.error.detail if job.error else "It does not say why."
+        reason = job.error.detail if job.error else "The service does not say why."
         raise NotReloadedError(f"Job {job.id} failed at step {job.step}: {reason}")
 
 
 def _watch(client: Client, job: Job) -> Job:
-    """The job when it has ended."""
+    """The job after its end."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     left = TextColumn("{task.fields[left]}")
     with Progress(*columns, left, console=Console(stderr=True)) as bar:

@@ -35,7 +35,7 @@ class HeldOut:
         self._people = crops.labels
 
     def pairs(self, embedder: Embedder, sizes: Iterable[Size]) -> dict[Size, AllPairs]:
-        """All crops, shrunk to each size, against all sharp ones but their own."""
+        """All crops, shrunk to each size, against all other sharp ones."""
         gallery = embedder.embed(self.crops)[0]
         return {
             size: AllPairs.among(
@@ -47,15 +47,15 @@ class HeldOut:
 
 
 def choose_routing(direct: Mapping[Size, AllPairs], restored: Mapping[Size, AllPairs]) -> float:
-    """The `dsr_below_px` that recognises most over all sizes; of several, the least work."""
+    """The `dsr_below_px` that recognises most over all sizes; at a tie, with the least work."""
     gains = [restored[size].tar() - direct[size].tar() for size in ROUTING_SIZES]
-    # Sizes before place k go through DSR; the last one stands for nothing beyond it.
+    # Sizes before place k go through DSR; the last one means that all do.
     gained = [sum(gains[:k]) for k in range(len(ROUTING_SIZES))]
     return float(ROUTING_SIZES[int(np.argmax(gained))])
 
 
 def choose_thresholds(pairs: Mapping[Size, AllPairs]) -> tuple[Threshold, ...]:
-    """For each range of sizes and each rate, the similarity from which on the rate is kept."""
+    """For each range of sizes and each rate, the similarity from which the rate is kept."""
     chosen = []
     for low, high, sizes in SIZE_RANGES:
         genuine = _together(pairs[size].similarity[pairs[size].genuine] for size in sizes)

@@ -1,7 +1,7 @@
 """Training, from top to bottom: the two commands, then the loop that both use.
 
-Lightning Fabric moves things to the device, casts, and averages gradients over processes; it owns
-no loop, so what happens in which order can be read here (docs/decisions/0006).
+Lightning Fabric moves things to the device, casts, and averages gradients over processes. It owns
+no loop, so the order of events can be read here (docs/decisions/0006).
 """
 
 import math
@@ -35,14 +35,14 @@ from trainer.tally import FINITE, Tally
 from trainer.teacher import Teacher, targets_of
 
 LOG_STEPS = 20
-# To look at a loss is to wait for the device: a CPU is waited for anyway.
+# Looking at a loss waits for the device; a CPU is waited for anyway.
 LOOK_STEPS_CPU, LOOK_STEPS_GPU = 1, 20
 
 
 def train_dsr(
     fabric: Fabric, run: Path, config: DsrConfig, edgeface: EdgeFace, train: CropSet, val: CropSet
 ) -> None:
-    """Trains DSR through a frozen EdgeFace and leaves the best in the run's folder."""
+    """Trains DSR through a frozen EdgeFace and keeps the best in the run's folder."""
     torch.manual_seed(config.engine.seed)
     dsr = DSR(config.channels, config.blocks, config.heads)
     teacher = partial(embed, edgeface.to(fabric.device))
@@ -62,7 +62,7 @@ def finetune(
     train: CropSet,
     val: CropSet,
 ) -> None:
-    """Fine-tunes EdgeFace on what DSR restores, in two stages, and leaves the best in the run."""
+    """Fine-tunes EdgeFace on what DSR restores, in two stages, and keeps the best in the run."""
     torch.manual_seed(config.engine.seed)
     head = ArcFaceHead(len(train.people), scale=config.arcface_scale, margin=config.arcface_margin)
     course = plan_course(fabric, run, config, teacher, train, val)
@@ -113,12 +113,12 @@ def plan_course(
 
 
 def fit(course: Course, stage: Stage) -> None:
-    """Runs one stage, or what is left of it; the stage ends with its best weights.
+    """Runs one stage, or the rest of it; it ends with its best weights.
 
     Between two looks at the losses nothing waits for the device.
 
     Raises:
-        NonFiniteLossError: What is on disk is from before.
+        NonFiniteLossError: The files on disk are from before.
         CollapseError: Strangers became similar to each other.
         StoppedError: Somebody pressed Ctrl-C; a checkpoint was written.
     """
@@ -194,14 +194,14 @@ def take_step(
 
 
 def end_epoch(course: Course, stage: Stage, place: Place, log: RunLog | None) -> None:
-    """Validates, tells, keeps the weights if they are the best so far.
+    """Validates, reports, and keeps the weights if they are the best so far.
 
     Raises:
         CollapseError: Strangers became similar to each other.
     """
     fabric, losses = course.fabric, place.means()
-    # One process looks and tells the others: all must come to the same decision. Its batches are
-    # of many sizes, for each of which the networks would be compiled anew.
+    # One process validates and tells the others: all must come to the same decision. Its batches
+    # have many sizes, and the networks would be compiled anew for each.
     with torch.compiler.set_stance("force_eager"):
         looks = fabric.is_global_zero
         scores = course.validation.scores(stage.edgeface, stage.dsr) if looks else None
@@ -212,7 +212,7 @@ def end_epoch(course: Course, stage: Stage, place: Place, log: RunLog | None) ->
         log.write(place.epoch, (place.epoch + 1) * len(course.batches), losses | scores.values())
     if scores.impostor_mean > course.config.engine.max_impostor_mean:
         raise CollapseError(
-            f"Impostor mean {scores.impostor_mean:.3f} after epoch {place.epoch + 1} is above "
+            f"The impostor mean {scores.impostor_mean:.3f} after epoch {place.epoch + 1} is above "
             f"{course.config.engine.max_impostor_mean}."
         )
     if scores.selection >= place.best_score:
@@ -226,7 +226,7 @@ def stop_if_asked(
 ) -> None:
     """Writes the checkpoint and stops if Ctrl-C came.
 
-    In any process: one that stopped alone would leave the others waiting for ever.
+    In any process: one that stopped alone would leave the others waiting forever.
 
     Raises:
         StoppedError: It came.
@@ -235,7 +235,7 @@ def stop_if_asked(
     asked = torch.tensor(float(requested.is_set()), device=fabric.device)
     if fabric.all_reduce(asked, reduce_op="sum"):
         save(course, stage, optimizer, place)
-        raise StoppedError("A checkpoint was written; --resume goes on from there.")
+        raise StoppedError("A checkpoint was written; continue with --resume.")
 
 
 def save(course: Course, stage: Stage, optimizer: Optimizer, place: Place) -> None:
@@ -245,7 +245,7 @@ def save(course: Course, stage: Stage, optimizer: Optimizer, place: Place) -> No
 
 
 def open_log(course: Course, stage: Stage, place: Place) -> AbstractContextManager[RunLog | None]:
-    """The diary, in one process."""
+    """The run log, in one process."""
     if not course.fabric.is_global_zero:
         return nullcontext()
     return RunLog(course.run, stage.name, place.epoch * len(course.batches) + place.step)
@@ -261,7 +261,7 @@ def learning_rate(step: int, steps: int, warmup_steps: int) -> float:
 
 @contextmanager
 def ctrl_c_noticed() -> Iterator[Event]:
-    """Within it Ctrl-C sets a flag, so that a run stops between two steps."""
+    """While inside, Ctrl-C sets a flag, so that a run stops between two steps."""
     requested = Event()
     former = signal.signal(signal.SIGINT, lambda *_: requested.set())
     try:

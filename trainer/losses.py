@@ -1,4 +1,4 @@
-"""The losses of both stages: ArcFace, and how far an embedding is from the one it should be."""
+"""The losses of both stages: ArcFace, and the distance of an embedding from its target."""
 
 import math
 
@@ -15,7 +15,7 @@ class ArcFaceHead(nn.Module):
     Args:
         people: Number of classes.
         embedding_size: Length of an embedding.
-        scale: s, the radius on which the logits live.
+        scale: s, the radius of the logits.
         margin: m, added to the angle between an embedding and its own class, radians.
     """
 
@@ -57,12 +57,12 @@ class ArcFaceHead(nn.Module):
             labels: (batch,) class indices; -1 marks a face without a name, which does not count.
 
         Returns:
-            The mean loss over the batch, in which a face without a name has none, and the share
-            of the batch that has a name and its own class nearest. Both are means over the whole
-            batch, so that the mean over processes is that of the batch they share.
+            The mean loss over the batch, to which a face without a name adds none, and the share of
+            the batch that has a name and its own class nearest. Both are means over the whole
+            batch, so the mean over processes is that of the batch they share.
         """
-        # Faces without a name are left out by arithmetic alone: to count or to pick the others,
-        # a GPU would have to be waited for.
+        # Faces without a name are left out by arithmetic alone: counting or picking the others
+        # would wait for the GPU.
         classes = labels.clamp(min=0)[:, None]
         # In 16 bits a cosine times 64 would be off by a quarter.
         with torch.autocast(embeddings.device.type, enabled=False):
@@ -85,19 +85,19 @@ class ArcFaceHead(nn.Module):
 class SearchLoss:
     """Searches the sharp embeddings of all training faces for a face's own, with a margin.
 
-    The distance to the own sharp embedding alone treats all directions alike; what decides at a
-    low false-accept rate are the few in which a face comes near to somebody else's. This is the
-    cross-entropy of a search over a gallery that stands still: instance discrimination (Wu et al.,
+    The distance to the own sharp embedding alone treats all directions alike; at a low false-accept
+    rate, what matters are the few in which a face comes near somebody else's. This is the
+    cross-entropy of a search over a frozen gallery: instance discrimination (Wu et al.,
     arXiv:1805.01978, equation 4) with an additive margin (Wang et al., "CosFace",
-    arXiv:1801.09414, equation 4). Nothing in it can be learned by heart but the networks.
+    arXiv:1801.09414, equation 4). It has no weights of its own that could learn faces by heart.
 
     Args:
         gallery: (n, size) of unit length.
         labels: (n,) class or -1; other photos of the same person do not count as wrong answers.
         scale: Cosines are multiplied by it.
-        margin: By how much the own embedding must be nearer.
-        alike: Two sharp embeddings as near as this may be one person whom nobody has named: faces
-            without names come several times too, and pushing them apart costs sharp faces most.
+        margin: How much nearer the own embedding must be.
+        alike: Two sharp embeddings this near may be one unnamed person: faces without names occur
+            several times, and pushing them apart harms sharp faces most.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class SearchLoss:
 
 
 def cosine_distance(embeddings: Tensor, targets: Tensor) -> Tensor:
-    """Mean of 1 - cosine: 0 where they agree, 1 at right angles, 2 where they are opposed.
+    """Mean of 1 - cosine: 0 if they agree, 1 at right angles, 2 if they are opposed.
 
     Args:
         embeddings: (batch, size).

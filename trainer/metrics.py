@@ -1,4 +1,4 @@
-"""Validation on people who are not trained on: can they still be told apart, at every size?"""
+"""Validation on people not trained on: can they still be told apart, at every size?"""
 
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ class Scores:
 
     @property
     def selection(self) -> float:
-        """What weights are chosen by: TAR averaged over sizes, high resolution included."""
+        """The score for choosing weights: TAR averaged over sizes, high resolution included."""
         return float(np.mean(list(self.tar.values())))
 
     def values(self) -> dict[str, float]:
@@ -75,7 +75,7 @@ class Validation:
 
     Args:
         crops: People who are not trained on, all with names.
-        photos_per_person: At most so many of each.
+        photos_per_person: At most this many of each.
     """
 
     def __init__(self, crops: CropSet, photos_per_person: int) -> None:
@@ -88,7 +88,7 @@ class Validation:
 
     @property
     def photos(self) -> int:
-        """How many take part."""
+        """How many photos take part."""
         return len(self._sharp)
 
     def scores(self, edgeface: EdgeFace, dsr: DSR) -> Scores:

@@ -1,4 +1,4 @@
-"""MODEL_CARD.md: what a bundle is, how it was made, what it can do, in figures."""
+"""MODEL_CARD.md: what a bundle is, how it was made, and its figures."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,11 +10,11 @@ from trainer.run_folder import DATA_LIST_NAME, Provenance, read_settings, typed_
 _LIMITS = """\
 - Thresholds and figures come from one set of validation people, whose photos were also used to
   choose among epochs. Measure on people of your own (`python -m trainer evaluate`) before relying
-  on them: ages, origins, cameras and light that are rare there are not covered.
+  on them: ages, origins, cameras and lighting that are rare there are not covered.
 - Small faces were made by shrinking sharp crops, so alignment is better than on real small faces.
 - A similarity is a cosine, not a probability. A false-accept rate holds per comparison; a search
   over a gallery of n people compares n times.
-- Not for decisions about people without a human who checks them."""
+- Do not let it decide about people without a human check."""
 
 
 def model_card(
@@ -31,7 +31,7 @@ def model_card(
         baseline: Figures of the stock network on bicubic crops, of the manifest's sizes.
         run: Whose weights they are.
         provenance: Of that run.
-        notes: Markdown about the data, or nothing.
+        notes: Markdown about the data; may be empty.
     """
     dsr = manifest.networks.dsr
     assert dsr is not None

@@ -1,4 +1,4 @@
-"""Networks into the trainer and out of it."""
+"""Reading and writing the trainer's networks."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ def read_edgeface(path: Path) -> EdgeFace:
     """Reads EdgeFace from a bundle's folder, a run's folder, or a published `.pt`.
 
     Raises:
-        BundleError: None of these, or damaged.
+        BundleError: It is none of these, or damaged.
     """
     if path.is_file():
         return read_published(path)
@@ -40,7 +40,7 @@ def read_dsr(path: Path) -> DSR:
     """Reads DSR from a bundle's folder or a run's folder.
 
     Raises:
-        BundleError: Neither, damaged, or a bundle without DSR.
+        BundleError: It is neither, damaged, or a bundle without DSR.
     """
     if (path / MANIFEST_NAME).is_file():
         if (dsr := build_networks(load_bundle(path)).dsr) is None:
@@ -50,10 +50,10 @@ def read_dsr(path: Path) -> DSR:
 
 
 def blend(stock: EdgeFace, tuned: EdgeFace, share: float) -> EdgeFace:
-    """A network on the straight line between two, weight by weight.
+    """A network interpolated between two, weight by weight.
 
-    Fine-tuning leaves the valley of the weights that it started from only slowly: on the way back
-    what was known before returns sooner than what was learned goes (WiSE-FT, Wortsman et al.,
+    Fine-tuning leaves the valley of its starting weights only slowly: on the way back, what was
+    known before returns sooner than what was learned is lost (WiSE-FT, Wortsman et al.,
     arXiv:2109.01903, equation 1).
 
     Args:
@@ -73,14 +73,14 @@ def blend(stock: EdgeFace, tuned: EdgeFace, share: float) -> EdgeFace:
 
 
 def write_run_networks(folder: Path, dsr: DSR, edgeface: EdgeFace | None = None) -> None:
-    """Leaves a run's result in its folder, where the next command looks for it."""
+    """Writes a run's result to its folder, where the next command looks for it."""
     _write(folder / DSR_FILE, dsr, json.dumps(dsr.architecture))
     if edgeface is not None:
         _write(folder / EDGEFACE_FILE, edgeface, json.dumps(edgeface.variant))
 
 
 def weights_sha256(network: DSR | EdgeFace) -> str:
-    """Tells two sets of weights apart, wherever they were read from."""
+    """A hash that identifies weights, wherever they were read from."""
     return hashlib.sha256(pack_weights(network)).hexdigest()
 
 
@@ -100,7 +100,7 @@ def _read(path: Path, build: Callable[[Any], _Network]) -> _Network:
         network = build(json.loads(metadata[_ARCHITECTURE]))
         network.load_state_dict(tensors, strict=True)
     except (OSError, safetensors.SafetensorError) as error:
-        raise BundleError(f"There is no safetensors file of a run at {path}.") from error
+        raise BundleError(f"{path} has no safetensors file of a run.") from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise BundleError(f"{path} does not hold the network that is expected there.") from error
+        raise BundleError(f"{path} does not hold the expected network.") from error
     return network

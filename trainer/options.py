@@ -1,7 +1,7 @@
-"""What options have in common: limits of numbers, a file to take them from.
+"""What options have in common: limits of numbers, and a file to read them from.
 
-Commands are functions. tyro makes their options of their arguments and of the fields of their
-settings, and the help of the docstrings.
+Commands are functions. tyro makes options from their arguments and from the fields of their
+settings, and help from the docstrings.
 """
 
 import argparse
@@ -24,7 +24,7 @@ Number = TypeVar("Number", int, float)
 def number(
     kind: type[Number], low: float, high: float = float("inf")
 ) -> PrimitiveConstructorSpec[Number]:
-    """An option that takes a number between two limits, which the help tells."""
+    """An option that takes a number between two limits, which the help shows."""
     limits = f">={low:g}" if high == float("inf") else f" {low:g}..{high:g}"
 
     def read(words: list[str]) -> Number:
@@ -58,10 +58,10 @@ class DetectorOptions:
     """What finds the faces.
 
     Attributes:
-        detector: yunet finds more; auto takes it where its file is there or can be fetched, and
-            else centerface, which comes with a package.
+        detector: yunet finds more; auto uses it if its file is there or can be downloaded,
+            otherwise centerface, which comes in a package.
         detectors: Folder of the detectors' files.
-        offline: Fetch no detector's file. FARSIGHT_OFFLINE=1 says it for good.
+        offline: Download no detector. FARSIGHT_OFFLINE=1 makes this permanent.
     """
 
     detector: DetectorName = "auto"
@@ -70,9 +70,9 @@ class DetectorOptions:
 
 
 def with_config_file(words: Sequence[str]) -> list[str]:
-    """Puts the options of the file that `--config` names before those that were typed.
+    """Puts the options from the file that `--config` names before those that were typed.
 
-    An option that was typed takes the place of the file's.
+    A typed option replaces the file's.
 
     Args:
         words: The command and its options.
@@ -85,7 +85,7 @@ def with_config_file(words: Sequence[str]) -> list[str]:
     try:
         path: Path | None = finder.parse_known_args(words)[0].config
     except argparse.ArgumentError:
-        # Without a file behind it; tyro says so.
+        # No file follows it; tyro says so.
         path = None
     if path is None:
         return list(words)
@@ -100,7 +100,7 @@ def with_config_file(words: Sequence[str]) -> list[str]:
 
 
 def flat(tree: Mapping[str, object]) -> dict[str, object]:
-    """The values of a tree by their own names, as options have them: tables only group."""
+    """The values of a tree by their own names, like options; tables only group them."""
     values: dict[str, object] = {}
     for name, value in tree.items():
         values |= flat(value) if isinstance(value, dict) else {name: value}
@@ -108,7 +108,7 @@ def flat(tree: Mapping[str, object]) -> dict[str, object]:
 
 
 def _name(word: str) -> str:
-    """Of an option, however it is written: `--batch_size=4` is `batch-size`."""
+    """An option's name, however it is written: `--batch_size=4` is `batch-size`."""
     return word.removeprefix("--").partition("=")[0].replace("_", "-")
 
 
@@ -129,5 +129,5 @@ def _read(path: Path) -> dict[str, object]:
     except (OSError, ValueError) as error:
         raise SettingsError(f"--config {path} cannot be read: {error}.") from error
     if not isinstance(tree, dict):
-        raise SettingsError(f"--config {path} holds no options by name.")
+        raise SettingsError(f"--config {path} does not contain options by name.")
     return tree

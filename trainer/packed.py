@@ -1,9 +1,9 @@
-"""Packed crops: a folder's worth of training data in a file or two that travels to a GPU.
+"""Packed crops: training data in a file or two, for transfer to a GPU.
 
 A volume is a zip: `index.json`, then sheets of 12x12 crops as AVIF. Crops share a sheet because an
-image of 112x112 pixels is a sixth header. At quality 70 a crop takes 1.5 kB, 40 % of its JPEG, and
-stock EdgeFace-XS sees it as it did (cosine 0.99; the targets of a training are computed from what
-is in the pack).
+image of 112x112 pixels is one sixth header. At quality 70 a crop takes 1.5 kB, 40 % of its JPEG,
+and stock EdgeFace-XS sees it as before (cosine 0.99; the targets of a training are computed from
+the packed crops).
 """
 
 import io
@@ -40,10 +40,10 @@ _Index = list[_Entry]
 
 
 def write_packed(crops: CropSet, out: Path, quality: int, volume_bytes: int) -> list[Path]:
-    """Writes crops into as many volumes as it takes.
+    """Writes crops to as many volumes as needed.
 
     Args:
-        crops: What is packed; shuffled (always alike), so that every volume is a sample of it.
+        crops: What to pack; shuffled (always alike), so that every volume is a sample of it.
         out: The volumes are called `out`-1.zip, `out`-2.zip and so on.
         quality: Of AVIF, 0 to 100.
         volume_bytes: A volume ends with the sheet that reaches it.
@@ -65,8 +65,8 @@ def read_packed(volumes: Sequence[Path], processes: int | None = None) -> CropSe
     """Reads volumes back, as one set of crops.
 
     Args:
-        volumes: In any order, any of those that `write_packed` left.
-        processes: That decode; the machine's cores if left out.
+        volumes: In any order, any of those from `write_packed`.
+        processes: How many decode; by default the machine's cores.
 
     Raises:
         DataError: A file that is not a volume, or holds fewer sheets than its index names.
@@ -101,7 +101,7 @@ def _write_volume(
     quality: int,
     volume_bytes: int,
 ) -> int:
-    """Writes one volume from a place in the order on; returns where it ended."""
+    """Writes one volume from a place in the order; returns where it ended."""
     entries: _Index = []
     size_bytes = 0
     with zipfile.ZipFile(path, "w") as archive:
@@ -151,7 +151,7 @@ def _read_index(path: Path) -> _Index:
         with zipfile.ZipFile(path) as archive:
             return msgspec.json.decode(archive.read(INDEX_NAME), type=_Index)
     except (OSError, KeyError, zipfile.BadZipFile, msgspec.DecodeError) as error:
-        raise DataError(f"{path} is no volume of packed crops.") from error
+        raise DataError(f"{path} is not a volume of packed crops.") from error
 
 
 def _sheet_name(number: int) -> str:

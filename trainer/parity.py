@@ -1,4 +1,4 @@
-"""What a bundle answers, held against the networks that were trained."""
+"""A bundle's answers, compared with those of the trained networks."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from trainer.errors import ParityError
 
 
 def embed_by_torch(edgeface: EdgeFace, dsr: DSR, crops: Sequence[Crop], below_px: float) -> Floats:
-    """(n, 512) of unit length, one crop after the other, as plainly as it can be written."""
+    """(n, 512) of unit length, one crop at a time, written as plainly as possible."""
     embeddings = []
     with torch.inference_mode():
         for crop in crops:

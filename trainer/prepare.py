@@ -1,4 +1,4 @@
-"""`python -m trainer prepare`: from photos of people to aligned crops that can be trained on."""
+"""`python -m trainer prepare`: from photos of people to aligned crops for training."""
 
 import hashlib
 import shutil
@@ -35,12 +35,12 @@ MinFacePx = Annotated[float, number(float, 16)]
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What became of the photos.
+    """What happened to the photos.
 
     Attributes:
         accepted: Crops written.
         people: People with two crops or more.
-        rejected: By reason, the photos.
+        rejected: The photos by reason.
         left_out: People with fewer than two crops, whose crops were not written.
     """
 
@@ -63,17 +63,17 @@ def prepare(
     """Detect, align and filter: photos of people become 112x112 crops for --train-dir.
 
     Writes --out/people/PERSON/PHOTO.png (lossless: JPEG would be learnt), data_list.txt with a
-    SHA-256 per crop, and report.json with every photo that was rejected and why. A photo must show
-    one face; people of whom fewer than two crops are left, are left out.
+    SHA-256 per crop, and report.json with every rejected photo and the reason. A photo must show
+    one face; people with fewer than two crops are left out.
 
     Args:
         finder: What finds the faces.
         photos: Photos, one folder per person.
-        out: Folder to be made; must not exist yet.
-        min_face_px: Smaller faces are no sharp side to learn from.
+        out: Folder to create; must not exist yet.
+        min_face_px: Smaller faces are not sharp enough to learn from.
     """
     if out.exists():
-        raise DataError(f"{out} exists; --out names a folder to be made.")
+        raise DataError(f"{out} exists already; --out must be a new folder.")
     listed = read_people(photos)
     found = load_detector(finder.detector, finder.detectors, offline=finder.offline)
     limits = QualityLimits(min_face_px=min_face_px)
@@ -107,10 +107,10 @@ def _crop_of(photo: PersonPhoto, detector: Detector, limits: QualityLimits) -> _
 
 
 def _write(out: Path, outcomes: list[_Outcome]) -> Report:
-    """Writes all of it or nothing.
+    """Writes everything or nothing.
 
     Raises:
-        DataError: Nobody is left with two crops.
+        DataError: Nobody has two crops left.
     """
     good = [outcome for outcome in outcomes if outcome.reason is None]
     photos = Counter(outcome.photo.person for outcome in good)
@@ -124,7 +124,7 @@ def _write(out: Path, outcomes: list[_Outcome]) -> Report:
     )
     if not kept:
         counts = {reason: len(files) for reason, files in report.rejected.items()}
-        raise DataError(f"Nobody is left with two crops. Rejected photos by reason: {counts}.")
+        raise DataError(f"Nobody has two crops left. Rejected photos by reason: {counts}.")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=out.parent) as folder:
         incoming = Path(folder) / out.name
@@ -139,7 +139,7 @@ def _write(out: Path, outcomes: list[_Outcome]) -> Report:
 def _write_crop(people: Path, outcome: _Outcome) -> str:
     """Writes one crop; returns its line of the data list."""
     assert outcome.crop is not None
-    # The suffix stays in the name: a.jpg and a.png are two photos.
+    # The name keeps the suffix: a.jpg and a.png are two photos.
     path = people / outcome.photo.person / f"{outcome.photo.path.name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     content = encode_png(outcome.crop.pixels)

@@ -1,4 +1,4 @@
-"""Validation beyond clean shrinking: photos that are soft by nature, and photographed ones."""
+"""Validation beyond clean shrinking: naturally soft photos, and simulated camera photos."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class ProbeScores:
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """Small or soft photos, to be found among sharp ones.
+    """Small or soft photos that should be found among sharp ones.
 
     Attributes:
         probes: (n, 112, 112, 3) uint8 RGB.
@@ -60,7 +60,7 @@ class Probes:
 
 
 def soft_probes(crops: CropSet) -> Probes:
-    """The softest 30 % of the crops, to be found among the others.
+    """The softest 30 % of the crops, as probes of the others.
 
     Args:
         crops: People who are not trained on, all with names.
@@ -73,7 +73,7 @@ def soft_probes(crops: CropSet) -> Probes:
     sharp = np.flatnonzero(~soft)
     known = np.flatnonzero(soft & np.isin(crops.labels, crops.labels[sharp]))
     if not len(known):
-        raise DataError("Nobody has both a soft and a sharp photo among the soft validation.")
+        raise DataError("Nobody in the soft validation has both a soft and a sharp photo.")
     return Probes(
         crops.pixels[known],
         crops.pixels[sharp],
@@ -84,7 +84,7 @@ def soft_probes(crops: CropSet) -> Probes:
 
 
 def photographed_probes(crops: CropSet, face_px: int) -> Probes:
-    """All crops as a camera may have seen them, each to be found among the other sharp ones.
+    """All crops as a camera may have seen them, as probes of the other sharp ones.
 
     Args:
         crops: People who are not trained on, all with names.
@@ -105,7 +105,7 @@ def photographed_probes(crops: CropSet, face_px: int) -> Probes:
 
 
 def detail(crop: Pixels) -> float:
-    """How much of a crop is finer than 40 px show, relative to what is finer than 12 px.
+    """The share of a crop's detail finer than 12 px that is finer than 40 px.
 
     Little is lost when a soft photo is shrunk and enlarged again; sharp ones of `faces/val` have
     0.43, the same shrunk to 40, 24 and 16 px 0.15, 0.13 and 0.12.

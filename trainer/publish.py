@@ -1,4 +1,4 @@
-"""`python -m trainer publish`: from a run to a bundle, measured, checked, and in one step."""
+"""`python -m trainer publish`: from a run to a bundle, measured, checked, in one step."""
 
 import sys
 import tempfile
@@ -83,30 +83,30 @@ def publish(
 ) -> None:
     """Publish a run as a bundle: measured on held-out people, thresholds chosen, exports checked.
 
-    Refused, with the figures, if strangers became alike, if accuracy fell at any size, or if small
+    Refuses, with the figures, if strangers became alike, if accuracy fell at any size, or if small
     faces are not recognised better than by the stock network on bicubic crops.
 
-    With --reload: exit code 1 if it is published but the service does not serve it.
+    With --reload, exit code 1 means that it is published but the service does not serve it.
 
     Args:
-        run: The folder that `finetune` left.
+        run: The folder of a `finetune` run.
         store: The folder of bundles that the service reads.
         val_dir: Aligned crops of people who were not trained on, a folder each.
         baseline: The network that the run must at least match: the published .pt, or a bundle.
-        name: Of the bundle; the run's name if left out.
+        name: Of the bundle; by default the run's.
         share: Of the run's weights; the rest are the baseline's.
             0.7 to 0.9 brings sharp faces back sooner than it loses small ones.
-        dsr_below_px: Faces below go through DSR; measured if left out.
+        dsr_below_px: Faces below this go through DSR; measured by default.
         notes: Markdown about the data, for the model card.
-        replace_old: Take the place of a bundle with this name.
+        replace_old: Replace a bundle of this name.
         skip_unreadable: Leave out bad files.
-        reload_url: Address of a service that is then to serve it.
+        reload_url: Address of a service that should then serve it.
             The key comes from the environment variable FARSIGHT_API_KEY.
     """
     client = client_for(reload_url) if reload_url else None
     name = name or run.resolve().name.lower()
     if (store / name).exists() and not replace_old:
-        raise BundleError(f"There is already a bundle named {name!r}; --replace takes its place.")
+        raise BundleError(f"There is already a bundle named {name!r}. Replace it with --replace.")
     provenance = read_provenance(run)
     stock, dsr = read_edgeface(baseline), read_dsr(run)
     edgeface = read_edgeface(run) if share == 1 else blend(stock, read_edgeface(run), share)
@@ -215,7 +215,7 @@ def _checked_files(
     weights: Mapping[str, bytes],
     held_out: HeldOut,
 ) -> tuple[Manifest, dict[str, bytes]]:
-    """The bundle's files, after torch and both ways of serving them agreed on real crops."""
+    """The bundle's files, after torch and both ways to serve them have agreed on real crops."""
     onnx_files = {"edgeface.onnx": export_edgeface(edgeface), "dsr.onnx": export_dsr(dsr)}
     files = {**weights, **onnx_files}
     manifest = _with_onnx(manifest, onnx_files)

@@ -1,4 +1,4 @@
-"""The folder of a run: its settings, its data, where it comes from, and what it left.
+"""The folder of a run: its settings, its data, its origin, and its results.
 
 ```
 config.json  data_list.txt  provenance.json   written once, before the first step
@@ -28,22 +28,22 @@ CONFIG_NAME = "config.json"
 DATA_LIST_NAME = "data_list.txt"
 PROVENANCE_NAME = "provenance.json"
 
-# What a run that goes on may do otherwise: it changes no result.
+# Settings that a resumed run may change: they change no result.
 _FREE = {"workers"}
 _REPOSITORY = Path(__file__).parents[1]
 
 
 class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a run comes from, so that it can be repeated.
+    """The origin of a run, so that it can be repeated.
 
     Attributes:
         command: As typed.
-        commit: Of the code; "-changed" follows where the work tree was not that of the commit.
+        commit: Of the code; followed by "-changed" if the work tree differed from the commit.
         config_sha256: Of config.json.
         data_list_sha256: Of data_list.txt.
         start_sha256: By network, the weights that it started from.
         parent: The bundle among them, by its name.
-        earlier: The runs that made those, oldest first.
+        earlier: The runs that made these weights, oldest first.
     """
 
     command: str
@@ -63,23 +63,23 @@ def open_run(
     start: Mapping[str, tuple[Path, str]],
     resume: bool,
 ) -> None:
-    """Makes the run's folder, after everything that could be refused was.
+    """Creates the run's folder, after all checks.
 
     Args:
         fabric: Launched.
         run: The folder.
         config: The settings.
         train: The data.
-        start: The networks that the run starts from: by what they are, where they were read and
-            the SHA-256 of their weights.
-        resume: Whether to go on with a run that is there, which must be the same one.
+        start: The networks that the run starts from: by kind, where they were read and the SHA-256
+            of their weights.
+        resume: Whether to continue an existing run, which must be the same one.
 
     Raises:
         RunError: It exists and --resume was not given, or the other way round, or it was started
-            with other settings, other data or other weights (they are named).
+            with other settings, other data or other weights (which are named).
     """
     if not resume and run.exists():
-        raise RunError(f"{run} exists; --resume goes on with it.")
+        raise RunError(f"{run} exists already; continue it with --resume.")
     paths = [path for path, _ in start.values()]
     provenance = Provenance(
         command=typed_command(),
@@ -104,32 +104,32 @@ def open_run(
 
 
 def typed_command() -> str:
-    """The command that runs, as typed."""
+    """The running command, as typed."""
     return shlex.join(["python", "-m", "trainer", *sys.argv[1:]])
 
 
 def read_provenance(run: Path) -> Provenance:
-    """Where a run comes from.
+    """The origin of a run.
 
     Raises:
-        RunError: The folder is not that of a run.
+        RunError: The folder is not a run's.
     """
     try:
         return msgspec.json.decode((run / PROVENANCE_NAME).read_bytes(), type=Provenance)
     except (OSError, msgspec.DecodeError) as error:
-        raise RunError(f"{run} has no {PROVENANCE_NAME} of a run.") from error
+        raise RunError(f"{run} is not a run: {PROVENANCE_NAME} is missing or damaged.") from error
 
 
 def read_settings(run: Path) -> dict[str, object]:
     """The settings of a run by their names; older runs have them in a tree.
 
     Raises:
-        RunError: The folder is not that of a run.
+        RunError: The folder is not a run's.
     """
     try:
         return flat(json.loads((run / CONFIG_NAME).read_bytes()))
     except (OSError, ValueError) as error:
-        raise RunError(f"{run} has no {CONFIG_NAME} of a run.") from error
+        raise RunError(f"{run} is not a run: {CONFIG_NAME} is missing or damaged.") from error
 
 
 def _refuse_change(run: Path, config: Config, now: Provenance) -> None:
@@ -141,11 +141,11 @@ def _refuse_change(run: Path, config: Config, now: Provenance) -> None:
         if old.get(name) != new.get(name) and name not in _FREE
     ]
     if then.data_list_sha256 != now.data_list_sha256:
-        changed.append("the training data is not the same")
+        changed.append("the training data differs")
     if then.start_sha256 != now.start_sha256:
-        changed.append("the weights to start from are not the same")
+        changed.append("the initial weights differ")
     if changed:
-        raise RunError(f"{run} cannot be resumed as another run: {'; '.join(changed)}.")
+        raise RunError(f"{run} can only be resumed unchanged: {'; '.join(changed)}.")
 
 
 def _earlier(start: Sequence[Path]) -> tuple[Provenance, ...]:

@@ -1,4 +1,4 @@
-"""A run's diary: `metrics.jsonl` for programs, TensorBoard events for eyes, lines for the shell."""
+"""A run's log: `metrics.jsonl` for programs, TensorBoard events for people, lines for the shell."""
 
 import json
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ METRICS_NAME = "metrics.jsonl"
 class RunLog:
     """Writes what one stage of a run measures; a context manager.
 
-    A run that crashed has records of steps after its last checkpoint. They will be taken again,
-    so they are dropped here: the diary of a resumed run is that of an uninterrupted one.
+    A run that crashed has records of steps after its last checkpoint. Those steps will be repeated,
+    so the records are dropped here: a resumed run's log equals that of an uninterrupted one.
 
     Args:
         folder: The run's folder.
@@ -77,7 +77,7 @@ def _drop_later_records(path: Path, stage: str, steps: int) -> None:
 
 
 def epoch_lines(epoch: int, epochs: int, losses: Mapping[str, float], scores: Scores) -> str:
-    """What the shell is told after an epoch."""
+    """What the shell shows after an epoch."""
     accuracy = f" Acc: {losses['Acc']:.4f}" if "Acc" in losses else ""
     parts = {name: value for name, value in losses.items() if name != "Acc"}
     sizes = " ".join(f"{size}: {value:.4f}" for size, value in scores.tar.items())
@@ -99,7 +99,7 @@ class _RateColumn(ProgressColumn):
 
 
 def progress_bar(visible: bool) -> Progress:
-    """Steps done, rate and time left of an epoch, on stderr; silent where nobody looks."""
+    """Steps done, rate and time left of an epoch, on stderr; silent unless stderr is a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -48,7 +48,7 @@ class DsrStage(nn.Module):
 
 
 class HeadStage(nn.Module):
-    """Stage 1: the ArcFace head alone finds its class centres; both networks stand still."""
+    """Stage 1: the ArcFace head alone finds its class centres; both networks are frozen."""
 
     name = "stage1"
     heading = "STAGE 1: Training ArcFace head (backbone frozen)"
@@ -76,7 +76,7 @@ class HeadStage(nn.Module):
 
 
 class FullStage(nn.Module):
-    """Stage 2: everything, held to the high-resolution embeddings."""
+    """Stage 2: trains everything, held to the high-resolution embeddings."""
 
     name = "stage2"
     heading = "STAGE 2: Fine-tuning entire model (backbone unfrozen)"

@@ -1,4 +1,4 @@
-"""Losses that are still on the device, until somebody looks."""
+"""Losses that stay on the device until somebody looks."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ FINITE = "Finite"
 
 
 class Tally:
-    """The losses of the steps since the last look, which a step need not wait for.
+    """The losses of the steps since the last look, so that no step waits for them.
 
     Args:
         fabric: Launched.
@@ -25,11 +25,11 @@ class Tally:
         self._steps: list[tuple[Sequence[str], Losses]] = []
 
     def add(self, files: Sequence[str], losses: Losses) -> None:
-        """A step was taken with this batch."""
+        """Counts a step with this batch."""
         self._steps.append((files, losses))
 
     def read(self) -> int:
-        """Waits for the device, averages over processes, and lets the place go on.
+        """Waits for the device, averages over processes, and advances the place.
 
         Returns:
             Steps since the last look.
@@ -45,7 +45,9 @@ class Tally:
             losses = dict(zip(names, values, strict=True))
             # A mean over processes.
             if losses.pop(FINITE) < 1:
-                raise NonFiniteLossError(f"Not finite in the batch of {', '.join(files)}.")
+                raise NonFiniteLossError(
+                    f"A loss was not finite in the batch of {', '.join(files)}."
+                )
             self._place.add(losses)
         looked = len(self._steps)
         self._steps.clear()

@@ -1,4 +1,4 @@
-"""Teachers: whose embeddings of sharp crops the networks are to come near to."""
+"""Teachers: their embeddings of sharp crops are the networks' targets."""
 
 import hashlib
 from collections.abc import Callable
@@ -31,9 +31,9 @@ def read_teacher(
 
     Args:
         path: An ONNX file, or what `read_edgeface` reads.
-        takes: What an ONNX file wants of pixels.
+        takes: The form in which an ONNX file takes pixels.
         device: Where EdgeFace runs; ONNX runs on the CPU.
-        size: Numbers that an embedding must have; None takes any.
+        size: Numbers that an embedding must have; None for any.
 
     Returns:
         The teacher and the SHA-256 of its weights.
@@ -49,8 +49,8 @@ def read_teacher(
     found = teacher(np.zeros((1, CROP_SIZE_PX, CROP_SIZE_PX, _COLOURS), np.uint8)).shape[1]
     if size not in {None, found}:
         raise TeacherError(
-            f"{path} gives embeddings of {found} numbers, EdgeFace of {size}. `finetune-packed "
-            "--second-teacher` takes it."
+            f"{path} gives embeddings of {found} numbers, EdgeFace of {size}. Use `finetune-packed "
+            "--second-teacher` for it."
         )
     return teacher, hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -58,8 +58,8 @@ def read_teacher(
 def targets_of(teacher: Teacher, crops: CropSet) -> Floats:
     """(n, size) embeddings of every crop: what both networks aim at.
 
-    Each is the mean of a crop's and its mirror image's, brought to unit length again: a better
-    embedding than either, and the same for both.
+    Each is the mean of a crop's and its mirror image's, brought back to unit length: better than
+    either, and the same for both.
     """
     return _unit(teacher(crops.pixels) + teacher(np.ascontiguousarray(crops.pixels[:, :, ::-1])))
 
@@ -75,7 +75,7 @@ class OnnxTeacher:
         takes: Order of colours and range of pixels.
 
     Raises:
-        TeacherError: onnxruntime cannot run it, or it takes something else than crops.
+        TeacherError: onnxruntime cannot run it, or it takes something other than crops.
     """
 
     def __init__(self, path: Path, takes: TeacherInput) -> None:
@@ -112,7 +112,7 @@ class OnnxTeacher:
             raise TeacherError(f"{self._path} does not take 112x112 crops: {error}") from error
         found = np.asarray(output, dtype=np.float32).reshape(len(batch), -1)
         if not np.isfinite(found).all():
-            raise TeacherError(f"{self._path} gives embeddings that are not finite.")
+            raise TeacherError(f"{self._path} returns embeddings that are not finite.")
         return found[: len(pixels)]
 
 

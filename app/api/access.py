@@ -28,7 +28,7 @@ class KeySchema(Answer):
     id: str = Field(description="Its public half")
     scopes: list[Scope]
     groups: list[str] | None = Field(
-        description="It reaches only users who are in one of these; null: all users"
+        description="The key reaches only users in one of these; null for all users"
     )
     label: str
     created_at: datetime
@@ -38,10 +38,10 @@ class KeySchema(Answer):
 
 
 class KeyListSchema(BaseModel):
-    """All keys, also revoked ones, oldest first."""
+    """All keys, revoked ones included, oldest first."""
 
     items: list[KeySchema]
-    next_cursor: None = Field(description="There is one page")
+    next_cursor: None = Field(description="Always null: there is one page")
 
 
 class NewKeySchema(BaseModel):
@@ -50,7 +50,7 @@ class NewKeySchema(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))]
-    label: str = Field("", max_length=100, description="For whom or what")
+    label: str = Field("", max_length=100, description="Who or what it is for")
     groups: GroupNames = Field(
         [],
         description="Bind the key to these: it sees and names only users who are in one of them, "
@@ -58,12 +58,12 @@ class NewKeySchema(BaseModel):
         "scope admin",
     )
     expires_at: Annotated[AwareDatetime | None, BeforeValidator(_text)] = Field(
-        None, description="When it ends; else never"
+        None, description="When it expires; null for never"
     )
 
 
 class CreatedKeySchema(BaseModel):
-    """A new key; it is shown only now."""
+    """A new key, shown only this once."""
 
     key: str
 
@@ -80,7 +80,7 @@ class EventSchema(Answer):
 
 
 class EventPageSchema(Answer):
-    """One page of the audit log, youngest first."""
+    """One page of the audit log, newest first."""
 
     items: list[EventSchema]
     next_cursor: str | None = Field(description="For the next page; null on the last one")
@@ -102,7 +102,7 @@ async def list_keys(
 async def create_key(
     graph: GraphDep, caller: AdminCaller, wanted: Annotated[NewKeySchema, Body()]
 ) -> CreatedKeySchema:
-    """Makes a key. It cannot be shown again."""
+    """Creates a key. It cannot be shown again."""
     return CreatedKeySchema(
         key=await graph.keys.create(
             wanted.scopes, wanted.label, caller.key_id, wanted.expires_at, wanted.groups
@@ -121,10 +121,10 @@ async def revoke_key(
     caller: AdminCaller,
     key_id: str,
     even_last: Annotated[
-        bool, Query(description="Also if no other key has the scope admin")
+        bool, Query(description="Even if no other key has the scope admin")
     ] = False,
 ) -> None:
-    """Ends a key, from the next request on."""
+    """Revokes a key, from the next request on."""
     await graph.keys.revoke(key_id, caller.key_id, even_last=even_last)
 
 
@@ -134,7 +134,7 @@ async def list_events(
     caller: AdminCaller,  # noqa: ARG001 - asks for the scope
     wanted: Annotated[PageParams, Query()],
 ) -> EventPageSchema:
-    """Lists the audit log, youngest first."""
+    """Lists the audit log, newest first."""
     return EventPageSchema.model_validate(
         await read_events(graph.sessions, wanted.cursor, wanted.limit)
     )

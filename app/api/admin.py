@@ -50,7 +50,7 @@ async def list_bundles(
     graph: GraphDep,
     caller: AdminCaller,  # noqa: ARG001 - asks for the scope
 ) -> BundleListSchema:
-    """Lists the bundles of the store; the files of each are checked now."""
+    """Lists the bundles of the store, and checks the files of each."""
     found = await graph.bundles.every()
     return BundleListSchema(items=[BundleSchema.of(view) for view in found], next_cursor=None)
 
@@ -63,14 +63,14 @@ async def list_bundles(
 async def reload(
     graph: GraphDep, caller: AdminCaller, wanted: Annotated[ReloadSchema, Body()]
 ) -> JobSchema:
-    """Begins to change to another bundle; the answer's `id` tells where to watch."""
+    """Starts a reload of another bundle. Follow it by the answer's `id`."""
     job = await graph.reload.start(wanted.bundle, caller.key_id, force=wanted.force)
     return JobSchema.model_validate(job)
 
 
 @router.post("/rollback", responses=problems(401, 403, 409, 422, 503, 507))
 async def roll_back(graph: GraphDep, caller: AdminCaller) -> ServingSchema:
-    """Goes back to the bundle that served before, at once."""
+    """Goes back to the previous bundle at once."""
     serving = await graph.bundles.rollback(caller.key_id)
     return ServingSchema(bundle=serving.manifest.name, space=serving.space_id)
 
@@ -81,7 +81,7 @@ async def list_jobs(
     caller: AdminCaller,  # noqa: ARG001 - asks for the scope
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobListSchema:
-    """Lists the latest reloads, youngest first."""
+    """Lists the latest reloads, newest first."""
     found = await graph.reload.latest_jobs(limit)
     return JobListSchema(items=[JobSchema.model_validate(job) for job in found], next_cursor=None)
 
@@ -92,7 +92,7 @@ async def show_job(
     caller: AdminCaller,  # noqa: ARG001 - asks for the scope
     job_id: UUID,
 ) -> JobSchema:
-    """How a reload stands."""
+    """Shows the state of a reload."""
     return JobSchema.model_validate(await graph.reload.job(job_id))
 
 
@@ -109,11 +109,11 @@ async def watch_job(
     caller: AdminCaller,
     job_id: UUID,
 ) -> StreamingResponse:
-    """The same as server-sent events, one whenever something has changed.
+    """The same as server-sent events, one for each change.
 
     It ends with the job, or with the key.
     """
-    first = await graph.reload.job(job_id)  # whatever is wrong is told before the stream begins
+    first = await graph.reload.job(job_id)  # an error is answered before the stream begins
     return StreamingResponse(_events(graph, caller, first), media_type="text/event-stream")
 
 

@@ -58,22 +58,22 @@ class BundleListSchema(BaseModel):
     """All bundles of the store, by name."""
 
     items: list[BundleSchema]
-    next_cursor: None = Field(description="There is one page")
+    next_cursor: None = Field(description="Always null: there is one page")
 
 
 class ReloadSchema(BaseModel):
-    """Which bundle is to serve."""
+    """The bundle to serve."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     bundle: str = Field(min_length=1, max_length=64, description="Its name in the store")
     force: bool = Field(
-        default=False, description="Whatever the gate finds; the audit log keeps who did"
+        default=False, description="Ignore the gate's verdict; the audit log records who did"
     )
 
 
 class JobErrorSchema(BaseModel):
-    """Why a job has failed; further members depend on the `code`."""
+    """Why a job failed; further members depend on the `code`."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -82,7 +82,7 @@ class JobErrorSchema(BaseModel):
 
 
 class JobSchema(Answer):
-    """A reload and how it stands."""
+    """A reload and its state."""
 
     id: UUID
     bundle: str
@@ -96,7 +96,7 @@ class JobSchema(Answer):
     time_left_s: float | None
     error: JobErrorSchema | None
     report: dict[str, JsonValue] | None = Field(description="The figures that the gate judged by")
-    attempts: int = Field(description="How many processes have worked on it in turn")
+    attempts: int = Field(description="How many processes have worked on it")
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
@@ -110,7 +110,7 @@ class ServingSchema(BaseModel):
 
 
 class JobListSchema(BaseModel):
-    """The latest jobs, youngest first."""
+    """The latest jobs, newest first."""
 
     items: list[JobSchema]
-    next_cursor: None = Field(description="There is one page")
+    next_cursor: None = Field(description="Always null: there is one page")

@@ -40,13 +40,13 @@ class Bodies:
     def admit(
         self, party: str, headers: Headers, receive: Receive, *, large_types: tuple[str, ...]
     ) -> Iterator["Body"]:
-        """Holds room for a request's body inside: for what is announced, or else as it comes.
+        """Reserves room for a request's body: the announced size, or else as it arrives.
 
         Args:
             party: Whose it is.
             headers: Of the request.
             receive: The server's.
-            large_types: Beginnings of the media types of photos and files that the address takes.
+            large_types: Prefixes of the media types of photos and files that the route takes.
 
         Raises:
             BodyTooLargeError: As announced.
@@ -61,10 +61,10 @@ class Bodies:
             yield body
         finally:
             self._held_bytes[party] -= body.held_bytes
-            self._held_bytes += Counter()  # forgets those who hold nothing
+            self._held_bytes += Counter()  # drops parties that hold nothing
 
     def hold(self, party: str, n_bytes: int) -> None:
-        """Adds to what a party has.
+        """Reserves more for a party.
 
         Raises:
             OverloadedError: It would not leave as much to others.
@@ -72,7 +72,7 @@ class Bodies:
         own, total = self._held_bytes[party] + n_bytes, self._held_bytes.total() + n_bytes
         if not leaves_enough(own, total, self.limits.max_bodies_bytes):
             raise OverloadedError(
-                "Other uploads fill the memory that there is for them.",
+                "Other uploads fill the memory set aside for uploads.",
                 retry_after_s=_RETRY_AFTER_S,
             )
         self._held_bytes[party] = own
@@ -82,7 +82,7 @@ class Body:
     """One request's body; see `Bodies.admit`.
 
     Attributes:
-        held_bytes: Room that it has.
+        held_bytes: Room reserved for it.
     """
 
     def __init__(self, bodies: Bodies, party: str, receive: Receive, max_bytes: int) -> None:
@@ -122,7 +122,7 @@ class Body:
             pass
 
     def hold(self, n_bytes: int) -> None:
-        """Gets room for so many bytes more.
+        """Reserves room for this many more bytes.
 
         Raises:
             BodyTooLargeError: More than it may have.
@@ -142,7 +142,7 @@ class Body:
                 message = await self._receive()
         except TimeoutError:
             raise BodyTooSlowError(
-                f"It must be here within {limits.body_deadline_s:g} s, and come at "
+                f"It must arrive within {limits.body_deadline_s:g} s, at "
                 f"{limits.min_body_bytes_per_s:,} bytes a second or faster."
             ) from None
         if message["type"] == "http.disconnect":
@@ -151,14 +151,14 @@ class Body:
 
 
 def media_type_of(headers: Headers) -> str:
-    """What the body is said to be, without parameters; empty where nothing is said."""
+    """The body's declared media type without parameters; empty if none is declared."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _look_who_has_gone() -> None:
-    """Until the event loop has seen the end of a connection that is behind a request.
+    """Waits until the event loop has noticed a hang-up that follows a request.
 
-    It comes one look at the sockets after the request, and another turn tells of it.
+    It shows at the next poll of the sockets, and is reported one turn later.
     """
     for _ in range(2):
         await asyncio.sleep(0)

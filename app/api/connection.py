@@ -1,7 +1,7 @@
 """Connections: how many, for how long, and who is sent away when there are too many.
 
-uvicorn's protocol, with what it leaves open: a connection without a request may not stay, however
-it drips; headers have a size; and whoever does not read their answer is not waited for.
+uvicorn's protocol, with the limits that it lacks: a connection without a request may not stay,
+however slowly it drips; headers have a maximum size; a client that reads no answer is dropped.
 """
 
 import asyncio
@@ -26,26 +26,25 @@ _HEADERS_S = 10.0
 _HEADERS_BYTES = 64_000
 # Requests that a client may send before it has the answer to the first.
 _PIPELINED = 16
-# For an answer to be taken off the server's hands: 64 kB of it, asyncio's high-water mark.
+# How long a client may leave an answer unread: 64 kB of it, asyncio's high-water mark.
 _UNREAD_S = 30.0
-# What a client sends on after its answer is thrown away, piece by piece (256 kB at most): of all
-# clients together so often.
+# What a client sends after its answer is discarded, piece by piece (256 kB at most); this often
+# for all clients together.
 _DISCARD_EVERY_S = 0.01
-# Beyond the limit, for questions about health.
+# Beyond the limit, for health checks.
 _SPARE = 16
 _HEALTH = (b"/livez", b"/readyz", b"/health")
 
 RESERVED_FILES = 100
-"""What a process needs to have open beside its connections: database, libraries, log, spares."""
+"""Files that a process needs open besides its connections: database, libraries, log, spares."""
 
 
 class Connections:
     """Makes the server's connections and keeps their number down: uvicorn's `http`.
 
     Args:
-        most: One more, and an idle one is closed: of those without a key the oldest, of the address
-            that has most. When all are at work, further ones may only ask for health, and of those
-            there are few.
+        most: Beyond this many, an idle one is closed: the oldest without a key, of the address that
+            has most. When all are busy, a few further ones may ask for health alone.
     """
 
     def __init__(self, most: int) -> None:
@@ -186,7 +185,7 @@ class Connection(HttpToolsProtocol):
         self._start_timer(self.drop_unread, _UNREAD_S)
 
     def resume_writing(self) -> None:
-        """It has read on."""
+        """It reads again."""
         super().resume_writing()
         self._stop_timer(self.drop_unread)
 
@@ -195,7 +194,7 @@ class Connection(HttpToolsProtocol):
         self._refuse(400, "bad_request", msg)
 
     async def _discard_in_turn(self) -> None:
-        """Reads on, but not so fast as to take the time of others."""
+        """Reads on, but slowly enough to leave time for others."""
         address = self._address()
         await self._every.discards.take(address)
         self.loop.call_later(_DISCARD_EVERY_S, self._every.discards.give_back, address)
@@ -247,7 +246,7 @@ async def _refuse_for_now(scope: Scope, receive: Receive, send: Send) -> None:
         503,
         "overloaded",
         "Too many requests at once",
-        "There are as many connections as there may be.",
+        "All connections are in use.",
         headers={"Retry-After": "1", "Connection": "close"},
     )
     await answer(scope, receive, send)

@@ -1,4 +1,4 @@
-"""`/v1/users/{user_id}/...`: pictures of people who are registered, as far as they are kept."""
+"""`/v1/users/{user_id}/...`: pictures of registered people, if crops are kept."""
 
 from typing import Any
 from uuid import UUID
@@ -26,13 +26,13 @@ _PICTURE: dict[int | str, dict[str, Any]] = {
 async def show_crop(
     graph: GraphDep, caller: EnrollCaller, user_id: SeenUserId, photo_id: UUID
 ) -> Response:
-    """The face of a stored photo, as it was aligned. The audit log keeps who asked."""
+    """The face of a stored photo, as it was aligned. The audit log records who asked."""
     crop = await graph.stored_photos.crop(caller.key_id, user_id, photo_id)
     return Response(crop, media_type=_PNG)
 
 
 @router.get("/thumbnail", responses=_PICTURE, response_class=Response)
 async def show_thumbnail(graph: GraphDep, caller: EnrollCaller, user_id: SeenUserId) -> Response:
-    """The largest face that is stored of a user. The audit log keeps who asked."""
+    """The largest face that is stored of a user. The audit log records who asked."""
     crop = await graph.stored_photos.crop(caller.key_id, user_id)
     return Response(crop, media_type=_PNG)

@@ -30,7 +30,7 @@ _BEARER = HTTPBearer(
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What a caller may send; each is of this process alone.
+    """What a caller may send; each limit holds for this process alone.
 
     Attributes:
         bodies: All that are in memory.
@@ -44,7 +44,7 @@ class Admission:
 
     @classmethod
     def within(cls, limits: LimitSettings) -> "Admission":
-        """As the settings say."""
+        """From the settings."""
         return cls(
             Bodies(limits),
             _rate(limits.requests_per_minute, "requests"),
@@ -87,8 +87,8 @@ async def authenticate(request: Request) -> Caller:
     """Who sends a request, by its key; from now on they take turns with other keys.
 
     Raises:
-        UnauthenticatedError: No key, or one that is none.
-        RateLimitedError: Too many that were none came from this address.
+        UnauthenticatedError: No key, or an unknown one.
+        RateLimitedError: This address has sent too many wrong keys.
     """
     graph = _graph(request)
     key_id = await graph.keys.recognise(_bearer(request), address_of(request))
@@ -106,7 +106,7 @@ class KeyedRoute(APIRoute):
     """
 
     LARGE_MEDIA_TYPES: ClassVar[tuple[str, ...]] = ("multipart/",)
-    """What photos and files come in; anything else is small."""
+    """Media types of photos and files; any other body is small."""
 
     def get_body_reader(self) -> Callable[[AsgiScope, Receive], Request]:
         """Makes the request that FastAPI reads."""
@@ -162,7 +162,7 @@ def _bearer(request: Request) -> str:
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """From where a request comes; behind a proxy, as the proxy says."""
+    """Where a request comes from; behind a proxy, as the proxy says."""
     return connection.client.host if connection.client else ""
 
 

@@ -1,7 +1,7 @@
 """The OpenAPI document: FastAPI's, in the words and with the details that generators need.
 
-Names are those that programs in other languages read; files are told in both ways that exist; and
-operations that take photos in a form take them in two more ways (see ways_in).
+Names suit generated code; files are declared in both ways that exist; operations that take photos
+in a form also take them in two other ways (see ways_in).
 """
 
 import copy
@@ -36,12 +36,12 @@ _Json = dict[str, Any]
 
 
 def operation_id(route: APIRoute) -> str:
-    """The name of a generated client's function: that of ours."""
+    """The function's name in generated clients: the same as ours."""
     return route.name
 
 
 def install(app: FastAPI, root_path: str) -> None:
-    """From now on the application describes itself so, as a proxy shows it under `root_path`."""
+    """Makes this the application's document; `root_path` is where a proxy shows it."""
     describe = app.openapi
 
     def openapi() -> _Json:
@@ -59,7 +59,7 @@ def install(app: FastAPI, root_path: str) -> None:
 
 
 def _add_json(document: _Json) -> None:
-    """To operations that take a photo alone."""
+    """For operations that take a photo alone."""
     schemas = document["components"]["schemas"]
     for operation in (each for path in document["paths"].values() for each in path.values()):
         content = operation.get("requestBody", {}).get("content", {})
@@ -85,7 +85,7 @@ def _as_json(form: _Json, title: str) -> _Json:
 
 
 def _tell_files_twice(document: _Json) -> None:
-    # `contentMediaType` is OpenAPI 3.1's way, `format` is 3.0's: many generators know it alone.
+    # `contentMediaType` is OpenAPI 3.1's way, `format` is 3.0's: many generators know only that.
     for each in _every(document):
         if each.items() >= _FILE.items():
             each["format"] = "binary"

@@ -35,7 +35,7 @@ class EmbeddedFaceSchema(PhotoFaceSchema):
     """A face and its embedding."""
 
     embedding: list[float] = Field(
-        description="Of unit length; the product of two is their similarity",
+        description="Of unit length; the dot product of two is their similarity",
         min_length=512,
         max_length=512,
     )
@@ -69,7 +69,7 @@ async def find_faces(
     skip_faces: SkipFaces = 0,
     min_face_px: MinFacePx = None,
 ) -> FacesSchema:
-    """Finds faces: boxes, landmarks, size and quality, but nobody's name."""
+    """Finds faces: boxes, landmarks, size and quality, but not whose they are."""
     found = await graph.identifier.find_faces(
         [await take_content(photo) for photo in photos],
         Wishes(max_faces=max_faces, skip_faces=skip_faces, min_face_px=min_face_px),

@@ -52,7 +52,7 @@ class _Operation:
 
 
 async def require_described(request: Request) -> None:
-    """Refuses names that the operation does not have, and right ones that are misused.
+    """Refuses names that the operation does not have, and known ones that are misused.
 
     Raises:
         RequestValidationError: A sentence for each, with the name that was probably meant.
@@ -61,7 +61,7 @@ async def require_described(request: Request) -> None:
     takes = _taken(request.app, request.scope["route"].path_format, request.method.lower())
     way = _way(request, takes.bodies)
     query, body = takes.query, takes.bodies[way] if way else {}
-    if way == IMAGE:  # its options have no other place than the address
+    if way == IMAGE:  # its options can only be in the query
         query = query | {name: of for name, of in takes.bodies[FORM].items() if not of.is_file}
     errors = [
         *_unknown("query", request.query_params, query, body),
@@ -117,7 +117,7 @@ def _way(request: Request, bodies: Mapping[str, object]) -> str | None:
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return next(iter(bodies), None)  # what is missing in it is told field by field
     if not bodies:
-        raise RequestValidationError([_error("No body is read here. Send none.", "body")])
+        raise RequestValidationError([_error("This operation takes no body.", "body")])
     sent = media_type_of(headers)
     sent = IMAGE if sent.startswith(_IMAGES) else sent
     if sent not in bodies:

@@ -1,4 +1,4 @@
-"""`/v1/gallery`: everybody into a gallery file, and out of one."""
+"""`/v1/gallery`: everybody to a gallery file, and from one."""
 
 import asyncio
 from typing import Annotated
@@ -30,9 +30,11 @@ class ImportSchema(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     added: int = Field(description="New users")
-    replaced: int = Field(description="Users who are now those of the file")
-    skipped: int = Field(description="Users who stay as they were")
-    reembedded: bool = Field(description="The file was of another space: crops were embedded anew")
+    replaced: int = Field(description="Users replaced by the file's")
+    skipped: int = Field(description="Users left as they were")
+    reembedded: bool = Field(
+        description="The file was of another space; its crops were embedded anew"
+    )
 
 
 @router.get(
@@ -50,10 +52,10 @@ async def export_gallery_file(
     graph: GraphDep,
     caller: AdminCaller,
     crops: Annotated[
-        bool, Query(description="true: with crops, so that it can be moved to another space")
+        bool, Query(description="true: include crops, so that it can be moved to another space")
     ] = False,
 ) -> StreamingResponse:
-    """Everybody in one file, bound to the space of the bundle that serves."""
+    """Exports everybody to one file, bound to the space of the serving bundle."""
     gallery = await export_gallery(graph.sessions, caller.key_id, with_crops=crops)
     pieces = await asyncio.to_thread(encode_gallery, gallery)
     name = f"farsight-{gallery.space_id}.gallery"
@@ -66,14 +68,14 @@ async def import_gallery_file(
     graph: GraphDep,
     serving: ServingDep,
     caller: AdminCaller,
-    file: Annotated[UploadFile, File(description="As GET /v1/gallery/export gives it")],
+    file: Annotated[UploadFile, File(description="From GET /v1/gallery/export")],
     on_conflict: Annotated[
-        OnConflict, Form(description="What becomes of users who are there already")
+        OnConflict, Form(description="What to do with users who already exist")
     ] = OnConflict.REFUSE,
 ) -> ImportSchema:
-    """Takes everybody of a gallery file in, or nobody.
+    """Imports everybody in a gallery file, or nobody.
 
-    A file of another space is refused, unless it has crops, which are then embedded anew.
+    A file of another space needs crops, which are then embedded anew.
     """
     gallery = await asyncio.to_thread(parse_gallery, await take_content(file))
     answer = await graph.gallery_import.run(serving, caller.key_id, gallery, on_conflict)

@@ -37,7 +37,7 @@ async def identify(
     photos: Photos,
     threshold: Annotated[Threshold | None, Form()] = None,
     top_k: Annotated[
-        int, Form(ge=0, le=100, description="Candidates to tell of, whatever their similarity")
+        int, Form(ge=0, le=100, description="Candidates to list, whatever their similarity")
     ] = 0,
     max_faces: MaxFaces = 10,
     skip_faces: SkipFaces = 0,
@@ -50,7 +50,7 @@ async def identify(
         list[GroupName],
         Form(
             max_length=MAX_GROUPS,
-            description="Only users who are in one of these are looked for. Default: everybody, or "
+            description="Look only for users in one of these. Default: everybody, or "
             "the groups that the key is bound to",
         ),
     ] = [],  # noqa: B006 - FastAPI copies it
@@ -84,10 +84,10 @@ async def verify(
     other_photo: UploadFile | None = None,
     threshold: Annotated[Threshold | None, Form()] = None,
 ) -> VerificationSchema:
-    """Compares the largest face of a photo with a user, a stored photo, or another photo's."""
+    """Compares the largest face of a photo with a user, a stored photo, or another photo."""
     given = [each for each in (user_id, photo_id, other_photo) if each is not None]
     if len(given) != 1:
-        raise InvalidRequestError("Give one of user_id, photo_id and other_photo.")
+        raise InvalidRequestError("Give exactly one of user_id, photo_id and other_photo.")
     content = await take_content(photo)
     if user_id is not None:
         await graph.users.require_reach(user_id, caller.groups, change=False)

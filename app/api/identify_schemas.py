@@ -45,11 +45,13 @@ class DecisionSchema(Answer):
     similarity: float | None = Field(description="Cosine to the most similar user")
     margin: float | None = Field(description="How much lower the runner-up's similarity is")
     threshold: float = Field(description="Minimum similarity at which user_id is set")
-    candidates: list[CandidateSchema] = Field(description="As many as top_k asks for")
+    candidates: list[CandidateSchema] = Field(
+        description="As many as top_k asks for, most similar first"
+    )
 
 
 class PhotoFaceSchema(FaceSchema):
-    """A face, and in which photo it is."""
+    """A face and the photo it is in."""
 
     photo: int = Field(description="The photo's place in the request, from 0")
 
@@ -78,23 +80,23 @@ class PhotoErrorSchema(Answer):
 
 
 class SearchedPhotoSchema(Answer):
-    """A photo of the request, and how it was searched for faces; without figures where not."""
+    """A photo of the request, and how it was searched; figures are null if it was not."""
 
-    width_px: int | None = Field(description="Of the photo in which boxes and landmarks are told")
+    width_px: int | None = Field(description="Of the photo that boxes and landmarks refer to")
     height_px: int | None
     rotation_deg: Literal[0, 90, 180, 270] | None = Field(
-        description="By how much to turn the photo clockwise for its faces to be upright. Boxes "
-        "and landmarks are told in the photo as it is, not turned"
+        description="Turn the photo clockwise by this and its faces are upright. Boxes "
+        "and landmarks refer to the photo as it is, not turned"
     )
     searched_from_px: float | None = Field(
-        description="The smallest face_px that was looked for; null with detect=false"
+        description="The smallest face_px looked for; null with detect=false"
     )
     faces_found: int | None = Field(
-        description="Also those before skip_faces and beyond max_faces; 400 at most"
+        description="Including those before skip_faces and beyond max_faces; 400 at most"
     )
     warnings: list[PhotoWarningSchema]
     error: PhotoErrorSchema | None = Field(
-        description="Why it was not searched; the answer is that of the other photos"
+        description="Why it was not searched; the faces are those of the other photos"
     )
 
     @classmethod
@@ -126,11 +128,11 @@ class IdentificationSchema(BaseModel):
 
     faces: list[IdentifiedFaceSchema] = Field(description="By photo, largest first")
     faces_found: int = Field(
-        description="In all photos, also those before skip_faces and beyond max_faces"
+        description="In all photos, including those before skip_faces and beyond max_faces"
     )
     photos: list[SearchedPhotoSchema] = Field(description="In the request's order")
     pooled: DecisionSchema | None = Field(
-        description="With same_person: whose faces they are together"
+        description="With same_person: the answer for all photos together"
     )
     bundle: str
     space: str
@@ -151,7 +153,7 @@ class IdentificationSchema(BaseModel):
 
 
 class VerificationSchema(BaseModel):
-    """Are two faces one person."""
+    """Whether two faces are one person's."""
 
     match: bool
     similarity: float

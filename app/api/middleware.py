@@ -24,7 +24,7 @@ _FIRST_REFUSAL = 400
 _HELD_AT_ONCE = 4
 _HELD_S = 0.02
 HELD = "farsight.held"
-"""In a scope while its answer is held back: who waits for it. They may be sent away for others."""
+"""In a scope while its answer is held back: the waiting caller, who may be sent away for others."""
 
 
 # Of every answer; answers are about people.
@@ -43,10 +43,10 @@ class RequestContext:
 
     The line has the route's pattern instead of the address, which would name users.
 
-    Whoever has no key gets at most 200 answers a second together with all others who have none,
-    turn by turn between addresses: so they cost those who have one next to nothing. Refusals to
-    those who have one are as many, turn by turn between keys: to refuse is quick, so that one who
-    sends nothing else would come again so often that the others wait.
+    Callers without a key share 200 answers a second, turn by turn between addresses, so that they
+    cost callers with a key next to nothing. Refusals to callers with a key are limited likewise,
+    turn by turn between keys: a refusal is quick, and a caller who provokes nothing else would come
+    again so often that the others wait.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -108,14 +108,14 @@ class RequestContext:
 
 
 async def _wait_for_turn(scope: Scope, turns: Turns, party: str) -> None:
-    """Holds an answer back until its turn, or until nobody waits for it any more."""
+    """Holds an answer back until its turn, or until nobody waits for it."""
     waiting = Requester(party)
     scope[HELD] = waiting
     try:
         async with asyncio.timeout(None) as patience:
             with waiting.may_leave(patience):
                 await turns.take(party)
-    except TimeoutError:  # they hung up, as any number may: the server sends them nothing
+    except TimeoutError:  # they hung up: the server sends them nothing
         return
     finally:
         del scope[HELD]
@@ -128,7 +128,7 @@ def _caller(scope: Scope) -> Caller | None:
 
 
 def _rate_headers(scope: Scope) -> dict[str, str]:
-    """What is left to the caller (draft-ietf-httpapi-ratelimit-headers)."""
+    """What the caller has left (draft-ietf-httpapi-ratelimit-headers)."""
     caller = _caller(scope)
     if caller is None:
         return {}

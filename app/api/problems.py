@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem documents: `application/problem+json` with a stable `code`.
 
-A document tells what the caller can act on. It never repeats values, and tells nothing of the
-inside: paths, stack traces, SQL.
+A document says what the caller can act on. It never repeats values and reveals no internals: no
+paths, stack traces or SQL.
 """
 
 from typing import Any
@@ -52,7 +52,7 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.TooManyPhotosError: 422,
     errors.UnreadableImageError: 422,
     errors.RateLimitedError: 429,
-    errors.CallerGoneError: 499,  # not of the standard, and seen in the log alone
+    errors.CallerGoneError: 499,  # not in the standard; it only shows in the log
     errors.DatabaseBusyError: 503,
     errors.DatabaseDamagedError: 503,
     errors.NotReadyError: 503,
@@ -60,27 +60,27 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.DeadlineExceededError: 504,
     errors.StorageError: 507,
 }
-"""What callers can cause or meet; any other error is one of the service, 500."""
+"""What callers can cause or meet; any other error is the service's own, 500."""
 
 # Raised by the framework, not by us: status -> code and title.
 _HTTP_ERRORS = {
     400: ("bad_request", "The request cannot be read"),
-    404: ("not_found", "There is nothing at this address"),
-    405: ("method_not_allowed", "The address does not know this method"),
+    404: ("not_found", "Nothing exists at this address"),
+    405: ("method_not_allowed", "This address does not support the method"),
 }
-_INTERNAL = ("internal_error", "The service has failed")
+_INTERNAL = ("internal_error", "Internal error")
 _TITLES = {
     401: "No key, or an unknown one",
     403: "The key lacks the scope",
-    404: "Nothing of this name",
+    404: "Not found",
     408: "The body came too slowly",
-    409: "In conflict with what is stored",
+    409: "Conflicts with what is stored",
     413: "The body or a photo is too large",
-    415: "The body is of another kind, see Content-Type",
+    415: "The Content-Type is not supported",
     422: "A field is not valid, or photos are not usable",
-    429: "Too many in a minute; Retry-After says when to come again",
+    429: "Rate limit exceeded; Retry-After says when to retry",
     431: "The headers are too large; the connection is closed",
-    503: "Busy or not ready; Retry-After says when to come again",
+    503: "Busy or not ready; Retry-After says when to retry",
     504: "Not done in time",
     507: "The disk is full, read-only or failing; nothing was written",
     **{400: _HTTP_ERRORS[400][1], 500: _INTERNAL[1]},
@@ -122,8 +122,8 @@ def problem_response(
 
 
 def internal_problem() -> JSONResponse:
-    """For errors that nobody foresaw."""
-    return problem_response(500, *_INTERNAL, "The log tells more under this request id.")
+    """For unexpected errors."""
+    return problem_response(500, *_INTERNAL, "The log has details under this request id.")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -163,7 +163,7 @@ async def _farsight_error(_request: Request, error: Exception) -> JSONResponse:
     if "retry_after_s" in error.facts:
         headers["Retry-After"] = str(error.facts["retry_after_s"])
     if isinstance(error, errors.BodyTooSlowError):
-        headers["Connection"] = "close"  # what is left of the body is not waited for
+        headers["Connection"] = "close"  # the rest of the body is not awaited
     return problem_response(status, error.code, error.title, error.detail, error.facts, headers)
 
 
@@ -188,7 +188,7 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """All methods of an address; the framework tells those of the first route alone."""
+    """All methods of an address; the framework knows only those of the first route."""
     return [
         method
         for method in ("DELETE", "GET", "PATCH", "POST")

@@ -22,12 +22,12 @@ async def _changed(graph: GraphDep, request: Request, user_id: _InPath) -> str:
 
 
 def _caller(request: Request) -> Caller:
-    caller = request.state.caller  # KeyedRoute has put it there
+    caller = request.state.caller  # KeyedRoute has set it
     assert isinstance(caller, Caller)
     return caller
 
 
 SeenUserId = Annotated[str, Depends(_seen)]
-"""Of a user whom the caller may know."""
+"""The id of a user whom the caller may know."""
 ChangedUserId = Annotated[str, Depends(_changed)]
-"""Of a user whom the caller may change, too: one who is in no group that the key does not reach."""
+"""The id of a user whom the caller may also change: one in no group beyond the key's."""

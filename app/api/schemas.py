@@ -1,4 +1,4 @@
-"""Bodies of requests and answers; field names are the words of the design."""
+"""Bodies of requests and answers; field names are the same everywhere."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -67,7 +67,7 @@ def _kind(value: object) -> str:
     return "float" if type(value) is int else type(value).__name__
 
 
-# Told apart by what the value is, not tried in turn: a text too long would become a number.
+# The value's type decides. Tried in turn, a text that is too long would become a number.
 _Entry = Annotated[
     Annotated[bool, Tag("bool")]
     | Annotated[_Number, Tag("float")]
@@ -95,7 +95,7 @@ Metadata = Annotated[
 
 
 class Answer(BaseModel):
-    """Made of an object of the services that has the same attributes."""
+    """Built from a service's object with the same attributes."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -113,7 +113,7 @@ class UserSchema(Answer):
 
 
 class QualitySchema(Answer):
-    """What can be told of a face without recognising it."""
+    """What can be said of a face without recognising it."""
 
     sharpness: float = Field(description="0..1, share of the face's pixels that carry detail")
     brightness: float = Field(description="0..1, mean luma")
@@ -140,27 +140,27 @@ class UserDetailSchema(Answer):
 
 
 class ErasureSchema(Answer):
-    """Whether something that was erased of a user may still be on the disk."""
+    """Whether erased data of a user may still be on the disk."""
 
     user_id: str
-    pending: bool = Field(description="true: somebody reads the database, and it is tried again")
-    erased_at: datetime | None = Field(description="When; null where nothing is left")
+    pending: bool = Field(description="true: somebody reads the database; the service tries again")
+    erased_at: datetime | None = Field(description="When it was erased; null once nothing is left")
 
 
 class PageParams(BaseModel):
     """Which page of a list."""
 
     cursor: Annotated[str, Field(max_length=64)] | None = Field(
-        None, description="`next_cursor` of the page before; absent for the first page"
+        None, description="`next_cursor` of the previous page; absent for the first page"
     )
-    limit: int = Field(50, ge=1, le=200, description="Largest number of items")
+    limit: int = Field(50, ge=1, le=200, description="Maximum number of items")
 
 
 class UserPageParams(PageParams):
     """Which page of which users."""
 
     search: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
-        None, description="A part of user_id, display_name or metadata"
+        None, description="Text to find in user_id, display_name or metadata"
     )
     groups: GroupNames = Field([], description="Only users who are in one of these")
     order: Order = Field(
@@ -173,7 +173,7 @@ class UserPageSchema(Answer):
 
     items: list[UserSchema]
     next_cursor: str | None = Field(description="For the next page; null on the last one")
-    total: int = Field(description="How many users the search finds, on all pages")
+    total: int = Field(description="Users found, on all pages")
 
 
 class UserChangesSchema(BaseModel):
@@ -187,7 +187,7 @@ class UserChangesSchema(BaseModel):
 
 
 class PhotoWarningSchema(Answer):
-    """What is wrong with a photo that is used all the same."""
+    """A fault of a photo that is used all the same."""
 
     code: str = Field(
         description="Stable, for programs. `broken_off`: a JPEG whose last rows are missing"
@@ -205,7 +205,7 @@ class BoxSchema(Answer):
 
 
 class PhotoBoxSchema(BaseModel):
-    """Where the face that is meant is in a photo, in px of the upright photo."""
+    """Where the intended face is, in px of the upright photo."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -227,9 +227,9 @@ class PhotoReportSchema(Answer):
     face_px: float | None
     quality: QualitySchema | None
     photo_id: UUID | None
-    warnings: list[PhotoWarningSchema] = Field(description="Also of photos that are accepted")
+    warnings: list[PhotoWarningSchema] = Field(description="Accepted photos can have some too")
     boxes: list[BoxSchema] = Field(
-        description="Of the face that is meant, or of those that may be; largest first"
+        description="The intended face, or all that could be it; largest first"
     )
 
 
@@ -246,8 +246,8 @@ class RegistrationSchema(Answer):
     user: UserSchema
     photos: list[PhotoReportSchema]
     near_users: list[CandidateSchema] = Field(
-        description="Others so similar that they may be taken for this user, five at most: look at "
-        "both users' photos, they may be covered, or of one person"
+        description="Up to five others who may be mistaken for this user. Look at "
+        "both users' photos: faces may be covered, or both may be one person"
     )
 
 
@@ -258,7 +258,7 @@ class StatusSchema(BaseModel):
 
 
 class VersionSchema(BaseModel):
-    """What is running in the process that was asked; the rest is null without a key."""
+    """What is running in the process that answers; the rest is null without a key."""
 
     version: str
     bundle: str | None = None

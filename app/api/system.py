@@ -1,6 +1,6 @@
 """`/livez`, `/readyz`, `/health`, `/version`: what orchestrators ask; no key is needed.
 
-Without one they tell nothing about the gallery.
+Without one they reveal nothing about the gallery.
 """
 
 from importlib.metadata import version
@@ -22,7 +22,7 @@ async def live() -> StatusSchema:
 
 @router.get("/readyz", responses=problems(422, 503))
 async def ready(graph: GraphDep) -> StatusSchema:
-    """Networks and database have answered a moment ago, and all threads are alive."""
+    """Networks and database answered a moment ago, and all threads are alive."""
     graph.readiness.require()
     return StatusSchema()
 
@@ -35,7 +35,7 @@ async def show_health(graph: GraphDep) -> StatusSchema:
 
 @router.get("/version", responses=problems(401, 422, 503))
 async def show_version(request: Request, graph: GraphDep, serving: ServingDep) -> VersionSchema:
-    """What is running in this process; with any key also which bundle, and how young a gallery."""
+    """What is running in this process; with any key also the bundle and the gallery's revision."""
     running = version("farsight")
     if request.headers.get("authorization"):
         await authenticate(request)

@@ -1,4 +1,4 @@
-"""`/v1/users`: registering people, and all that concerns their rows."""
+"""`/v1/users`: registering people, and everything about their rows."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -46,8 +46,8 @@ _MAX_FILENAME_CHARS = 255
 _PENDING: dict[int | str, dict[str, Any]] = {
     202: {
         "model": ErasureSchema,
-        "description": "Erased, but still on the disk as long as somebody reads an older state; "
-        "tried again until it is gone",
+        "description": "Erased, but still on the disk while somebody reads an older state; "
+        "the service tries again until it is gone",
     }
 }
 _AllowDuplicate = Annotated[
@@ -58,8 +58,8 @@ _Photos = Annotated[list[UploadFile], File(description=IN_WORDS)]
 _Face = Annotated[
     FaceRule | None,
     Form(
-        description="Of several faces of about one size, `largest` is taken; with `only` the photo "
-        "is not used. Default: the one whom the other photos show. Faces three times smaller than "
+        description="Of several faces of similar size, `largest` is taken; with `only` the photo "
+        "is not used. Default: the person in the other photos. Faces three times smaller than "
         "the largest never count"
     ),
 ]
@@ -67,14 +67,14 @@ _Box = Annotated[
     list[Json[PhotoBoxSchema]],
     Form(
         description='Where the face is in a photo, such as `{"photo": 0, "x": 10, "y": 20, '
-        '"width": 80, "height": 90}`; faces outside do not count. One for each photo at most'
+        '"width": 80, "height": 90}`; faces outside do not count. At most one per photo'
     ),
 ]
 _Groups = Annotated[
     list[GroupName],
     Form(
         max_length=MAX_GROUPS,
-        description="That the user is in. Default: none, or all that the key is bound to",
+        description="Groups of the user. Default: none, or all that the key is bound to",
     ),
 ]
 _IdempotencyKey = Annotated[
@@ -82,7 +82,7 @@ _IdempotencyKey = Annotated[
     Header(
         min_length=1,
         max_length=255,
-        description="The same key with the same request gets the first answer again; after the "
+        description="A repeated request with the same key gets the first answer again; after the "
         "erasure of the user, 409 `person_erased`",
     ),
 ]
@@ -106,7 +106,7 @@ async def register_user(
     groups: _Groups = [],  # noqa: B006 - FastAPI copies it
     idempotency_key: _IdempotencyKey = None,
 ) -> RegistrationSchema:
-    """Registers a person from photos of this person."""
+    """Registers a person from photos."""
     prepared = await graph.registration.prepare(
         serving,
         caller.key_id,
@@ -125,7 +125,7 @@ async def list_users(
     caller: EnrollCaller,
     wanted: Annotated[UserPageParams, Query()],
 ) -> UserPageSchema:
-    """Lists users, all or those that a search finds, page by page."""
+    """Lists users, all or those that match a search, page by page."""
     which = Wanted(wanted.search, caller.within(wanted.groups))
     page = await graph.users.page(wanted.cursor, wanted.limit, which, wanted.order)
     answer = UserPageSchema.model_validate(page)
@@ -137,7 +137,7 @@ async def list_users(
 @router.put(
     "/{user_id}",
     responses={
-        201: {"model": RegistrationSchema, "description": "There was no such user"},
+        201: {"model": RegistrationSchema, "description": "There was no user with this id"},
         **problems(400, 401, 403, 408, 409, 413, 415, 422, 503, 504),
     },
 )
@@ -156,7 +156,7 @@ async def put_user(
     box: _Box = [],  # noqa: B006 - FastAPI copies it
     groups: _Groups = [],  # noqa: B006 - FastAPI copies it
 ) -> RegistrationSchema:
-    """Registers a person, in place of a user of this id if there is one, who is erased."""
+    """Registers a person; an existing user with this id is replaced and erased."""
     prepared = await graph.registration.prepare(
         serving,
         caller.key_id,
@@ -173,7 +173,7 @@ async def put_user(
 
 @router.get("/{user_id}", responses=problems(401, 403, 404, 422, 503))
 async def get_user(graph: GraphDep, caller: EnrollCaller, user_id: SeenUserId) -> UserDetailSchema:
-    """Shows a user and what is stored of their photos."""
+    """Shows a user and their stored photos."""
     answer = UserDetailSchema.model_validate(await graph.users.get(user_id))
     answer.user.groups = caller.shown(answer.user.groups)
     return answer
@@ -214,7 +214,7 @@ async def show_erasure(
     caller: EnrollCaller,  # noqa: ARG001 - asks for the scope
     user_id: _UserIdInPath,
 ) -> ErasureSchema:
-    """Whether something that was erased of a user may still be on the disk."""
+    """Shows whether erased data of a user may still be on the disk."""
     return ErasureSchema.model_validate(await graph.erasures.of_user(user_id))
 
 
@@ -233,7 +233,7 @@ async def add_photos(
     face: _Face = None,
     box: _Box = [],  # noqa: B006 - FastAPI copies it
 ) -> RegistrationSchema:
-    """Adds photos; the template follows."""
+    """Adds photos and updates the template."""
     answer = await graph.registration.add_photos(
         serving,
         caller.key_id,
@@ -259,7 +259,7 @@ async def delete_photo(
     photo_id: UUID,
     response: Response,
 ) -> ErasureSchema | None:
-    """Erases a photo; the template follows. The last photos that a user needs stay."""
+    """Erases a photo and updates the template. A user keeps the minimum of photos."""
     done = await graph.registration.delete_photo(caller.key_id, user_id, photo_id)
     return await _told(graph, user_id, response, done=done)
 
@@ -280,7 +280,7 @@ def _new_user(
 async def _told(
     graph: Graph, user_id: str, response: Response, *, done: bool
 ) -> ErasureSchema | None:
-    """204 when nothing is left on the disk, else 202 and how it stands."""
+    """204 when nothing is left on the disk, else 202 and its state."""
     if done:
         return None
     response.status_code = 202
@@ -290,7 +290,7 @@ async def _told(
 def _choice(rule: FaceRule | None, boxes: list[PhotoBoxSchema]) -> FaceChoice:
     by_photo = {of.photo: Box(of.x, of.y, of.width, of.height) for of in boxes}
     if len(by_photo) < len(boxes):
-        raise InvalidRequestError("Give one box for each photo at most.")
+        raise InvalidRequestError("Give at most one box per photo.")
     return FaceChoice(rule, by_photo)
 
 

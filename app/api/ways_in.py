@@ -113,7 +113,7 @@ def _fields(
         for each in value if isinstance(value, list) else [value]:
             n_fields += 1
             if n_fields > _MOST_FIELDS:
-                raise InvalidRequestError(f"At most {_MOST_FIELDS} values are read.")
+                raise InvalidRequestError(f"At most {_MOST_FIELDS} values are accepted.")
             if each is None:
                 continue
             if name in photo_fields:

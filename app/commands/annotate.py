@@ -1,4 +1,4 @@
-"""Pictures with boxes around faces, and words."""
+"""Pictures with boxes around faces, and captions."""
 
 from collections.abc import Sequence
 

@@ -70,7 +70,7 @@ def import_checkpoint(
     from app.vision.published import published_bundle, read_published  # noqa: PLC0415 - torch takes seconds
 
     if (BUNDLES / name).exists():
-        raise BundleError(f"A bundle that comes with Farsight is named {name!r} already.")
+        raise BundleError(f"A built-in bundle is already named {name!r}.")
     bundle = published_bundle(read_published(edgeface), name)
     embedder = Embedder(bundle, "cpu")
     check_parity(embedder)
@@ -112,7 +112,7 @@ def list_bundles(as_json: AsJson = False) -> None:
 
 @cli.command()
 def verify(name: Annotated[str, typer.Argument(help="The bundle's name.")]) -> None:
-    """Check every file of a bundle, load its networks, and ask them for what is known."""
+    """Check every file of a bundle, load its networks, and check their answers to known crops."""
     folder = find_bundle(Settings.read().bundles, name)
     bundle = load_bundle(folder)
     embedder = Embedder(bundle, "cpu")
@@ -123,15 +123,15 @@ def verify(name: Annotated[str, typer.Argument(help="The bundle's name.")]) -> N
 
 @cli.command()
 def reload(
-    name: Annotated[str, typer.Argument(help="The bundle that is to serve.")],
+    name: Annotated[str, typer.Argument(help="The bundle to serve.")],
     force: Annotated[
-        bool, typer.Option("--force", help="Whatever the gate finds; the audit log keeps it.")
+        bool, typer.Option("--force", help="Ignore the gate's verdict; the audit log records it.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Change to another bundle: everybody enrolled moves along, services follow within seconds.
+    """Change to another bundle: everybody is embedded anew, services follow within seconds.
 
-    The work is done here, beside services on the same database, which go on answering.
+    The work is done by this command; services on the same database keep answering.
     """
     job = asyncio.run(_reload(name, force, visible=not as_json))
     if as_json:
@@ -144,7 +144,7 @@ def reload(
 
 @cli.command()
 def rollback(as_json: AsJson = False) -> None:
-    """Go back to the bundle that served before, at once."""
+    """Go back to the previous bundle at once."""
 
     async def roll_back() -> Serving:
         async with open_graph(Settings.read()) as graph:
@@ -168,7 +168,7 @@ def prune(as_json: AsJson = False) -> None:
             return await graph.bundles.prune(COMMAND_LINE)
 
     erased = asyncio.run(erase())
-    typer.echo(json.dumps({"erased": erased}) if as_json else f"{erased} rows are deleted.")
+    typer.echo(json.dumps({"erased": erased}) if as_json else f"{erased} rows deleted.")
 
 
 async def _reload(name: str, force: bool, *, visible: bool) -> JobView:
@@ -213,16 +213,16 @@ def pull(
         typer.Option(help="Where checkpoints go. By default: `checkpoints` in the data folder."),
     ] = None,
 ) -> None:
-    """Download a published file; an interrupted download goes on where it stopped."""
+    """Download a published file; an interrupted download resumes where it stopped."""
     settings = Settings.read()
     if what.value in _DETECTORS:
         path = fetch(_DETECTORS[what.value], settings.detectors)
-        typer.echo(f"{path} is there and is the published file.")
+        typer.echo(f"{path} is already there, as published.")
         return
     folder = folder or settings.home / "checkpoints"
     path = download(_CHECKPOINTS.format(what.value), folder / f"{what.value}.pt")
     from app.vision.published import read_published  # noqa: PLC0415 - torch takes seconds
 
-    read_published(path)  # whatever came: it must be a network that we know
+    read_published(path)  # it must be a network that we know
     typer.echo(f"{path} is there. Make a bundle of it:")
     typer.echo(f"  farsight bundles import --edgeface {path} --name {what.value}")

@@ -38,7 +38,7 @@ def calibrate(
 ) -> None:
     """Propose thresholds from the enrolled people: every photo against all templates.
 
-    Nothing is changed. Nothing is proposed while photos look like another user than their own, or
+    Nothing is changed. Nothing is proposed while photos look like another user, or
     where the people are too few for the rate.
     """
     if plot is not None:

@@ -1,4 +1,4 @@
-"""Pictures from the first camera, or from a video file in its place."""
+"""Pictures from the first camera, or from a video file instead."""
 
 import itertools
 import time
@@ -31,15 +31,15 @@ class Frame:
 
 @contextmanager
 def open_camera(video: Path | None) -> Iterator[Iterator[Frame]]:
-    """All frames, to the end of the file or for ever.
+    """All frames, to the end of the file, or forever.
 
     Args:
-        video: What stands in for the camera.
+        video: A file instead of the camera.
 
     Raises:
         CameraError: There is no camera, or the file is no video.
     """
-    # OpenCV would print its own riddles beside our sentence.
+    # OpenCV would print messages of its own beside ours.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(0) if video is None else cv2.VideoCapture(str(video))
     try:
@@ -65,7 +65,7 @@ def _frames(capture: cv2.VideoCapture, video: Path | None) -> Iterator[Frame]:
 
 def _no_pictures(video: Path | None) -> CameraError:
     if video is not None:
-        return CameraError(f"{video} is not a video that can be read.")
+        return CameraError(f"{video} is not a readable video.")
     return CameraError(
         "There is no camera, or another program uses it. A video file can take its place: "
         "--webcam FILE."

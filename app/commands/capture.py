@@ -32,8 +32,8 @@ _ADVICE = {
     Rejection.NO_FACE: "No face in view",
     Rejection.MULTIPLE_FACES: "One person only, please",
     Rejection.FACE_TOO_SMALL: "Move closer",
-    Rejection.TOO_DARK: "Too dark: more light on the face",
-    Rejection.TOO_BRIGHT: "Too bright: less light on the face",
+    Rejection.TOO_DARK: "Too dark: put more light on the face",
+    Rejection.TOO_BRIGHT: "Too bright: take light off the face",
     Rejection.EXTREME_POSE: "Turn to the camera",
     Rejection.TOO_BLURRY: "Too blurred: hold still",
 }
@@ -92,7 +92,7 @@ def take_captures(settings: Settings, video: Path | None, count: int) -> list[Na
     """
     advisor = Advisor(
         open_detector(settings),
-        # Smaller faces than registration takes are told to move closer; looking for far smaller
+        # Faces slightly too small are told to move closer; looking for far smaller
         # ones would cost frames.
         replace(
             overridden(DEFAULT_POLICY, "detection", settings.detection),
@@ -109,8 +109,7 @@ def take_captures(settings: Settings, video: Path | None, count: int) -> list[Na
             captured = _capture_shown(frames, advisor, count, window)
     if not captured:
         raise CameraError(
-            "Nothing was captured: there was no frame that registration would accept, or SPACE was "
-            "not pressed while there was one."
+            "No frame was good enough to register, or SPACE was not pressed while one was."
         )
     # Without loss: what was judged good must be what is registered.
     return [

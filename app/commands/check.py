@@ -34,15 +34,15 @@ def check(
         bool,
         typer.Option(
             "--repair",
-            help="Make anew what can be made of stored crops and embeddings: indexes, embeddings, "
-            "templates. Stop the service before.",
+            help="Rebuild what stored crops and embeddings allow: indexes, embeddings, "
+            "templates. Stop the service first.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check database, crops, embeddings, templates, keys, bundles and detectors.
 
-    Exit codes: 0 all is well, or is now; 1 something is wrong, and what is told.
+    Exit codes: 0 all is well, or repaired; 1 something is wrong, as printed.
     """
     settings = Settings.read()
     found = asyncio.run(_check(settings))
@@ -62,7 +62,7 @@ async def _check(settings: Settings) -> list[Defect]:
     found = list(_check_detectors(settings.detectors))
     file = DatabaseFile(database_path(settings.database))
     if not file.path.exists():
-        return [*found, Defect("database", "There is none yet; the first start makes it.", False)]
+        return [*found, Defect("database", "There is none yet; the first start creates it.", False)]
     try:
         file.prepare()
     except DatabaseDamagedError as error:
@@ -97,7 +97,7 @@ async def _check_bundles(sessions: Sessions, store: Path) -> list[Defect]:
         if view.state == BundleState.BROKEN
     ]
     if not any(view.state == BundleState.SERVING for view in views):
-        detail = "The store has no sound bundle that the database says is to serve."
+        detail = "The bundle that the database names is missing from the store or damaged."
         found.append(Defect("bundles", detail, False))
     return found
 
@@ -115,7 +115,7 @@ def _check_detectors(folder: Path) -> Iterator[Defect]:
 
 def _print(found: list[Defect], left: list[Defect], *, repair: bool) -> None:
     if not found:
-        typer.echo("Everything is as it must be.")
+        typer.echo("Everything is in order.")
         return
     table = Table("part", "what is wrong", "")
     for defect in found:

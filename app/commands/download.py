@@ -1,4 +1,4 @@
-"""Downloads that go on where they stopped, with a progress bar."""
+"""Downloads that resume where they stopped, with a progress bar."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _WRONG_RANGE = 416
 
 
 def download(url: str, target: Path) -> Path:
-    """Gets a file, unless it is there already.
+    """Downloads a file, unless it is there already.
 
     What has arrived lies beside the target under `.part`; another call asks the server for the
     rest of it.
@@ -40,8 +40,8 @@ def download(url: str, target: Path) -> Path:
         raise ModelFileError(f"{url} answered {status} instead of the file.") from error
     except httpx.HTTPError as error:
         raise ModelFileError(
-            f"{url} could not be read ({type(error).__name__}). Is there a network? What has "
-            "arrived is kept; the same command goes on from there."
+            f"{url} could not be read ({type(error).__name__}). Is the network up? What "
+            "arrived is kept; run the same command again to resume."
         ) from error
     return part.rename(target)
 

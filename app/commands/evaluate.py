@@ -42,7 +42,7 @@ def evaluate(
         str, typer.Option(help="Face sizes of the probes in px; hr leaves them as they are.")
     ] = format_sizes(USUAL_SIZES),
     aligned: Annotated[
-        bool, typer.Option("--aligned", help="The files are 112x112 crops already.")
+        bool, typer.Option("--aligned", help="The files are aligned 112x112 crops.")
     ] = False,
     device: Annotated[DeviceName, typer.Option(help="Where the networks run.")] = "auto",
     detector: Annotated[DetectorName, typer.Option(help="What finds the faces.")] = "auto",
@@ -50,7 +50,7 @@ def evaluate(
 ) -> None:
     """Measure weights on people in folders: accuracy by face size and by person, thresholds.
 
-    Every photo is compared with every other one, sharp on the one side, shrunk on the other.
+    Every photo is compared with every other one, sharp on one side, shrunk on the other.
     """
     probe_sizes = _sizes(sizes)
     settings = Settings.read()
@@ -91,7 +91,7 @@ def _weights(named: Path | None, settings: Settings) -> Bundle:
 
 def _people(result: SizeResult, photos: list[PersonPhoto]) -> list[PersonFigures]:
     assert result.matches is not None  # every photo was compared with all others
-    # Who is missed, and whom a search names, is told at the threshold for this rate.
+    # Misses and false names are counted at the threshold for this rate.
     threshold = result.figures.threshold_at_far[USUAL_FAR]
     return person_figures(result.matches, [photo.person for photo in photos], threshold)
 

@@ -35,7 +35,7 @@ _GalleryPath = Annotated[
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _OnConflictOption = Annotated[
-    OnConflict, typer.Option(help="What becomes of users who are there already.")
+    OnConflict, typer.Option(help="What to do with users who already exist.")
 ]
 
 
@@ -62,7 +62,7 @@ def show(
     gallery = _source(gallery_path)
     user = next((user for user in gallery.users if user.user_id == user_id), None)
     if user is None:
-        raise UserNotFoundError(f"There is no user {user_id!r}.", user_id=user_id)
+        raise UserNotFoundError(f"Nobody is registered as {user_id!r}.", user_id=user_id)
     photos = [
         {
             "sha256": photo.sha256,
@@ -93,7 +93,7 @@ def show(
 def export_file(
     file: Annotated[Path, typer.Argument(help="The gallery file to write.")],
     crops: Annotated[
-        bool, typer.Option(help="With crops, so that it can be moved to another space.")
+        bool, typer.Option(help="Include crops, so that it can be moved to another space.")
     ] = False,
     gallery_path: _GalleryPath = None,
     as_json: _Json = False,
@@ -120,9 +120,9 @@ def import_file(
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Take everybody of a gallery file in, or nobody.
+    """Import everybody in a gallery file, or nobody.
 
-    A file of another space is refused, unless it has crops, which are then embedded anew.
+    A file of another space needs crops, which are then embedded anew.
     """
     gallery = _read_legacy(file, legacy_space) if legacy_space else read_gallery(file)
     if gallery_path is not None:
@@ -134,7 +134,7 @@ def import_file(
         typer.echo(json.dumps(asdict(answer)))
         return
     typer.echo(
-        f"{answer.added} users added, {answer.replaced} replaced, {answer.skipped} skipped."
+        f"Users: {answer.added} added, {answer.replaced} replaced, {answer.skipped} skipped."
         + (" Their crops were embedded anew." if answer.reembedded else "")
     )
 
@@ -159,7 +159,7 @@ def diff(
     second: Annotated[Path, typer.Argument(help="Another one of the same space.")],
     as_json: _Json = False,
 ) -> None:
-    """Tell two gallery files apart; like diff, exit with 1 if they differ."""
+    """Compare two gallery files; like diff, exit with 1 if they differ."""
     found = diff_galleries(read_gallery(first), read_gallery(second))
     if as_json:
         typer.echo(json.dumps(asdict(found)))
@@ -177,7 +177,7 @@ def diff(
 
 
 def _source(path: Path | None) -> PortableGallery:
-    """A gallery file's content, or the local database's."""
+    """The content of a gallery file or of the local database."""
     return asyncio.run(_read_database()) if path is None else read_gallery(path)
 
 

@@ -1,7 +1,7 @@
-"""A gallery file in place of the database.
+"""A gallery file instead of the database.
 
-The same rules as for the database, because it is one: an empty one of the command's own, whose
-gallery in memory knows the file's users too. Who is registered is added to the file.
+The rules are those of the database, because it is one: an empty one of the command's own, whose
+gallery in memory knows the file's users too. Whoever is registered is added to the file.
 """
 
 import tempfile
@@ -30,7 +30,7 @@ class GalleryTarget(LocalTarget):
 
     Args:
         graph: On an empty database.
-        path: The file; made where it is missing.
+        path: The file; created if missing.
         known: What it holds, in the graph's space.
         with_crops: Keep the crops of new users in the file.
     """
@@ -50,7 +50,7 @@ class GalleryTarget(LocalTarget):
     ) -> Store:
         """See Target."""
         if user_id in self._user_ids:
-            raise UserExistsError(f"There is already a user {user_id!r}.")
+            raise UserExistsError(f"{user_id!r} is registered already.")
         return await super().prepare(user_id, photos, wishes)
 
     async def _store(self, prepared: Prepared) -> Registration:
@@ -70,7 +70,7 @@ class GalleryTarget(LocalTarget):
 
 @asynccontextmanager
 async def open_gallery(path: Path, settings: Settings) -> AsyncIterator[GalleryTarget]:
-    """Opens a gallery file; what was registered is in it afterwards, also when a person failed.
+    """Opens a gallery file; what was registered is saved in the end, even if a person failed.
 
     Raises:
         GalleryFileError: It is damaged, or no gallery file.

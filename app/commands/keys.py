@@ -26,9 +26,9 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @cli.command()
 def create(
     scope: Annotated[list[Scope], typer.Option(help="What the key is good for; repeatable.")],
-    label: Annotated[str, typer.Option(help="For whom or what.")] = "",
+    label: Annotated[str, typer.Option(help="Who or what it is for.")] = "",
     days: Annotated[
-        int | None, typer.Option(help="After how many days it ends; else never.", min=1, max=3650)
+        int | None, typer.Option(help="Days until it expires; never by default.", min=1, max=3650)
     ] = None,
     as_json: _Json = False,
 ) -> None:
@@ -43,7 +43,7 @@ def create(
 
 @cli.command("list")
 def list_keys(as_json: _Json = False) -> None:
-    """List all keys, without their secrets; the last use is known to within ten minutes."""
+    """List all keys, without their secrets; last uses are accurate to ten minutes."""
     rows = asyncio.run(_with_keys(Keys.every))
     if as_json:
         typer.echo(json.dumps([_as_dict(row) for row in rows], default=datetime.isoformat))
@@ -66,11 +66,11 @@ def revoke(
         bool, typer.Option("--yes", help="Do not ask whether the last admin key may go.")
     ] = False,
 ) -> None:
-    """End a key. Whether the last one with the scope admin may go is asked again."""
+    """Revoke a key. Asks before it revokes the last one with the scope admin."""
     try:
         asyncio.run(_with_keys(lambda keys: keys.revoke(key_id, even_last=yes)))
     except LastAdminKeyError as error:
-        typer.confirm(f"{error.detail} Revoke it all the same?", abort=True)
+        typer.confirm(f"{error.detail} Revoke it anyway?", abort=True)
         asyncio.run(_with_keys(lambda keys: keys.revoke(key_id, even_last=True)))
     typer.echo(f"Key {key_id} is revoked.")
 

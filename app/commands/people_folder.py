@@ -1,7 +1,7 @@
 """A folder of folders, each the photos of one person, registered one after the other.
 
-Each person is one transaction. In the order of their names, so that a run that was killed and
-begun again ends with what one run gives: whoever is registered already is passed over.
+Each person is one transaction, in the order of their names. So a run that was killed and started
+again ends as one run would: whoever is already registered is skipped.
 """
 
 import asyncio
@@ -82,8 +82,8 @@ async def register_people(
         wishes: For each of them.
 
     Raises:
-        FarsightError: Something that does not concern one person alone. Who was registered
-            before stays so.
+        FarsightError: Something that does not concern one person alone. Whoever was
+            registered before stays registered.
     """
     report = FolderReport()
     columns = (

@@ -11,7 +11,7 @@ from app.evaluation.protocols import Progress as Advance
 
 @contextmanager
 def counted(what: str) -> Iterator[Advance]:
-    """A bar that is told how many are done and how many there are; gone in the end."""
+    """A bar for so many done of so many; it disappears in the end."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)

@@ -1,4 +1,4 @@
-"""How the service ends when it is asked to: in order, in time, and at once if it is asked twice."""
+"""How the service stops on request: in order, in time, and at once on a second request."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# Of the time there is: requests may use so much of it, closing has the rest.
+# The share of the time that requests may use; closing has the rest.
 _SHARE_OF_REQUESTS = 0.5
 _CANCELLED_WITHIN_S = 1.0
 _log = logging.getLogger(__name__)
@@ -34,12 +34,12 @@ class Stopping:
         self._closed = False
 
     def listen(self) -> None:
-        """From now on signals end the process this way."""
+        """Makes signals end the process this way."""
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
 
     def server(self, app: ASGIApp, config: uvicorn.Config) -> uvicorn.Server:
-        """A server that ends when this process is asked to end.
+        """A server that stops when this process is asked to.
 
         Args:
             app: What it serves.
@@ -68,7 +68,7 @@ class Stopping:
             self._server.should_exit = True
 
     def _give_up(self) -> None:
-        """Not everything has ended in time: a photo is decoded, or a lock of the database held."""
+        """Something has not ended in time: a photo being decoded, or a lock on the database."""
         if self._closed:
             _log.warning("ended while threads were still at work; nothing is lost")
             os._exit(0)
@@ -79,7 +79,7 @@ class Stopping:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, which leaves signals alone and tells how much it cuts off."""
+    """uvicorn's, but it leaves signals alone and reports how many requests it cuts off."""
 
     def __init__(self, config: uvicorn.Config, app: ASGIApp) -> None:
         super().__init__(config)
@@ -101,7 +101,7 @@ class _Server(uvicorn.Server):
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Takes no more requests and waits for those there are, but not for ever."""
+        """Takes no more requests and waits for the running ones, but not forever."""
         await super().shutdown(sockets)
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=_CANCELLED_WITHIN_S)

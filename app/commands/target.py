@@ -77,7 +77,7 @@ def read_photo(path: Path) -> NamedPhoto:
     try:
         return path.name, path.read_bytes()
     except OSError as error:
-        raise UnreadableImageError(f"{path} cannot be read: {error.strerror}.") from error
+        raise UnreadableImageError(f"{path}: {error.strerror}.") from error
 
 
 class LocalTarget:
@@ -114,7 +114,7 @@ class LocalTarget:
     async def identify(
         self, photo: bytes, *, detect: bool, min_face_px: float | None
     ) -> Identification:
-        """See Target; who was registered or erased elsewhere since the last photo is, or is not."""
+        """See Target; it knows who was registered or erased elsewhere since the last photo."""
         await self._graph.following.catch_up()
         serving = self._graph.current.serving
         found = await self._graph.identifier.identify(

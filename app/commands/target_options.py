@@ -45,7 +45,7 @@ async def open_target(options: TargetOptions, settings: Settings) -> AsyncIterat
 
     Raises:
         UnauthenticatedError: A service, but no key in the environment.
-        InvalidRequestError: No service can have this address, or no key can look like this.
+        InvalidRequestError: The address or the key is malformed.
         DeviceError: The device is not there.
         GalleryFileError: See open_gallery, as for SpaceMismatchError.
         FarsightError: Whatever forbids a start of the service.

@@ -1,4 +1,4 @@
-"""Values for statements that cannot take as many as there are."""
+"""Values in batches, for statements that cannot take them all."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 VALUES_AT_ONCE = 10_000
-"""In one statement; SQLite takes 32,766."""
+"""Values in one statement; SQLite takes 32,766."""
 
 
 def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -1,7 +1,7 @@
-"""The database as a file: whether it is still the one that was opened, and what lies beside it.
+"""The database as a file: whether it is still the one that was opened, and its companion files.
 
 Everything here blocks, and opens connections of its own: those of the sessions keep pages in
-memory and would not notice what has become of the file.
+memory and would not notice what became of the file.
 """
 
 import fcntl
@@ -18,11 +18,11 @@ from app.errors import DatabaseDamagedError, StorageError
 _MAGIC = b"SQLite format 3\x00"
 _RESERVE_BYTES = 4_000_000
 _ROOM_BYTES = 1_000_000
-# Another process that makes the database has opened an empty file before it writes into it.
+# Another process that creates the database opens an empty file before it writes to it.
 _EMPTY_FOR_S = 1.0
 _LOOK_EVERY_S = 0.02
 HOW_TO_RESTORE = (
-    "Stop the service and put a backup in its place (docs/backup.md); `farsight check` tells "
+    "Stop the service and put a backup in its place (docs/backup.md); `farsight check` reports "
     "what is left of this one."
 )
 
@@ -44,7 +44,7 @@ class DatabaseFile:
         self._made: list[Path] = []
 
     def prepare(self) -> None:
-        """Makes the folder where it is missing; to be called before the first connection.
+        """Creates the folder if it is missing; call it before the first connection.
 
         Raises:
             StorageError: The folder cannot be made or written to.
@@ -54,7 +54,7 @@ class DatabaseFile:
             missing = self._enter()
         except OSError as error:
             raise StorageError(
-                f"The folder of the database cannot be made: {error.strerror}. "
+                f"The database's folder cannot be created: {error.strerror}. "
                 "FARSIGHT_HOME or FARSIGHT_DATABASE__URL says where it is.",
                 self.path.parent,
             ) from error
@@ -65,7 +65,7 @@ class DatabaseFile:
         self._made = missing
 
     def _enter(self) -> list[Path]:
-        """Makes the folder where it is missing, and shares its lock with all others in it.
+        """Creates the folder if it is missing, and shares its lock with all others in it.
 
         Returns:
             What was missing: nothing, or the file and perhaps folders.
@@ -98,7 +98,7 @@ class DatabaseFile:
                 )
 
     def require_room(self) -> None:
-        """Looks whether the disk takes as much as a registration needs.
+        """Checks that the disk has room for a registration.
 
         Raises:
             StorageError: It does not.
@@ -114,13 +114,13 @@ class DatabaseFile:
                 room.unlink()
 
     def require_whole(self) -> None:
-        """Looks whether the file is still there and begins as a database does; microseconds.
+        """Checks that the file is still there and begins like a database; takes microseconds.
 
         Raises:
             DatabaseDamagedError: It is gone, is another file, or does not begin as a database.
         """
         try:
-            # Open as long as the connections are: closing it would take SQLite's locks away, which
+            # Kept open as long as the connections are: closing it would drop SQLite's locks, which
             # belong to the process (fcntl(2)), and another process could delete the log.
             if self._descriptor is None:
                 self._descriptor = os.open(self.path, os.O_RDONLY)
@@ -135,12 +135,12 @@ class DatabaseFile:
             )
 
     def version(self) -> int | None:
-        """A number that is another one whenever anything was committed since, by any process.
+        """A number that changes with every commit, by any process.
 
-        Microseconds: SQLite looks into memory that the processes share. Of one thread.
+        Takes microseconds: SQLite looks into memory that the processes share. For one thread.
 
         Returns:
-            None where it cannot be told now.
+            None if it cannot be known now.
         """
         try:
             if self._watch is None:
@@ -151,30 +151,30 @@ class DatabaseFile:
         return int(number)
 
     def stop_watching(self) -> None:
-        """Closes what `version` has opened; to be called before the last connection is closed."""
+        """Closes what `version` has opened; call it before the last connection is closed."""
         if self._watch is not None:
             self._watch.close()
             self._watch = None
 
     def close(self) -> None:
-        """To be called when all connections are closed."""
+        """Call it when all connections are closed."""
         for descriptor in (self._descriptor, self._guard):
             if descriptor is not None:
                 os.close(descriptor)
         self._descriptor = self._guard = None
 
     def remove_if_unused(self, tables: Sequence[str]) -> None:
-        """Takes away what `prepare` found missing, as long as nothing is stored in it.
+        """Removes what `prepare` created, if nothing is stored in it.
 
-        So a command that fails, or only looks, leaves nothing behind. It stays where anybody else
-        has prepared it too. To be called before `close`, with all connections closed.
+        So a command that fails, or only looks, leaves nothing behind. It stays if anybody else
+        has prepared it too. Call it before `close`, with all connections closed.
 
         Args:
             tables: Those whose rows are worth keeping.
         """
         if self.path not in self._made or self._guard is None:
             return
-        # Whoever prepares it from now on waits for `close`, and then finds nothing.
+        # Whoever prepares it after this waits for `close`, and then finds nothing.
         with suppress(OSError):
             fcntl.flock(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not self._holds_rows(tables):
@@ -210,10 +210,12 @@ class DatabaseFile:
                 ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
-                return  # busy, or no memory: it says nothing about the file
+                return  # busy, or no memory: that says nothing about the file
             found = str(error)
         if found != "ok":
-            raise DatabaseDamagedError(f"The database is damaged. {HOW_TO_RESTORE}", self.path)
+            raise DatabaseDamagedError(
+                f"Some of its pages are damaged. {HOW_TO_RESTORE}", self.path
+            )
 
     def troubles(self) -> list[str]:
         """What SQLite finds wrong in rows and indexes of a file that can be read, in its words."""
@@ -222,11 +224,11 @@ class DatabaseFile:
             orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
         found = [f"{trouble}." for (trouble,) in integrity if trouble != "ok"]
         if orphans:
-            found.append(f"{len(orphans)} rows belong to rows that are not there.")
+            found.append(f"{len(orphans)} rows refer to rows that do not exist.")
         return found
 
     def repair(self) -> None:
-        """Makes indexes anew, and deletes rows that belong to nothing."""
+        """Rebuilds indexes, and deletes rows that refer to nothing."""
         with closing(self._connect()) as connection:
             connection.execute("PRAGMA secure_delete=ON")
             connection.execute("REINDEX")
@@ -241,7 +243,7 @@ class DatabaseFile:
         """Moves the write-ahead log into the database; waits for nobody.
 
         Args:
-            mode: SQLite's: PASSIVE as far as readers and writers allow, TRUNCATE all of it or
+            mode: SQLite's: PASSIVE, as far as readers and writers allow; TRUNCATE, all of it or
                 nothing, and the log is empty then.
 
         Returns:
@@ -260,10 +262,10 @@ class DatabaseFile:
         return bool(busy == 0)
 
     def keep_reserve(self) -> bool:
-        """Takes disk space that erasing may use when nothing else is left.
+        """Reserves disk space that erasing may use when nothing else is left.
 
         Returns:
-            Whether there is as much.
+            Whether there was enough.
         """
         try:
             with self._reserve.open("ab") as file:
@@ -275,7 +277,7 @@ class DatabaseFile:
 
     def release_reserve(self) -> None:
         """Gives the reserve back to the disk."""
-        with suppress(OSError):  # the write that needs the room will tell
+        with suppress(OSError):  # the write that needs the room will fail
             self._reserve.unlink(missing_ok=True)
 
     def _connect(self) -> sqlite3.Connection:
@@ -285,7 +287,7 @@ class DatabaseFile:
         )
 
     def _is_there(self) -> bool:
-        """Whether there is a database; waits for one that is just being made.
+        """Whether there is a database; waits for one that is just being created.
 
         SQLite would take an empty file, or none, for a new database, and forget its log.
 
@@ -296,7 +298,7 @@ class DatabaseFile:
             if self._log.exists() and self._log.stat().st_size:
                 raise DatabaseDamagedError(
                     "The database's file is gone, only its write-ahead log is left. "
-                    f"{HOW_TO_RESTORE} To begin with nobody, delete the log.",
+                    f"{HOW_TO_RESTORE} To start empty, delete the log.",
                     self._log,
                 )
             return False
@@ -305,8 +307,8 @@ class DatabaseFile:
             time.sleep(_LOOK_EVERY_S)
         if self.path.stat().st_size == 0:
             raise DatabaseDamagedError(
-                "The database's file is empty: whoever was registered is not in it. "
-                f"{HOW_TO_RESTORE} To begin with nobody, delete the empty file.",
+                "The database's file is empty: nobody who was registered is in it. "
+                f"{HOW_TO_RESTORE} To start empty, delete the empty file.",
                 self.path,
             )
         return True

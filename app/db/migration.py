@@ -1,4 +1,4 @@
-"""Brings a database to the tables of this version."""
+"""Migrates a database to the tables of this version."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ _WORTH_KEEPING = sorted(
 
 
 def alembic_config(connection: Connection) -> Config:
-    """Alembic's configuration, made here so that no .ini file has to be found."""
+    """Alembic's configuration, built here so that no .ini file has to be found."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
@@ -41,7 +41,7 @@ def upgrade(connection: Connection) -> None:
         command.upgrade(alembic_config(connection), "head")
     except CommandError as error:
         raise SettingsError(
-            "The database was used by a newer version of Farsight, or by another program. Install "
+            "The database was last used by a newer Farsight, or by another program. Install "
             "that version, or put back the backup from before (docs/backup.md)."
         ) from error
 
@@ -55,9 +55,9 @@ def database_path(settings: DatabaseSettings) -> Path:
 
 @asynccontextmanager
 async def open_sessions(settings: DatabaseSettings) -> AsyncIterator[Sessions]:
-    """The database, made or brought up to date where that is needed; closed in the end.
+    """The database, created or migrated where needed; closed in the end.
 
-    A database that was made here, and in which nothing is stored, is taken away again.
+    A database that was created here, and in which nothing is stored, is removed again.
 
     Raises:
         DatabaseDamagedError: See DatabaseFile.prepare, as for StorageError.
@@ -67,7 +67,7 @@ async def open_sessions(settings: DatabaseSettings) -> AsyncIterator[Sessions]:
     sessions = Sessions(file, settings.url, settings.pool_size, settings.timeout_s)
     try:
         await asyncio.to_thread(file.prepare)
-        # SQLite does not wait for one who is just closing the last connection of theirs.
+        # SQLite does not wait for a process that is just closing its last connection.
         await patiently(lambda: sessions.migrate(upgrade), settings.timeout_s)
         yield sessions
     finally:

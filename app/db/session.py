@@ -1,8 +1,8 @@
 """Connections, and the two kinds of session: one reads, the other writes.
 
 A function that takes a `ReadSession` cannot write (the database refuses); one that takes a
-`WriteSession` does. Whoever writes hands a function to `Sessions.write`, which owns the
-transaction: what the function did is committed, or nothing of it.
+`WriteSession` does. To write, hand a function to `Sessions.write`, which owns the transaction:
+either all that the function did is committed, or none of it.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from app.turns import Turns, requester
 T = TypeVar("T")
 
 _RETRY_AFTER_S = 1
-# Of one key: callers who send and hang up would fill memory, and all time out at once.
+# Per key: callers who send and hang up would fill memory, and all time out at once.
 _MOST_WAITING = 100
 _FULL = "The disk is full or failing; nothing was written. Make room."
 _READ_ONLY = "The database or its folder is read-only or gone; nothing was written."
@@ -71,7 +71,7 @@ class Sessions:
 
     Attributes:
         file: As given.
-        trouble: Why something could not be written; None as long as nothing was known to be wrong,
+        trouble: Why something could not be written; None while nothing is known to be wrong,
             and again when `try_again` succeeds.
     """
 
@@ -93,7 +93,7 @@ class Sessions:
 
         Raises:
             DatabaseBusyError: No connection became free in time.
-            DatabaseDamagedError: What was read is no database's.
+            DatabaseDamagedError: What was read is not a database's.
         """
         with self._told_in_our_words():
             async with self._turn(self._reading), self._read() as session, session.begin():
@@ -111,7 +111,7 @@ class Sessions:
         Raises:
             DatabaseBusyError: No lock in time; nothing was written.
             StorageError: The disk is full, read-only or failing; nothing was written.
-            DatabaseDamagedError: The file would not keep it; nothing was written.
+            DatabaseDamagedError: The file could not keep it; nothing was written.
         """
         task = asyncio.create_task(self._transact(work))
         self._running.add(task)
@@ -132,7 +132,7 @@ class Sessions:
 
     @asynccontextmanager
     async def _turn(self, turns: Turns) -> AsyncIterator[None]:
-        """A connection's place, as whoever waits takes turns."""
+        """A connection's place, for which callers take turns."""
         party = requester.get().party
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -156,7 +156,7 @@ class Sessions:
             DatabaseBusyError: This process writes for too long.
             StorageError: The disk is full or failing.
         """
-        # First what can be done beside others. What is left to be done alone then takes no time.
+        # First what can be done beside others; what must be done alone then takes no time.
         await asyncio.to_thread(self.file.checkpoint, "PASSIVE")
         async with self._turn(self._writing):
             return await asyncio.to_thread(self.file.checkpoint, "TRUNCATE")
@@ -165,7 +165,7 @@ class Sessions:
         """Whether the file is whole and can be written.
 
         Args:
-            thorough: Read every page; else microseconds.
+            thorough: Read every page; otherwise this takes microseconds.
 
         Raises:
             DatabaseDamagedError: See DatabaseFile.look_through; from now on nothing is written.
@@ -177,14 +177,14 @@ class Sessions:
             await asyncio.to_thread(self._look, self.file.look_through)
 
     async def try_again(self, work: Callable[[WriteSession], Coroutine[Any, Any, None]]) -> None:
-        """Finds out whether what was wrong is over.
+        """Finds out whether the trouble is over.
 
         Args:
             work: Writes something.
 
         Raises:
             StorageError: It is not, as for DatabaseDamagedError.
-            DatabaseBusyError: It cannot be told now.
+            DatabaseBusyError: It cannot be known now.
         """
         await asyncio.to_thread(self.file.require_room)
         await self.write(work)
@@ -198,9 +198,9 @@ class Sessions:
             raise
 
     async def make_room(self) -> None:
-        """Gives the disk what this database can do without, so that rows can be erased."""
+        """Frees disk space that this database can do without, so that rows can be erased."""
         await asyncio.to_thread(self.file.release_reserve)
-        with suppress(FarsightError):  # the erasure itself will tell
+        with suppress(FarsightError):  # the erasure itself will fail
             await self.empty_log()
 
     async def migrate(self, upgrade: Callable[[Connection], None]) -> None:
@@ -218,7 +218,7 @@ class Sessions:
 
     @contextmanager
     def _told_in_our_words(self, *, writes: bool = False) -> Iterator[None]:
-        """What the driver raises as errors of ours; trouble with the file is remembered."""
+        """Turns the driver's errors into ours; trouble with the file is remembered."""
         try:
             yield
         except (TimeoutError, PoolTimeoutError) as error:
@@ -236,7 +236,7 @@ async def patiently(work: Callable[[], Awaitable[T]], patience_s: float) -> T:
     """Tries again for a while when the database is busy; for work that nobody waits for.
 
     Raises:
-        DatabaseBusyError: It was busy all the time.
+        DatabaseBusyError: It stayed busy.
     """
     deadline = time.monotonic() + patience_s
     while True:
@@ -255,14 +255,14 @@ def _create_engine(url: str, pool_size: int, timeout_s: float, *, writes: bool) 
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=timeout_s,
-        hide_parameters=True,  # they are ids, names and embeddings; errors and logs would hold them
+        hide_parameters=True,  # ids, names and embeddings must not reach errors and logs
     )
     pragmas = [
         "journal_mode=WAL",
         "synchronous=FULL",  # what was answered with 201 survives a power cut
         "foreign_keys=ON",
         "secure_delete=ON",  # deleted crops and embeddings are overwritten with zeros
-        "temp_store=MEMORY",  # nor does a large statement leave them in a temporary file
+        "temp_store=MEMORY",  # and large statements leave none in temporary files
         f"busy_timeout={int(timeout_s * 1000)}",
     ]
     if not writes:
@@ -298,9 +298,11 @@ def _in_our_words(said: str, *, writes: bool) -> FarsightError | None:
             "The database is locked by another process.", retry_after_s=_RETRY_AFTER_S
         )
     if any(words in said for words in _DAMAGE):
-        return DatabaseDamagedError(f"The database is damaged. {HOW_TO_RESTORE}")
+        return DatabaseDamagedError(
+            f"SQLite found damaged pages, or no database at all. {HOW_TO_RESTORE}"
+        )
     for words, detail in _STORAGE_FAILURES.items():
-        # A reader that may not write has been told to write: no trouble of the disk.
+        # A reader was asked to write: a mistake of ours, not the disk's.
         if words in said and (writes or words != "readonly database"):
             return StorageError(detail)
     return None

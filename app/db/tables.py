@@ -1,4 +1,4 @@
-"""The tables (design, section 7). Rows are the truth; galleries are made from them."""
+"""The tables. Rows are the truth; galleries are made from them."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.db.types import UtcDateTime, Vector
 
-# Any: what JSON columns hold is decided, and typed, by those who write and read them.
+# Any: those who write and read JSON columns decide and type what they hold.
 JsonObject = dict[str, Any]
 
 # Without names of their own, constraints could not be changed by later migrations.
@@ -39,7 +39,7 @@ def utc_now() -> datetime:
 
 
 class Table(DeclarativeBase):
-    """Parent of all tables."""
+    """Base of all tables."""
 
     metadata = MetaData(naming_convention=_NAMING)
 
@@ -52,7 +52,7 @@ class User(Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[str] = mapped_column(String(64), unique=True)
     display_name: Mapped[str | None] = mapped_column(String(200))
-    # `metadata` is taken by SQLAlchemy in Python, not in the database.
+    # In Python, SQLAlchemy reserves the name `metadata`.
     details: Mapped[JsonObject] = mapped_column("metadata", JSON)
     # Names without quotes, sorted.
     groups: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
@@ -91,19 +91,19 @@ class Embedding(Table):
 class Template(Table):
     """A user's mean embedding in one space.
 
-    It is there only when every photo of the user has an embedding in that space: who lacks it has
-    to be embedded again, and that is all there is to know about the progress of a reload.
+    It exists only when every photo of the user has an embedding in that space: a user without one
+    has to be embedded again, and that is all there is to know about the progress of a reload.
     """
 
     __tablename__ = "templates"
-    # Galleries ask for the templates of a space that are younger than themselves.
+    # Galleries ask for the templates of a space that are newer than themselves.
     __table_args__ = (Index(None, "space_id", "revision"),)
 
     user: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     space_id: Mapped[str] = mapped_column(String(16), primary_key=True)
     vector: Mapped[NDArray[np.float32]] = mapped_column(Vector)
     photo_count: Mapped[int]
-    # The gallery revision that wrote it: a gallery in memory reads what is younger than itself.
+    # The gallery revision that wrote it: a gallery in memory reads what is newer than itself.
     revision: Mapped[int]
 
 
@@ -129,7 +129,7 @@ class Pointer(Table):
 
 
 class Job(Table):
-    """A reload: what is asked for, how far it is, how it ended."""
+    """A reload: what was asked for, its progress, its end."""
 
     __tablename__ = "jobs"
     # One reload at a time, whoever asks, in whichever process.
@@ -155,11 +155,11 @@ class Job(Table):
     rate_per_s: Mapped[float | None]
     error: Mapped[JsonObject | None] = mapped_column(JSON)
     report: Mapped[JsonObject | None] = mapped_column(JSON)
-    # Which process works on it, and how many have in turn.
+    # Which process works on it, and how many have so far.
     owner: Mapped[str] = mapped_column(String(32))
     attempts: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
-    # Written all the time while somebody works on it.
+    # Written again and again while somebody works on it.
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -203,7 +203,7 @@ class AuditEvent(Table):
 class StoredAnswer(Table):
     """The answer to a request with an Idempotency-Key.
 
-    When the user of whom it tells is erased, only the fact stays that there was an answer.
+    When its user is erased, only the fact that there was an answer stays.
     """
 
     __tablename__ = "stored_answers"

@@ -32,7 +32,7 @@ class Vector(TypeDecorator[NDArray[np.float32]]):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment, aware of its time zone. SQLite forgets zones, so everything is stored as UTC."""
+    """A moment with its time zone. SQLite forgets zones, so everything is stored as UTC."""
 
     impl = DateTime
     cache_ok = True

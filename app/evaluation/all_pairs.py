@@ -43,7 +43,7 @@ class AllPairs:
         people: tuple[NDArray[np.integer], NDArray[np.integer]],
         photos: tuple[NDArray[np.integer], NDArray[np.integer]],
     ) -> "AllPairs":
-        """Tells the pairs apart.
+        """Sorts the pairs into genuine and impostor.
 
         Args:
             similarity: (n, m).
@@ -77,7 +77,7 @@ class AllPairs:
         return tar_at_far(self.roc(), FALSE_ACCEPT_RATES[USUAL_FAR])
 
     def rank1(self) -> float:
-        """Share of probes whose own person comes first; whoever has no other photo never does."""
+        """Share of probes whose own person comes first; one without another photo never does."""
         return float(self.searches().found().mean())
 
     def searches(self) -> Searches:
@@ -88,7 +88,7 @@ class AllPairs:
         )
 
     def metrics(self, size: Size) -> SizeMetrics:
-        """The figures that a manifest holds of probes of one size."""
+        """The figures that a manifest holds for probes of one size."""
         impostor, roc = self.similarity[self.impostor], self.roc()
         return SizeMetrics(
             size=size_name(size),

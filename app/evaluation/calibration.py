@@ -1,6 +1,6 @@
-"""Thresholds from enrolled people: what their number supports, and no more.
+"""Thresholds from enrolled people, as far as their number supports them.
 
-See docs/decisions/0011-calibration.md for the choice of the tail and how it fared.
+See docs/decisions/0011-calibration.md for the choice of the tail and its accuracy.
 """
 
 import math
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.evaluation.leave_one_out import LeaveOneOut
 from app.evaluation.pair_counts import resampling_weights
 
-# The share of impostor comparisons from which the tail is drawn, and the fewest.
+# The share of impostor comparisons from which the tail is drawn, and their minimum number.
 _TAIL_SHARE = 0.02
 _FEWEST_IN_TAIL = 10
 # Rates that are tried when the wanted one is not supported.
@@ -21,7 +21,7 @@ _RATES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
 _NINE_OF_TEN = 90.0
 _MIDDLE_90 = (5.0, 95.0)
 _MAX_FACTOR = 2.0
-# How many photos may be named as mislabelled by chance, on average.
+# How many photos may be called mislabelled by chance, on average.
 _EXPECTED_BY_CHANCE = 0.05
 
 
@@ -32,7 +32,7 @@ class Tail:
     Fitted by the mean excess (peaks over threshold, Pickands 1975, with shape 0).
 
     Attributes:
-        start: The similarity from which on it holds.
+        start: The similarity from which it holds.
         share: Of the comparisons, how many are above.
         scale: How far above they are on average.
     """
@@ -43,7 +43,7 @@ class Tail:
 
     @classmethod
     def of(cls, impostor: NDArray[np.floating]) -> "Tail | None":
-        """Fits it; None where there are too few comparisons.
+        """Fits the tail; None if there are too few comparisons.
 
         Args:
             impostor: (i,) similarities of different people.
@@ -68,7 +68,7 @@ class Proposal:
         false_accept_rate: Wanted, per comparison of a probe with somebody else's template.
         similarity: The threshold.
         factors: 90 % interval of the true rate at that threshold, as multiples of the wanted one.
-        supported: Whether there are people enough to propose it.
+        supported: Whether there are enough people to propose it.
         accepted: Share of genuine comparisons that reach it; None where there are none.
     """
 
@@ -92,7 +92,7 @@ def propose(compared: LeaveOneOut, rate: float) -> Proposal | None:
     threshold = tail.similarity(rate)
     factors = _resampled_rates(compared, tail, threshold) / rate
     low, high = np.percentile(factors, _MIDDLE_90)
-    # Not below what was seen once: a tail tells nothing about look-alikes that are not there.
+    # Not below what was seen once: a tail says nothing about look-alikes that are not enrolled.
     seen = rate * len(compared.impostor) >= 1
     genuine = compared.genuine[~np.isnan(compared.genuine)]
     return Proposal(
@@ -160,17 +160,17 @@ class Mislabelled:
 def find_mislabelled(compared: LeaveOneOut, same_person: float) -> list[Mislabelled]:
     """Photos that belong to another enrolled user, beyond what chance explains.
 
-    A photo that is nearer to somebody else's template than to its own user's others may be a bad
-    photo, like nobody: the nearest of many strangers is then a little similar by chance. So it must
-    also be nearer than all those strangers would be, in 19 of 20 galleries. Where the own user is
-    no more similar than strangers are, few photos are suspected, and strangers of those are
-    counted; else those of all photos.
+    A photo that is nearer to somebody else's template than to its own user's others may simply be a
+    bad photo that looks like nobody: the nearest of many strangers is then a little similar by
+    chance. So it must also be nearer than all those strangers would be, in 19 of 20 galleries.
+    Where its own user is no more similar than strangers are, few photos are suspected, and only
+    their strangers are counted; elsewhere those of all photos.
 
-    People whose photos are all exchanged cannot be found: nothing in a gallery tells names apart.
+    People whose photos are all exchanged cannot be found: a gallery cannot say which name is right.
 
     Args:
         compared: All enrolled photos.
-        same_person: From this similarity on it is no chance, whatever the others are like.
+        same_person: From this similarity on it is not chance, whatever the others are like.
 
     Returns:
         The most similar to the other user first.

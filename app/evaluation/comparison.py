@@ -28,7 +28,7 @@ from app.evaluation.verification import (
     threshold_at_far,
 )
 
-# The rates at which the identification rate is told, by the names they have in reports.
+# The rates at which the identification rate is reported, by their names in reports.
 FALSE_POSITIVE_IDENTIFICATION_RATES = {"1e-1": 1e-1, "1e-2": 1e-2}
 
 # A rate that rests on fewer accepted impostor pairs than this is marked in reports.
@@ -80,7 +80,7 @@ class Figures:
         accuracy: People: balanced, at the best threshold. Pairs: LFW's, over held-out folds.
         eer: Equal error rate.
         tar_at_far: By the name of the false-accept rate.
-        threshold_at_far: The similarity from which on that rate is kept.
+        threshold_at_far: The lowest similarity that keeps that rate.
         rank1: Closed set; None for pairs and where nobody has a second photo.
         dir_at_fpir: Open set, by the name of the false-positive identification rate.
         impostor_mean: Of similarities of different people; None if there are none.
@@ -203,7 +203,7 @@ def compare_pairs(
 
 
 def _figures(counts: PairCounts, samples: Sequence[Roc]) -> Figures:
-    """What both protocols read from the counted pairs."""
+    """The figures that both protocols read from the counted pairs."""
     roc = counts.roc()
     moments = counts.impostor_mean_and_std()
     return Figures(

@@ -97,7 +97,7 @@ class TemplateComparison:
 
     @property
     def accepted_shares(self) -> NDArray[np.float64]:
-        """(users, users) of the comparisons between two users, both ways, what is accepted."""
+        """(users, users) the accepted comparisons between two users, both ways."""
         accepted = self.accepted + self.accepted.T
         return accepted / (self.n_photos[:, None] + self.n_photos)
 
@@ -117,10 +117,10 @@ class TemplateComparison:
 class FalseAccepts:
     """False accepts of two bundles among the same pairs of users.
 
-    Two people who look alike do so in all their photos at once: 12 comparisons are no 12
-    independent trials. So a pair of users is one trial, and what it adds is the share of its
-    comparisons that are accepted, from 0 to 1. Of sums of such shares with one mean, that of trials
-    which are 0 or 1 spreads most (Hoeffding 1963): a test made for these errs on the bundle's side.
+    Two people who look alike do so in all their photos at once: 12 comparisons are not 12
+    independent trials. So a pair of users is one trial, and it adds the share of its comparisons
+    that are accepted, from 0 to 1. Among sums of such shares with one mean, that of 0-or-1 trials
+    spreads most (Hoeffding 1963), so a test made for those errs on the bundle's side.
 
     Attributes:
         pairs: Pairs of two users.

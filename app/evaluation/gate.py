@@ -1,4 +1,4 @@
-"""May a bundle take the place of another? Judged on figures, with the figures in every reason.
+"""May a bundle replace another? Judged by figures, which every reason quotes.
 
 Twice: on what the publishers measured on held-out people (`judge_manifests`), and on the crops of
 the people enrolled here (`judge_enrolled`). No constant here was tuned on photos.
@@ -17,12 +17,12 @@ from app.evaluation.verification import USUAL_FAR
 from app.vision.manifest import Manifest, SizeMetrics
 from app.vision.self_test import are_embeddings
 
-# From issue 4. farsight-xxs has 0.025 on sharp faces, 0.054 at 12 px. With its deviation (0.085)
+# farsight-xxs has 0.025 on sharp faces, 0.054 at 12 px. With its deviation (0.085)
 # and its threshold (0.31) a mean of 0.2 would accept every tenth stranger.
 MAX_IMPOSTOR_MEAN = 0.2
-# A network whose impostors were m +- s elsewhere has not got a mean beyond m + 3 s by other people.
+# A network with impostors of m +- s elsewhere does not pass m + 3 s just because people differ.
 _MAX_IMPOSTOR_DEVIATIONS = 3
-# On few people one pair of photos is more than the loss allowed; two of them, each counted from
+# With few people one pair of photos is more than the allowed loss; two of them, each counted from
 # both sides, are chance.
 _CHANCE_PAIRS = 4
 # One photo more or less is chance, however few there are.
@@ -34,7 +34,7 @@ _HR = size_name(None)
 
 @dataclass(frozen=True, slots=True)
 class SizeComparison:
-    """Held-out figures for one size of faces; None where a manifest does not tell."""
+    """Held-out figures for one size of faces; None where a manifest has none."""
 
     size: str
     tar_before: float | None
@@ -61,7 +61,7 @@ class EnrolledFigures:
         before: The bundle that serves.
         after: The new one.
         pairs_of_users: Two users each.
-        false_accept_rate_before: Among them, each pair weighing the same.
+        false_accept_rate_before: Among them, every pair with the same weight.
         false_accept_rate_after: Likewise.
         promised_rate: What the new bundle's thresholds were chosen for.
         p_promise: How likely so many false accepts are if the new bundle keeps the promise.
@@ -96,7 +96,7 @@ class GateReport:
 
     @property
     def passed(self) -> bool:
-        """Nothing speaks against the bundle."""
+        """Whether nothing speaks against the bundle."""
         return not self.reasons
 
 
@@ -125,7 +125,7 @@ def loss_reasons(
     allowed = {size: max(max_loss, _CHANCE_PAIRS / max(n, 1)) for size, n in n_genuine.items()}
     return [
         f"TAR at FAR {USUAL_FAR} at {size} px fell from {tar_before[size]:.4f} to {tar:.4f}, "
-        f"by more than {allowed[size]:.3g}"
+        f"more than {allowed[size]:.3g}"
         for size, tar in tar_after.items()
         if size in tar_before and tar < tar_before[size] - allowed[size]
     ]
@@ -144,7 +144,7 @@ def judge_manifests(new: Manifest, serving: Manifest, max_loss: float) -> GateRe
     reasons += loss_reasons(new.metrics, serving.metrics, max_loss)
     if before and not before.keys() & after.keys():
         reasons.append(
-            f"the manifest of {new.name!r} tells no TAR at FAR {USUAL_FAR} to compare; that of "
+            f"the manifest of {new.name!r} has no TAR at FAR {USUAL_FAR} to compare; that of "
             f"{serving.name!r} does, at {', '.join(before)} px"
         )
     impostor_means = {of.size: of.impostor_mean for of in new.metrics}
@@ -160,11 +160,11 @@ def judge_enrolled(
 ) -> GateReport:
     """Compares what two bundles make of enrolled people, as the service compares them.
 
-    Refused: strangers that are alike (impostor mean above 0.2, or above what the manifest says by
-    3 of its standard deviations); genuine comparisons that no longer reach the threshold; false
-    accepts, beyond chance more than promised and more than the serving bundle's. Duplicates and
-    twins are accepted by both, and so are people who are more alike than those on whom thresholds
-    are chosen: that speaks against neither bundle. Where there is nothing to compare, nothing is
+    Refused are: strangers that look alike (impostor mean above 0.2, or above the manifest's by 3 of
+    its standard deviations); genuine comparisons that no longer reach the threshold; more false
+    accepts, beyond chance, than promised and than the serving bundle's. Duplicates and twins are
+    accepted by both bundles, and so are people who are more alike than those whom the thresholds
+    were chosen on: that speaks against neither. Where there is nothing to compare, nothing is
     refused: one user has no impostors.
 
     Args:
@@ -174,11 +174,11 @@ def judge_enrolled(
         max_loss: Share of genuine comparisons that may be lost, 0 to 1; two photos at least.
 
     Raises:
-        BundleError: The new bundle answers a crop with what is no embedding.
+        BundleError: The new bundle's vector for a crop is not an embedding.
     """
     if broken := np.count_nonzero(~are_embeddings(photos.after)):
         raise BundleError(
-            f"{broken} of {len(photos.after)} enrolled crops get vectors that are no embeddings."
+            f"{broken} of {len(photos.after)} enrolled crops get vectors that are not embeddings."
         )
     before = TemplateComparison.of(photos.people, photos.before, photos.threshold_before)
     after = TemplateComparison.of(photos.people, photos.after, photos.threshold_after)
@@ -252,7 +252,7 @@ def _alike_reasons(impostor_mean: float | None, new: Manifest) -> list[str]:
         ]
     return [
         f"impostor mean {impostor_mean:.3f} on enrolled people is above {of.impostor_mean:.3f} + "
-        f"{_MAX_IMPOSTOR_DEVIATIONS} x {of.impostor_std:.3f}, which the manifest says"
+        f"{_MAX_IMPOSTOR_DEVIATIONS} x {of.impostor_std:.3f}, as the manifest says"
         for of in new.metrics
         if of.size == _HR
         and impostor_mean > of.impostor_mean + _MAX_IMPOSTOR_DEVIATIONS * of.impostor_std
@@ -268,7 +268,7 @@ def _lost_reasons(
     if lost < _MIN_PHOTOS_LOST or lost <= max_loss * n:
         return []
     return [
-        f"{known_after} of {n} photos of enrolled people are known by their others, before "
+        f"{known_after} of {n} photos of enrolled people are recognised by their others, before "
         f"{known_before}: a loss of {lost / n:.3g}, more than {max_loss:g}"
     ]
 

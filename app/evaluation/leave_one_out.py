@@ -40,7 +40,7 @@ class LeaveOneOut:
         Args:
             people: (m,) a number per user, for all enrolled photos.
             embeddings: (m, 512) of unit length.
-            probes: (n, 512) what becomes of the photos in `rows` when seen otherwise; None for
+            probes: (n, 512) the photos in `rows` in another version; None for
                 the enrolled embeddings.
             rows: (n,) which photos; None for all.
         """
@@ -81,6 +81,6 @@ def _sums(people: NDArray[np.integer], embeddings: Floats) -> NDArray[np.float64
 
 
 def _unit(vectors: NDArray[np.float64]) -> Floats:
-    """Brought to unit length; opposite embeddings, whose sum is nothing, stay nothing."""
+    """Brought to unit length; opposite embeddings, whose sum is zero, stay zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float64).tiny), dtype=np.float32)

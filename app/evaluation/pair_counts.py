@@ -3,10 +3,10 @@
 10,000 photos against each other are 100 million pairs. They are counted as they come, in two ways:
 
 - in bins of 2^-20 (about 1e-6), all pairs together: thresholds are exact to 1e-6 and rates at them
-  are exact, which leaves TAR at FAR off by the genuine pairs within 1e-6 of the threshold at most;
-- in bins of 2^-10, apart for each pair of person groups: enough to weigh the pairs anew for every
-  bootstrap sample of people. Its error (some 1e-3 of TAR at worst) is far below the width of the
-  intervals that are made from it.
+  are exact, so TAR at FAR is off by at most the genuine pairs within 1e-6 of the threshold;
+- in bins of 2^-10, separately for each pair of person groups: enough to weigh the pairs anew for
+  every bootstrap sample of people. Its error (some 1e-3 of TAR at worst) is far below the width of
+  the intervals made from it.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ _COARSE_BINS = -(-_FINE_BINS // _FINE_PER_COARSE)
 _FINE_EDGES = np.arange(_FINE_BINS + 1) / 2**20 - 1
 _COARSE_EDGES = np.arange(_COARSE_BINS + 1) / 2**10 - 1
 
-# Up to here every person is resampled alone; more people are dealt out to this many groups, which
-# are resampled as wholes. 64 x 64 groups of coarse bins take 67 MB.
+# Up to this many people, everyone is resampled alone; more people are dealt into this many groups,
+# which are resampled as wholes. 64 x 64 groups of coarse bins take 67 MB.
 MAX_GROUPS = 64
 _REPLICATES = 1000
 

@@ -1,4 +1,4 @@
-"""Person by person: who is missed, and who is taken for whom."""
+"""Figures per person: who is missed, and who is mistaken for whom."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ class PersonFigures:
 def person_figures(
     matches: BestMatches, people: Sequence[str], threshold: float
 ) -> list[PersonFigures]:
-    """Everybody's figures, whoever is missed most (as a share of the photos) first.
+    """Everybody's figures; those missed most (as a share of their photos) come first.
 
     Args:
         matches: Of n probes.

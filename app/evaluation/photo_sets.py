@@ -53,7 +53,7 @@ class Pair:
 def read_people(root: Path) -> list[PersonPhoto]:
     """Reads a tree with one folder per person, by name.
 
-    Files that are no images, hidden ones and people without photos are passed over.
+    Other files than images, hidden files and people without photos are skipped.
 
     Args:
         root: `root/<person>/<photo>.jpg` (or png, heic and so on).
@@ -62,7 +62,7 @@ def read_people(root: Path) -> list[PersonPhoto]:
         EvaluationError: Fewer than two people, or nobody with two photos.
     """
     if not root.is_dir():
-        raise EvaluationError(f"There is no folder {root}.")
+        raise EvaluationError(f"The folder {root} does not exist.")
     photos = [
         PersonPhoto(path, folder.name)
         for folder in sorted(root.iterdir())
@@ -72,7 +72,7 @@ def read_people(root: Path) -> list[PersonPhoto]:
     people = {photo.person for photo in photos}
     if len(people) < 2:  # noqa: PLR2004 - an impostor pair takes two people
         raise EvaluationError(
-            f"{root} has photos of {len(people)} people in folders of their own; at least 2 are "
+            f"{root} has photos of {len(people)} people in their own folders; at least 2 are "
             "needed. Expected: one folder per person with that person's photos."
         )
     if len(photos) == len(people):
@@ -83,7 +83,7 @@ def read_people(root: Path) -> list[PersonPhoto]:
 def read_pairs(file: Path, root: Path) -> list[Pair]:
     """Reads LFW's `pairs.txt`.
 
-    The first line tells the number of folds and of pairs of each kind per fold ("10 300"). Then,
+    The first line holds the number of folds and of pairs of each kind per fold ("10 300"). Then,
     fold after fold, `name i j` is two photos of one person and `name1 i name2 j` one photo each of
     two people. Fields are separated by tabs or, where there is none in the line, by spaces.
 
@@ -127,7 +127,7 @@ def read_pairs(file: Path, root: Path) -> list[Pair]:
 
 
 def photos_in(folder: Path) -> list[Path]:
-    """The images right in a folder, by name; hidden ones are passed over."""
+    """The images directly in a folder, by name; hidden ones are skipped."""
     return sorted(
         path
         for path in folder.iterdir()

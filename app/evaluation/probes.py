@@ -2,7 +2,7 @@
 
 Two ways to shrink. `crop`: the aligned crop is shrunk and enlarged again, so that alignment is
 perfect and only the loss of detail is measured. `photo`: the whole photo is shrunk, then detected
-and aligned as in the service, so that a lost face or landmarks that are off count too.
+and aligned as in the service, so that a missed face or wrong landmarks count too.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ from app.vision.shrinking import shrink_and_enlarge
 Degrade = Literal["crop", "photo"]
 FaceFinder = Callable[[Image], list[Face]]
 Viewer = Callable[[Image, Sequence[Size]], list[Crop | None]]
-"""From a photo and sizes to one crop per size; None where no face was found."""
+"""From a photo and sizes to one crop per size; None if no face was found."""
 
 
 def view_aligned(image: Image, sizes: Sequence[Size]) -> list[Crop | None]:
@@ -39,7 +39,7 @@ def view_aligned(image: Image, sizes: Sequence[Size]) -> list[Crop | None]:
     if image.shape[:2] != (CROP_SIZE_PX, CROP_SIZE_PX):
         height, width = image.shape[:2]
         raise EvaluationError(
-            f"The file has {width}x{height} px; aligned crops have {CROP_SIZE_PX}x{CROP_SIZE_PX}. "
+            f"The file has {width}x{height} px; an aligned crop has {CROP_SIZE_PX}x{CROP_SIZE_PX}. "
             "Leave out --aligned for photos that are not aligned."
         )
     crop = Crop(image, float(CROP_SIZE_PX))
@@ -49,7 +49,7 @@ def view_aligned(image: Image, sizes: Sequence[Size]) -> list[Crop | None]:
 def make_viewer(
     aligned: bool, degrade: Degrade, detector: DetectorName, detectors: Path, *, offline: bool
 ) -> Viewer:
-    """The viewer that the options of an `evaluate` command ask for.
+    """The viewer for the options of an `evaluate` command.
 
     Args:
         aligned: The files are aligned crops already.
@@ -67,8 +67,8 @@ def make_viewer(
         return detecting_viewer(lambda image: find_faces(loaded, image).faces, degrade)
     if degrade == "photo":
         raise EvaluationError(
-            "--degrade photo shrinks whole photos; with --aligned there are only crops. "
-            "Take --degrade crop, or a folder of whole photos."
+            "--degrade photo shrinks whole photos; --aligned means there are only crops. "
+            "Use --degrade crop, or a folder of whole photos."
         )
     return view_aligned
 
@@ -109,7 +109,7 @@ def _view_photo(
 def _shrink_photo(
     find: FaceFinder, image: Image, face: Face, crop: Crop, size: Size
 ) -> Crop | None:
-    """The same face, found anew in the whole photo shrunk until `face_px` is about `size`."""
+    """The same face, found again in the whole photo shrunk until `face_px` is about `size`."""
     if size is None or crop.face_px <= size:
         return crop
     height, width = image.shape[:2]
@@ -126,7 +126,7 @@ def _shrink_photo(
 
 
 def _most_prominent(faces: list[Face], width: int, height: int) -> Face | None:
-    """The large face near the middle: whom a photo in a person's folder is of."""
+    """The large face near the middle: the person whom a photo in a folder is of."""
     middle = np.array([width, height]) / 2
 
     def prominence(face: Face) -> float:

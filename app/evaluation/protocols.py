@@ -6,7 +6,7 @@ The gallery side is always the sharp photo; the probe side is a photo shrunk to 
   all genuine and all impostor pairs, closed-set rank 1, open-set identification.
 - pairs: an LFW-style list, ten folds.
 
-See docs/decisions/0005-evaluation-protocol.md for why it is measured so.
+See docs/decisions/0005-evaluation-protocol.md for the reasons.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ from app.vision.image import decode_image
 _PHOTOS_PER_STEP = 64
 
 Progress = Callable[[int, int], None]
-"""Told after every step: how many are done, how many there are."""
+"""Called after every step with the number done and the total."""
 
 
 class CropEmbedder(Protocol):
@@ -141,7 +141,7 @@ def evaluate_people(
         sizes: Of the probes.
         view: How crops are made of photos.
         contestants: Who is measured, on the very same crops.
-        progress: Told how far it is.
+        progress: Told of the progress.
 
     Raises:
         EvaluationError: A photo cannot be read, or too few faces were found for any pair.

@@ -7,11 +7,11 @@ Size = int | None
 """`face_px` that probes are shrunk to; None leaves them as they are ("hr")."""
 
 SMALL_SIZES = (32, 24, 16)
-"""What small faces are, unless somebody asks for other sizes."""
+"""Sizes of small faces, unless others are asked for."""
 USUAL_SIZES: tuple[Size, ...] = (None, *SMALL_SIZES)
-"""What evaluation measures unless it is told otherwise."""
+"""Sizes that evaluation measures by default."""
 PUBLISHED_SIZES: tuple[Size, ...] = (*USUAL_SIZES, 12)
-"""What a bundle's manifest tells."""
+"""Sizes that a bundle's manifest reports."""
 
 SIZE_RANGES: tuple[tuple[float, float | None, tuple[Size, ...]], ...] = (
     (0, 14, (10, 12)),
@@ -36,13 +36,13 @@ def parse_sizes(text: str) -> tuple[Size, ...]:
     for part in (word.strip().lower() for word in text.split(",")):
         if part != _HR and not part.isdecimal():
             raise EvaluationError(
-                f'{part!r} is no size; expected a list like "{format_sizes(USUAL_SIZES)}".'
+                f'{part!r} is not a size; expected a list like "{format_sizes(USUAL_SIZES)}".'
             )
         size = None if part == _HR else int(part)
         if size is not None and not _SMALLEST_PX <= size <= CROP_SIZE_PX:
             raise EvaluationError(f"Size {size} is outside {_SMALLEST_PX}..{CROP_SIZE_PX} px.")
         if size in sizes:
-            raise EvaluationError(f"Size {part} is asked for twice.")
+            raise EvaluationError(f"Size {part} is listed twice.")
         sizes.append(size)
     return tuple(sizes)
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
 
-# The rates at which TAR is told, by the names that they have in reports and manifests.
+# The rates at which TAR is reported, by their names in reports and manifests.
 FALSE_ACCEPT_RATES = {"1e-2": 1e-2, "1e-3": 1e-3, "1e-4": 1e-4}
 USUAL_FAR = "1e-3"
-"""The one at which weights are compared with each other."""
+"""The rate at which weights are compared with each other."""
 
 # The similarity of a pair of which one face could not be found: below every cosine, so that the
 # pair counts as rejected at every threshold (as NIST FRTE scores a failure to extract).
@@ -48,7 +48,9 @@ def roc_from_scores(genuine: NDArray[np.floating], impostor: NDArray[np.floating
         ValueError: There are no genuine or no impostor pairs.
     """
     if not genuine.size or not impostor.size:
-        raise ValueError(f"no ROC from {genuine.size} genuine and {impostor.size} impostor pairs")
+        raise ValueError(
+            f"cannot compute a ROC from {genuine.size} genuine and {impostor.size} impostor pairs"
+        )
     scores = np.unique(np.concatenate((genuine, impostor)).astype(np.float64))
     thresholds = np.append(scores, np.nextafter(scores[-1], np.inf))
 
@@ -73,7 +75,7 @@ def roc_from_counts(
         ValueError: A total is zero.
     """
     if not genuine.sum() > 0 or not impostor.sum() > 0:
-        raise ValueError("no ROC without both genuine and impostor pairs")
+        raise ValueError("a ROC needs both genuine and impostor pairs")
 
     def accepted(counts: NDArray[np.number]) -> Doubles:
         from_above = np.append(np.cumsum(counts[::-1], dtype=np.float64)[::-1], 0)
@@ -114,7 +116,7 @@ def balanced_accuracy(roc: Roc) -> float:
     """(TAR + 1 - FAR) / 2 at the best threshold: accuracy with both kinds weighing the same.
 
     The threshold is chosen on the pairs that are judged; with one parameter and thousands of pairs
-    that flatters by less than a tenth of the confidence interval. `fold_accuracies` does without.
+    that flatters by less than a tenth of the confidence interval. `fold_accuracies` avoids it.
     """
     return float(np.max(roc.tar - roc.far) / 2 + 0.5)
 

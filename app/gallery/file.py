@@ -1,14 +1,14 @@
-"""Gallery files: everybody of one space in one file, for backups, moves and notebooks.
+"""Gallery files: everybody in one space in one file, for backups, moves and notebooks.
 
-A gallery file is safetensors, so that nothing in it can run and other tools can open it:
+A gallery file is safetensors, so nothing in it can run and other tools can open it:
 
 - metadata `farsight_gallery`: JSON with the format's version, the space, the bundle, and who the
   rows of the tensors belong to;
 - `templates` (users, 512) and `embeddings` (photos, 512), float32;
 - `crops`, uint8: the PNG files of the photos' crops, one after the other;
-- `sha256`, uint8 (32,): the digest of all bytes before it. It is the end of the file.
+- `sha256`, uint8 (32,): the digest of all bytes before it. It ends the file.
 
-What comes in is not trusted: every error is a `GalleryFileError` with its reason.
+Input is not trusted: every error is a `GalleryFileError` with its reason.
 """
 
 import hashlib
@@ -148,7 +148,7 @@ class _Header(_Record, frozen=True, kw_only=True):
 
 
 def read_gallery(path: Path, max_bytes: int = MAX_BYTES) -> PortableGallery:
-    """Reads a gallery file, whatever its name ends with.
+    """Reads a gallery file, whatever its suffix.
 
     Raises:
         GalleryFileError: See parse_gallery; or there is no such file.
@@ -157,7 +157,7 @@ def read_gallery(path: Path, max_bytes: int = MAX_BYTES) -> PortableGallery:
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """The bytes of a plain file that is not larger than allowed.
+    """The bytes of a plain file within the size limit.
 
     Raises:
         GalleryFileError: There is none, or it is larger.
@@ -173,14 +173,14 @@ def parse_gallery(content: bytes, max_bytes: int = MAX_BYTES) -> PortableGallery
 
     Raises:
         GalleryFileError: Too large, cut off, edited, of another version or of another kind; a
-            user twice; a vector that is not finite or not of unit length; a crop that is none.
+            user twice; a vector that is not finite or not of unit length; a crop that is not one.
     """
     _refuse_size(len(content), max_bytes)
     description = _read_description(content)
     end = len(content) - _DIGEST_BYTES
     if hashlib.sha256(memoryview(content)[:end]).digest() != content[end:]:
         raise GalleryFileError(
-            "The gallery file is cut off or was changed: its SHA-256 is not the one at its end."
+            "The gallery file is cut off or was changed: its SHA-256 does not match."
         )
     photos = [photo for user in description.users for photo in user.photos]
     tensors = _read_tensors(
@@ -213,7 +213,7 @@ def encode_gallery(gallery: PortableGallery) -> Iterator[bytes]:
 
 
 def write_gallery(path: Path, gallery: PortableGallery) -> None:
-    """Writes a gallery file in one step: whoever looks sees the former file or the new one.
+    """Writes a gallery file atomically: readers see the former file or the new one.
 
     Only the file's owner may read it.
 
@@ -244,20 +244,20 @@ def _refuse_size(size_bytes: int, max_bytes: int) -> None:
 
 
 def is_torch_file(content: bytes) -> bool:
-    """Whether bytes begin as torch.save writes them: a ZIP archive, or the pickle of old."""
+    """Whether bytes begin as torch.save writes them: a ZIP archive, or the older pickle."""
     return content.startswith((b"PK\x03\x04", b"\x80"))
 
 
 def _read_description(content: bytes) -> _Description:
     if is_torch_file(content):
         raise GalleryFileError(
-            "This is a file of torch.save or a pickle, no gallery file. A gallery "
-            "{label: tensor} of old is imported by saying which space it is in."
+            "This is a torch.save file or a pickle, not a gallery file. An old "
+            "gallery, {label: tensor}, can be imported if you name its space."
         )
     length = int.from_bytes(content[:_LENGTH_BYTES], "little")
     document = content[_LENGTH_BYTES : _LENGTH_BYTES + length]
     if not document.startswith(b"{"):
-        raise GalleryFileError("This is no gallery file.")
+        raise GalleryFileError("This is not a gallery file.")
     if len(document) < length:
         raise GalleryFileError("The gallery file is cut off.")
     try:
@@ -343,7 +343,7 @@ def _describe(gallery: PortableGallery) -> bytes:
 
 
 def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of a size that is worth a system call each."""
+    """The same bytes in pieces large enough to be worth a system call each."""
     buffer = bytearray()
     for piece in pieces:
         buffer += piece

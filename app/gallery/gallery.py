@@ -36,7 +36,7 @@ Templates = Mapping[str, Enrolled | None]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A user and how similar their template is to what was searched."""
+    """A user and the similarity of their template to the probe."""
 
     user_id: str
     similarity: float
@@ -46,8 +46,8 @@ class Gallery:
     """The templates of one space. Rows in the database are the truth, this is their projection.
 
     Safe to use from several threads. Nobody waits for a search: it looks through the matrix while
-    others write, and then, for a moment alone, compares those whom it chose and those who were
-    written meanwhile. So it answers as if all of it had happened in that moment.
+    others write, and then, for a moment alone, compares those it chose and those written meanwhile.
+    So it answers as if all of it had happened in that moment.
 
     Args:
         templates: `user_id`, template and groups.
@@ -65,7 +65,7 @@ class Gallery:
         self._marks: dict[Groups, int] = {frozenset(): 0}
         """Of the rows whose users are in just these groups."""
         self._written: list[set[int]] = []
-        """For each search that is under way, the rows that were written since it began to look."""
+        """For each running search, the rows that were written since it began to look."""
         self._revision = revision
         self._changes = 0
         self._put(templates)
@@ -88,14 +88,14 @@ class Gallery:
         return len(self) + sum(user_id not in self._rows for user_id in user_ids)
 
     def follow(self, templates: Templates, revision: int) -> None:
-        """Takes over one change of the rows.
+        """Applies one change of the rows.
 
         Args:
             templates: Of the users whom the change is about; None for one who has none any more.
             revision: The database's gallery revision that the change made. If others lie between
                 it and the gallery's own, somebody else made them: the gallery keeps its revision,
-                so that `catch_up` will read them. One that was caught up with already is passed
-                over: the gallery may know of younger changes.
+                so that `catch_up` will read them. One that the gallery has caught up with is passed
+                over: the gallery may know of newer changes.
 
         Raises:
             ValueError: A template is not of unit length.
@@ -111,12 +111,12 @@ class Gallery:
     def catch_up(
         self, changed: Templates, everybody: Set[str] | None, revision: int, *, read_at: int
     ) -> bool:
-        """Takes over all changes up to a revision.
+        """Applies all changes up to a revision.
 
-        To be called where `follow` is, so that neither comes between the other's steps.
+        Call it where `follow` is called, so that neither comes between the other's steps.
 
         Args:
-            changed: Templates that are younger than the gallery.
+            changed: Templates that are newer than the gallery.
             everybody: All who have a template; None if their number tells that nobody went.
             revision: The database's gallery revision at which they were read.
             read_at: The gallery's `changes` before they were read.
@@ -170,7 +170,7 @@ class Gallery:
                     marks = self._marks_of(groups)
                     matches = self._best(embedding, top_k, shortlist.rows, marks, written)
                     there = len(self) if marks is None else self._matrix.count_marked(marks)
-                    # Whoever else there is has not been written and is below the floor.
+                    # Nobody else was written, and all others are below the floor.
                     full = len(matches) == min(top_k, there)
                     if full and (not matches or matches[-1].similarity >= shortlist.floor):
                         return matches
@@ -230,7 +230,7 @@ class Gallery:
                     self._drop(user_id)
 
     def _put(self, templates: Iterable[tuple[str, Enrolled]]) -> None:
-        """Not all in one go, so that a search never waits long."""
+        """Releases the lock in between, so that a search never waits long."""
         remaining = iter(templates)
         while some := list(islice(remaining, _WRITTEN_AT_ONCE)):
             templates_of_some = np.stack([each.template for _, each in some])

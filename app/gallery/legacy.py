@@ -1,4 +1,4 @@
-"""Galleries of old: `{label: tensor}` as torch.save writes them, without code in them."""
+"""Old galleries: `{label: tensor}` as torch.save writes it, without code."""
 
 import io
 import pickle
@@ -19,7 +19,7 @@ from app.vision.dimensions import EMBEDDING_SIZE
 
 _BUNDLE = "legacy"
 _NOT_IN_USER_IDS = re.compile(r"[^A-Za-z0-9._@-]+")
-# What torch.load raises on files that are none, damaged, or hold more than tensors.
+# What torch.load raises on other files, damaged ones, or those with more than tensors.
 _LOAD_ERRORS = (
     RuntimeError,
     EOFError,
@@ -36,7 +36,7 @@ _LOAD_ERRORS = (
 def read_legacy_gallery(path: Path, space_id: str, max_bytes: int = MAX_BYTES) -> PortableGallery:
     """Reads a gallery that torch.save wrote.
 
-    Such a file does not tell which weights made its vectors; who imports it must know. A label
+    Such a file does not say which weights made its vectors; the importer must know. A label
     becomes the `user_id`; one with other characters (spaces, umlauts) becomes the display name,
     and underscores stand for these characters in the `user_id`.
 
@@ -47,11 +47,11 @@ def read_legacy_gallery(path: Path, space_id: str, max_bytes: int = MAX_BYTES) -
 
     Raises:
         GalleryFileError: Too large; not such a file; more in it than tensors, which are then not
-            loaded; a vector that is no embedding; two labels that become one `user_id`.
+            loaded; a vector that is not an embedding; two labels that become one `user_id`.
     """
     content = read_bounded(path, max_bytes)
     if not is_torch_file(content):
-        raise GalleryFileError("This is no gallery of old: torch.save did not write it.")
+        raise GalleryFileError("This is not an old gallery: torch.save did not write it.")
     users = tuple(_user(label, value) for label, value in _load(content, max_bytes).items())
     gallery = PortableGallery(space_id, _BUNDLE, users)
     check_gallery(gallery)
@@ -63,16 +63,16 @@ def _load(content: bytes, max_bytes: int) -> dict[object, object]:
         if zipfile.is_zipfile(io.BytesIO(content)):
             _refuse_bomb(content, max_bytes)
         with warnings.catch_warnings():
-            # torch doubts that it can read newer pickles; whether it can, it says by failing.
+            # torch warns that it may not read newer pickles; if it cannot, it fails.
             warnings.simplefilter("ignore", UserWarning)
             stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except _LOAD_ERRORS as error:
         raise GalleryFileError(
-            "The gallery of old cannot be read: it is damaged or holds more than tensors, such "
+            "The old gallery cannot be read: it is damaged or holds more than tensors, such "
             "as code, which is never run."
         ) from error
     if not isinstance(stored, dict):
-        raise GalleryFileError("The file of torch.save holds no {label: tensor}.")
+        raise GalleryFileError("The torch.save file does not hold a {label: tensor} dictionary.")
     return stored
 
 
@@ -84,13 +84,13 @@ def _refuse_bomb(content: bytes, max_bytes: int) -> None:
 
 def _user(label: object, value: object) -> PortableUser:
     if not isinstance(label, str) or not isinstance(value, Tensor):
-        raise GalleryFileError("The file of torch.save holds something else than {label: tensor}.")
+        raise GalleryFileError("The torch.save file holds something other than {label: tensor}.")
     user_id = _NOT_IN_USER_IDS.sub("_", label).lstrip("._@-")[:MAX_USER_ID_CHARS]
     if not re.fullmatch(USER_ID_PATTERN, user_id):
         raise GalleryFileError("A label of the gallery has no letter or digit.")
     plain = value.layout == torch.strided and value.is_cpu and value.is_floating_point()
     if not plain or value.numel() != EMBEDDING_SIZE:
-        raise GalleryFileError(f"The tensor of {user_id!r} has not {EMBEDDING_SIZE} numbers.")
+        raise GalleryFileError(f"The tensor of {user_id!r} does not have {EMBEDDING_SIZE} numbers.")
     vector = value.detach().double().reshape(-1).numpy()
     norm = float(np.linalg.norm(vector))
     # A zero vector or one with NaN stays as it is, and the check refuses it.

@@ -14,7 +14,7 @@ from app.vision.dimensions import EMBEDDING_SIZE
 
 
 class LocalGallery:
-    """Users by label, with all that a gallery file keeps of them. For one thread.
+    """Users by label, with everything a gallery file keeps about them. For one thread.
 
     Args:
         space_id: Of every template.
@@ -43,7 +43,7 @@ class LocalGallery:
     def add(
         self, label: str, embedding: NDArray[np.floating[Any]], display_name: str | None = None
     ) -> None:
-        """Adds a user, or takes the new template in place of the former one.
+        """Adds a user, or replaces their template.
 
         Args:
             label: The `user_id`: 1 to 64 letters, digits, `.`, `_`, `@`, `-`.
@@ -52,10 +52,10 @@ class LocalGallery:
             display_name: For people to read.
 
         Raises:
-            InvalidRequestError: No `user_id`, or not an embedding.
+            InvalidRequestError: Not a `user_id`, or not an embedding.
         """
         if not re.fullmatch(USER_ID_PATTERN, label):
-            raise InvalidRequestError(f"{label!r} is no user_id: {USER_ID_DESCRIPTION}.")
+            raise InvalidRequestError(f"{label!r} is not a user_id: {USER_ID_DESCRIPTION}.")
         norm = float(np.linalg.norm(embedding))
         if embedding.shape != (EMBEDDING_SIZE,) or not 0 < norm < float("inf"):
             raise InvalidRequestError(
@@ -65,7 +65,7 @@ class LocalGallery:
         self.put(PortableUser(label, template, 1, display_name))
 
     def put(self, user: PortableUser) -> None:
-        """Adds a user with photos, or takes them in place of the former one."""
+        """Adds a user with photos, or replaces the former one."""
         self._users[user.user_id] = user
         self._follow(user.user_id, user.template)
 
@@ -76,7 +76,7 @@ class LocalGallery:
             UserNotFoundError: There is none.
         """
         if label not in self._users:
-            raise UserNotFoundError(f"There is no user {label!r}.", user_id=label)
+            raise UserNotFoundError(f"Nobody has the label {label!r}.", user_id=label)
         return self._users[label]
 
     def remove(self, label: str) -> None:

@@ -1,8 +1,8 @@
 """The templates of a gallery as a matrix: looked through in int8, compared in float32.
 
 An int8 copy of a template is a quarter of its size, so a search reads a quarter of the memory. The
-copies only choose whom to compare. How far they may be off is known, so that whoever belongs to the
-best is always among those compared, and a search finds what comparing everybody would find.
+copies only choose whom to compare. The bound on their error is known, so everybody who belongs to
+the best is among those compared, and a search finds what comparing everybody would find.
 
 With a template t, an embedding q (both of unit length) and their copies t' and q',
     t q - t' q' = (t - t') q + t' (q - q'), so by the inequality of Cauchy and Schwarz
@@ -71,7 +71,7 @@ class Rows(NamedTuple):
         )
 
     def copy_row(self, row: int, source: "Rows", source_row: int) -> None:
-        """Takes over a row of other rows."""
+        """Copies a row from other rows."""
         mine: tuple[NDArray[Any], ...] = self
         theirs: tuple[NDArray[Any], ...] = source
         for array, source_array in zip(mine, theirs, strict=True):
@@ -113,8 +113,8 @@ class Shortlist(NamedTuple):
 class TemplateMatrix:
     """Rows without gaps, in blocks: it grows and shrinks without copying what it holds.
 
-    One thread at a time, but for `shortlist`: it may run beside a change, and is then right about
-    the rows that were not written meanwhile.
+    For one thread at a time, except `shortlist`: it may run beside a change, and is then right
+    about the rows that were not written meanwhile.
 
     Attributes:
         blocks: What it holds. Whatever lies behind the last row is zero.

@@ -1,4 +1,4 @@
-"""Two galleries of one space: put together, or told apart."""
+"""Two galleries of one space: merged, or compared."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ _SAME_SIMILARITY = 1 - 1e-6
 
 
 class OnConflict(StrEnum):
-    """What becomes of a user who is there already."""
+    """What to do with a user who already exists."""
 
     REFUSE = "refuse"
     SKIP = "skip"
@@ -27,7 +27,7 @@ class ChangedUser:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What tells two galleries apart, by `user_id`.
+    """How two galleries differ, by `user_id`.
 
     Attributes:
         only_first: Who is missing in the second one.
@@ -69,17 +69,17 @@ def merge_galleries(
 
 
 def refuse_taken(taken: list[str], on_conflict: OnConflict) -> None:
-    """Raises UserExistsError where users are there already, if that is to be refused."""
+    """Raises UserExistsError if users already exist and that is to be refused."""
     if taken and on_conflict == OnConflict.REFUSE:
         raise UserExistsError(
-            f"{len(taken)} of the users are there already, {taken[0]!r} among them. Nothing was "
+            f"{len(taken)} of the users exist already, {taken[0]!r} among them. Nothing was "
             "changed. Skip or replace them (on_conflict).",
             users=len(taken),
         )
 
 
 def diff_galleries(first: PortableGallery, second: PortableGallery) -> Difference:
-    """What tells two galleries apart.
+    """How two galleries differ.
 
     Raises:
         SpaceMismatchError: They are of two spaces, whose vectors cannot be compared.

@@ -30,9 +30,9 @@ class PortablePhoto:
 
     Attributes:
         embedding: (512,) float32 of unit length, in the gallery's space.
-        crop_png: The crop, 112x112 RGB, as a PNG file; None where crops are not kept or not told.
+        crop_png: The crop, 112x112 RGB, as a PNG file; None if crops are not kept or not included.
         face_px: Source px under the crop's side.
-        quality: What the crop is worth.
+        quality: The crop's quality.
         sha256: Of the uploaded photo, lower-case hex; each once per user.
     """
 
@@ -48,7 +48,7 @@ class PortableUser:
     """A user, as far as recognition needs to know them.
 
     Attributes:
-        user_id: As everywhere.
+        user_id: The client's name for the user.
         template: (512,) float32 of unit length, in the gallery's space.
         photo_count: How many photos the template was made of; at least 1.
         display_name: For people to read.
@@ -126,7 +126,7 @@ def check_gallery(gallery: PortableGallery) -> None:
     """Checks what types cannot say.
 
     Raises:
-        GalleryFileError: The first user or photo that no gallery can have.
+        GalleryFileError: The first user or photo that a valid gallery cannot have.
     """
     seen: set[str] = set()
     for user in gallery.users:
@@ -140,8 +140,8 @@ def check_gallery(gallery: PortableGallery) -> None:
         for vector in (user.template, *(photo.embedding for photo in user.photos)):
             if not is_embedding(vector):
                 raise GalleryFileError(
-                    f"The gallery has a vector for user {user.user_id!r} that is no embedding: "
-                    f"not {EMBEDDING_SIZE} finite float32 of unit length."
+                    f"The gallery has a vector for user {user.user_id!r} that is not an embedding: "
+                    f"{EMBEDDING_SIZE} finite float32 of unit length are needed."
                 )
         for photo in user.photos:
             if photo.crop_png is not None:
@@ -158,7 +158,7 @@ def decode_crop(content: bytes, face_px: float) -> Crop:
     """The crop in a PNG file.
 
     Raises:
-        GalleryFileError: It is no PNG file, or not 112x112.
+        GalleryFileError: It is not a PNG file, or not 112x112.
     """
     if content.startswith(_PNG_SIGNATURE):
         try:
@@ -167,4 +167,6 @@ def decode_crop(content: bytes, face_px: float) -> Crop:
             raise GalleryFileError(f"A crop in the gallery is damaged. {error.detail}") from error
         if pixels.shape[:2] == (CROP_SIZE_PX, CROP_SIZE_PX):
             return Crop(pixels, face_px)
-    raise GalleryFileError(f"A crop in the gallery is no PNG of {CROP_SIZE_PX}x{CROP_SIZE_PX} px.")
+    raise GalleryFileError(
+        f"A crop in the gallery is not a PNG of {CROP_SIZE_PX}x{CROP_SIZE_PX} px."
+    )

@@ -24,4 +24,4 @@ METADATA_KEY_PATTERN = r"[^\x00]+"
 MAX_METADATA_TEXT_CHARS = 500
 METADATA_TEXT_PATTERN = r"[^\x00]*"
 LARGEST_METADATA_NUMBER = 2**53
-"""Either way. Beyond, not every JSON reader keeps an integer whole."""
+"""In either direction. Beyond it, some JSON readers lose an integer's last digits."""

@@ -20,9 +20,9 @@ from app.vision.dimensions import CROP_SIZE_PX, EMBEDDING_SIZE
 from app.vision.embedder import Embedder, Route
 from app.vision.self_test import are_embeddings, known_crop
 
-# Crops in a batch of the background while there are requests: whoever comes waits for no more.
+# Crops in a background batch while there are requests: a newcomer waits for no more.
 _SMALL_BATCH = 4
-# Batches of requests for one of the background, when requests never stop waiting.
+# After this many batches of requests in a row, one of the background has its turn.
 _BATCHES_PER_BACKGROUND = 16
 _RETRY_AFTER_S = 1
 _log = logging.getLogger(__name__)
@@ -41,16 +41,16 @@ class _Batch:
 class Batcher:
     """Embeds crops in threads of its own.
 
-    A free worker takes what waits at once, a lone crop too; crops of one caller are spread over
-    the free workers, crops of several callers share batches and take turns. What nobody waits for
-    goes through the background: it has all workers when there are no requests, and one, in small
+    A free worker takes what waits at once, even a lone crop; one caller's crops are spread over the
+    free workers, several callers' crops share batches and take turns. Work that nobody waits for
+    goes to the background: it gets all workers when there are no requests, and one, in small
     batches, while there are some.
 
     Args:
         workers: Batches at once: one per core on a CPU, one on a GPU.
         max_waiting: Crops of one caller that may wait; of all callers together twice as many, as
-            far as each leaves enough to others.
-        has_requests: Whether there are requests, be they still without crops.
+            long as each leaves enough to others.
+        has_requests: Whether there are requests, even without crops yet.
     """
 
     def __init__(self, workers: int, max_waiting: int, has_requests: Callable[[], bool]) -> None:
@@ -72,7 +72,7 @@ class Batcher:
     async def embed(
         self, crops: Sequence[Crop], embedder: Embedder, *, background: bool = False
     ) -> NDArray[np.float32]:
-        """Embeds crops; those that no worker has begun when the caller is cancelled never are.
+        """Embeds crops; if the caller is cancelled, those not yet begun are dropped.
 
         Args:
             crops: Any number.
@@ -97,18 +97,18 @@ class Batcher:
             raise
 
     def trouble(self, limit_s: float) -> str | None:
-        """Why no answer can be expected; None when all is well. Waits for no lock."""
+        """Why no answer can be expected; None if all is well. Takes no lock."""
         if self._died:
-            return "A thread of the networks has died."
+            return "A network thread has died."
         now_s = time.monotonic()
         if any(now_s - batch.began_s > limit_s for batch in list(self._running.values())):
             return f"The networks have been at one batch for more than {limit_s:g} s."
         return None
 
     def close(self) -> None:
-        """Takes no more, embeds what was taken, and ends the threads."""
+        """Takes no more crops, embeds those taken, and ends the threads."""
         with self._changed:
-            self._refusal = self._refusal or "The service is about to end."
+            self._refusal = self._refusal or "The service is shutting down."
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
@@ -117,7 +117,7 @@ class Batcher:
         embeddings = np.empty((len(crops), EMBEDDING_SIZE), np.float32)
         party = requester.get().party
         call = Call(crops, embedder, party, embeddings, len(crops), Future())
-        # So that only the batcher settles it; a caller who goes is forgotten in `embed`.
+        # Only the batcher settles it; a caller who leaves is forgotten in `embed`.
         call.answer.set_running_or_notify_cancel()
         by_route: dict[Route, deque[int]] = {}
         for row, crop in enumerate(crops):
@@ -137,21 +137,21 @@ class Batcher:
         own, total = self._waiting.count(party) + wanted, len(self._waiting) + wanted
         if not leaves_enough(own, total, 2 * self._max_waiting):
             raise OverloadedError(
-                "Too many faces are waiting for the networks already.",
+                "Too many faces are already waiting for the networks.",
                 retry_after_s=_RETRY_AFTER_S,
             )
 
     def _work(self) -> None:
-        """A worker's life."""
+        """A worker's loop."""
         try:
             while (batch := self._next_batch()) is not None:
                 self._embed(batch)
         except BaseException:  # noqa: BLE001 - logged; callers must not wait for a dead thread
-            _log.exception("a thread of the networks has died")
+            _log.exception("a network thread has died")
             self._die()
 
     def _next_batch(self) -> _Batch | None:
-        """Waits for something to do; None when there will be nothing any more."""
+        """Waits for something to do; None when there will be nothing more."""
         with self._changed:
             while True:
                 if self._died:
@@ -209,13 +209,13 @@ class Batcher:
         self._forget(calls)
 
     def _forget(self, calls: Sequence[Call]) -> None:
-        """Takes out what has not begun of some calls."""
+        """Drops what has not begun of some calls."""
         for waiting in (self._waiting, self._waiting_in_background):
             waiting.forget(calls)
 
     def _die(self) -> None:
-        """This worker's end is everybody's: whoever watches readiness starts another process."""
-        error = NotReadyError("A thread of the networks has died.")
+        """Fails everybody's calls: whoever watches readiness starts another process."""
+        error = NotReadyError("A network thread has died.")
         with self._changed:
             self._died = True
             self._refusal = error.detail
@@ -226,7 +226,7 @@ class Batcher:
 
 
 def warm_up(embedder: Embedder) -> None:
-    """Runs networks once with every size of batch that they will meet, on both routes."""
+    """Runs networks once with every batch size that they will meet, on both routes."""
     for size in batch_sizes(embedder):
         for face_px in (0.0, float(CROP_SIZE_PX)):
             embedder.embed([known_crop(face_px)] * size)
@@ -238,4 +238,4 @@ def _batch(cut: tuple[Embedder, Rows], *, background: bool) -> _Batch:
 
 def _refuse_nonsense(embeddings: NDArray[np.float32], count: int) -> None:
     if embeddings.shape != (count, EMBEDDING_SIZE) or not are_embeddings(embeddings).all():
-        raise NotReadyError("The networks answer with vectors that are no embeddings.")
+        raise NotReadyError("The networks answer with vectors that are not embeddings.")

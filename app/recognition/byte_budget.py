@@ -1,4 +1,4 @@
-"""How many bytes may be in use at once, for threads that take turns."""
+"""A limit on bytes in use at once, for threads that take turns."""
 
 import threading
 from collections import deque
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 
 class ByteBudget:
-    """Room for so many bytes; who wants more than is left waits, first come first served.
+    """Room for a number of bytes; who wants more than is left waits, first come first served.
 
-    A thread must not reserve again inside of a reservation: it could wait for itself.
+    A thread must not reserve again within a reservation: it could wait for itself.
 
     Args:
-        max_bytes: All reservations together. One that is larger gets in when it is alone.
+        max_bytes: Of all reservations together. A larger one gets in when it is alone.
     """
 
     def __init__(self, max_bytes: int) -> None:

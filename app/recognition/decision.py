@@ -1,6 +1,6 @@
-"""Whose face it is: what the service and the Python API answer alike.
+"""Whose face it is: the rule that the service and the Python API share.
 
-The answer to a stranger is None, never the nearest user: below the threshold users appear at most
+The answer for a stranger is None, never the nearest user: below the threshold, users appear only
 among the candidates that the caller asked for.
 """
 
@@ -25,7 +25,7 @@ class Decision:
     Attributes:
         user_id: None for a stranger.
         similarity: To the most similar user; None when nobody is registered.
-        margin: Similarity to the runner-up is this much lower; None when there is none.
+        margin: The runner-up's similarity is this much lower; None if there is none.
         threshold: Minimum similarity at which `user_id` is set.
         candidates: As many as asked for, best first.
     """
@@ -46,14 +46,14 @@ def decide(
     top_k: int = 0,
     groups: Groups | None = None,
 ) -> Decision:
-    """Whose the mean of these faces is.
+    """Whose face the mean of these faces is.
 
     Args:
         serving: Its gallery is searched.
         faces: One, or several of one person.
         embeddings: (n, 512), one of each face.
         threshold: Instead of the bundle's.
-        top_k: How many candidates to tell, whatever their similarity.
+        top_k: How many candidates to list, whatever their similarity.
         groups: Only users who are in one of these; None: everybody.
     """
     threshold = strictest_threshold(serving, faces, threshold)

@@ -1,7 +1,7 @@
 """What the service and its decoder processes say to each other.
 
-Over a socket, in both directions: the length of a message, and the message. Behind a request
-comes the photo's file, behind a reply the decoded pixels.
+Over a socket, in both directions: the length of a message, then the message. A request is followed
+by the photo's file, a reply by the decoded pixels.
 """
 
 import socket
@@ -13,7 +13,7 @@ from app.vision.image import PhotoHeader, PhotoWarning, Rect
 from app.vision.photo_file import ImageLimits
 
 _LENGTH = struct.Struct(">I")
-# A picture of 640x480 at once, where the system allows it.
+# Large enough for a picture of 640x480 at once, where the system allows it.
 _BUFFER_BYTES = 2**20
 
 
@@ -24,8 +24,8 @@ class Request(msgspec.Struct, frozen=True):
         file_bytes: Its length.
         limits: See open_photo.
         max_s: Seconds of computing, after which the process ends itself.
-        max_bytes: Memory that it may take for this.
-        shrink: Decode the whole so many times smaller.
+        max_bytes: Memory that it may use for this.
+        shrink: Decode the whole, smaller by this factor.
         rects: Decode these parts. With neither, only the header is read.
     """
 
@@ -52,9 +52,9 @@ class Reply(msgspec.Struct, frozen=True):
     """What became of a request: a header, or pixels, or one of three ways to fail.
 
     Attributes:
-        refused: Whether the photo is too large or unreadable, with detail and facts.
+        refused: That the photo is too large or unreadable, with detail and facts.
         out_of_memory: `max_bytes` were not enough.
-        failure: An error that nobody foresaw: its type and where it was.
+        failure: An unexpected error: its type and where it was raised.
     """
 
     header: PhotoHeader | None = None
@@ -65,7 +65,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
-    """The ends of the service and of a process."""
+    """A socket's two ends: the service's and the process's."""
     ends = socket.socketpair()
     for end in ends:
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)

@@ -1,8 +1,8 @@
-"""A process that decodes photos for the service, one after the other, and can be ended any time.
+"""A process that decodes photos for the service, one by one, and can be killed at any time.
 
     python -m app.recognition.decoder_process DESCRIPTOR
 
-The descriptor is one end of a socket pair. The process ends with the other end's.
+The descriptor is one end of a socket pair. The process ends when the other end closes.
 """
 
 import resource
@@ -78,7 +78,7 @@ def _described(photo: DecodedPhoto) -> Pixels:
 
 
 def _limit_memory(max_bytes: int | None) -> None:
-    """How much more than now the process may map; None: as much as there is."""
+    """How much more memory the process may map than now; None for no limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     soft = hard
     if max_bytes is not None:
@@ -89,7 +89,7 @@ def _limit_memory(max_bytes: int | None) -> None:
 
 if __name__ == "__main__":
     keep_little_freed_memory()
-    # Who stops the service may tell this process as well; the service ends it when all is done.
+    # Signals to the service may reach this process too; the service ends it when all is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     serve(socket.socket(fileno=int(sys.argv[1])))

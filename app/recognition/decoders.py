@@ -1,7 +1,7 @@
-"""Photos are decoded in processes of their own: one that takes too long, or breaks, is ended.
+"""Photos are decoded in separate processes: one that takes too long, or breaks, is killed.
 
-Nobody can end a thread in the middle of a decoder, some decoders keep Python's lock until they
-are done, and what a photo costs cannot be told beforehand of every format.
+A thread cannot be killed in the middle of a decoder, some decoders hold Python's lock until they
+are done, and not every format reveals beforehand what a photo will cost.
 """
 
 import logging
@@ -29,14 +29,14 @@ from app.recognition.decoder_messages import (
 from app.vision.image import DecodedPhoto, PhotoHeader, Rect, open_photo
 from app.vision.photo_file import ImageLimits, is_jpeg_or_png, refuse_size
 
-# Beyond what a header lets expect: decoders differ.
+# On top of what a header suggests: decoders differ.
 _SPARE_FACTOR, _SPARE_BYTES = 1.2, 60_000_000
 # The decoder of WebP asks for canvases before it tells how large they are, and leaves them empty.
 _OPENING_BYTES_PER_PX = 8
 # The header of a JPEG or PNG bounds the work: of so many pixels (1920 x 1088) some tens of
-# milliseconds, in which other threads go on. To send them elsewhere would cost more than it saves.
+# milliseconds, in which other threads go on. Sending them elsewhere would cost more than it saves.
 _QUICK_PX = 2_100_000
-# A process that computes is ended by its own clock; this is for one that does nothing at all.
+# A process that computes is killed by its own clock; this is for one that hangs.
 _MAX_SILENCE_S = 120.0
 
 _PROGRAM = "app.recognition.decoder_process"
@@ -50,7 +50,7 @@ class DecodablePhoto(Protocol):
 
     @property
     def header(self) -> PhotoHeader:
-        """What is known before."""
+        """What is known before decoding."""
 
     def decode(self, shrink: int = 1) -> DecodedPhoto:
         """The whole."""
@@ -66,7 +66,7 @@ OpenPhoto = Callable[[bytes, ImageLimits], DecodablePhoto]
 class Decoders:
     """Processes that decode photos, one for each thread that asks at the same time.
 
-    They are started when they are needed, and kept.
+    They are started when needed, and kept.
 
     Args:
         max_s: Seconds of computing that one photo may take.
@@ -79,7 +79,7 @@ class Decoders:
         self._is_closed = False
 
     def open(self, data: bytes, limits: ImageLimits) -> DecodablePhoto:
-        """See app.vision.image.open_photo; small JPEGs and PNGs are decoded in the own process.
+        """See app.vision.image.open_photo; small JPEGs and PNGs are decoded in this process.
 
         Raises:
             ImageTooLargeError: Above the limits, or more work than `max_s`.
@@ -105,7 +105,7 @@ class Decoders:
         shrink: int | None = None,
         rects: Sequence[Rect] | None = None,
     ) -> list[DecodedPhoto]:
-        """The whole, or parts of it; `max_bytes` is what its header lets expect."""
+        """The whole, or parts of it; `max_bytes` is what its header suggests."""
         request = Request(
             len(data),
             limits,
@@ -133,8 +133,8 @@ class Decoders:
         if reply.out_of_memory:
             raise ImageTooLargeError("Decoding the photo takes too much memory.")
         if reply.failure is not None:
-            _log.error("A decoder has failed: %s.", reply.failure)
-            raise UnreadableImageError("The photo cannot be decoded.")
+            _log.error("A decoder failed: %s.", reply.failure)
+            raise UnreadableImageError("The decoder failed on this file.")
         return reply, decoded
 
     def close(self) -> None:
@@ -154,8 +154,8 @@ class Decoders:
                 process.end()
         try:
             return _Process()
-        except OSError as error:  # no memory, or no descriptor, for another one
-            raise NotReadyError("No process for decoding photos can be started.") from error
+        except OSError as error:  # no memory or file descriptor for another one
+            raise NotReadyError("A process for decoding photos cannot be started.") from error
 
     def _give_back(self, process: "_Process") -> None:
         with self._lock:
@@ -171,15 +171,15 @@ class Decoders:
                 "plain JPEG and send that.",
                 max_decoding_s=self._max_s,
             )
-        _log.error("A decoder process has ended with status %d.", status)
-        return UnreadableImageError("The photo cannot be decoded.")
+        _log.error("A decoder process ended with status %d.", status)
+        return UnreadableImageError("The decoder failed on this file.")
 
 
 class RemotePhoto:
     """A photo that is decoded elsewhere; see app.vision.image.EncodedPhoto, also for errors.
 
     Raises:
-        ImageTooLargeError: In addition: decoding took too much time or memory, and was ended.
+        ImageTooLargeError: In addition: decoding took too much time or memory and was stopped.
     """
 
     def __init__(
@@ -226,7 +226,7 @@ class _Process:
             receive(self._socket)
         except (EOFError, OSError) as error:
             raise NotReadyError(
-                f"A process for decoding ended at its start, with status {self.end()}."
+                f"A decoder process ended at its start, with status {self.end()}."
             ) from error
 
     def ask(self, request: Request, data: bytes) -> tuple[Reply, list[DecodedPhoto]]:

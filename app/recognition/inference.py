@@ -29,13 +29,13 @@ _MAX_WAITING_FACES = 1024
 class Inference:
     """Runs recognizer and networks off the event loop.
 
-    A request asks for one photo after the other: a registration of twenty does not hold up
+    A request submits one photo after the other, so a registration of twenty does not hold up
     everybody else.
 
     Args:
         recognizer: What reads photos.
-        readers: Photos read at once. Half as many read those whose cost nobody knows beforehand:
-            the others do not wait for them.
+        readers: Photos read at once. Half as many are for photos whose cost is unknown beforehand,
+            so that the others do not wait for them.
         workers: Batches that the networks embed at once; see Batcher.
         max_requests: Of one caller, requests admitted at once.
         deadline_s: Seconds that a request may stay admitted.
@@ -60,13 +60,13 @@ class Inference:
 
     @asynccontextmanager
     async def admit(self) -> AsyncIterator[None]:
-        """Around all photos of one request.
+        """Wrap this around all photos of one request.
 
-        What has begun when its request is cancelled or out of time, or its caller gone, is done to
-        the end and forgotten; what has not begun never is.
+        What has begun when its request is cancelled or out of time, or its caller gone, is finished
+        and discarded; what has not begun never does.
 
         Raises:
-            OverloadedError: As many requests of this caller as allowed are admitted.
+            OverloadedError: This caller has as many requests as allowed.
             DeadlineExceededError: The request's photos were not read in time.
             CallerGoneError: The caller hung up.
         """
@@ -75,7 +75,7 @@ class Inference:
             raise CallerGoneError("The caller hung up.")
         if self._admitted[caller.party] >= self._max_requests:
             raise OverloadedError(
-                f"{self._max_requests} requests are waiting for the networks already.",
+                f"{self._max_requests} requests are already waiting for the networks.",
                 retry_after_s=_RETRY_AFTER_S,
             )
         self._admitted[caller.party] += 1
@@ -95,7 +95,7 @@ class Inference:
             ) from None
         finally:
             self._admitted[caller.party] -= 1
-            self._admitted += Counter()  # forgets those who have none
+            self._admitted += Counter()  # drops callers who have none
 
     async def find(
         self,
@@ -125,11 +125,11 @@ class Inference:
         return await self._batcher.embed(crops, embedder, background=background)
 
     def require_life(self) -> None:
-        """Asks for signs of life, which takes no time and waits for nobody.
+        """Checks for signs of life, at once and without waiting.
 
         Raises:
-            NotReadyError: A thread has died, or is at one photo or batch for longer than a request
-                may take.
+            NotReadyError: A thread has died, or has worked on one photo or batch for longer than a
+                request may take.
         """
         for part in (self._batcher, self._readers, self._patient_readers):
             trouble = part.trouble(self._deadline_s)
@@ -151,5 +151,5 @@ def set_library_threads(torch_threads: int, opencv_threads: int) -> None:
     cv2.setNumThreads(opencv_threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(torch_threads)
-    else:  # most services never import it; where one does, this is what torch reads
+    else:  # most services never import torch; if one does, torch reads this
         os.environ["OMP_NUM_THREADS"] = str(torch_threads)

@@ -1,4 +1,4 @@
-"""Crops that wait for the networks, in the order in which their callers get turns."""
+"""Crops waiting for the networks, in the order of their callers' turns."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from app.vision.embedder import Embedder, Route
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """What one caller wants embedded, and what is there of it."""
+    """What one caller wants embedded, and the part that is done."""
 
     crops: Sequence[Crop]
     embedder: Embedder
@@ -25,12 +25,12 @@ class Call:
 
 
 Rows = list[tuple[Call, int]]
-"""What a worker embeds at once: of each crop the call, and its place there."""
+"""What a worker embeds at once: for each crop the call and its row in it."""
 
 
 @dataclass(slots=True, eq=False)
 class _Share:
-    """Of one call and one route, the rows that no worker has begun; the first has this turn."""
+    """The rows of one call and route that no worker has begun; the first has this turn."""
 
     call: Call
     route: Route
@@ -41,8 +41,8 @@ class _Share:
 class Lane:
     """One of the batcher's two queues; the batcher holds its lock around every use.
 
-    Each party's crops have turns one after another, from the one that is at work on. So parties
-    alternate, however much each of them wants (start-time fair queueing, Goyal et al. 1996).
+    Each party's crops take turns, counted from the one being worked on. So parties alternate,
+    however much each of them wants (start-time fair queueing, Goyal et al. 1996).
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Lane:
         return sum(len(share.rows) for share in self._shares if share.call.party == party)
 
     def calls(self) -> list[Call]:
-        """Those with crops in here; one of two routes is there twice."""
+        """Parties with crops in here; one with two routes counts twice."""
         return [share.call for share in self._shares]
 
     def add(self, call: Call, by_route: Mapping[Route, deque[int]]) -> None:
@@ -70,20 +70,20 @@ class Lane:
         self._next_turns[call.party] = turn
 
     def forget(self, calls: Sequence[Call]) -> None:
-        """Takes out what has not begun of some calls."""
+        """Drops what has not begun of some calls."""
         self._shares = [share for share in self._shares if share.call not in calls]
 
     def cut(
         self, idle: int, max_size: int | None = None
     ) -> tuple[Embedder, list[tuple[Call, int]]]:
-        """Takes the crop whose turn it is, and of its kind as many as one worker should.
+        """Takes the crop whose turn it is, and as many of its kind as one worker should.
 
         Args:
             idle: Workers that could share the work, the one who asks included.
-            max_size: Crops at most.
+            max_size: Maximum number of crops.
 
         Returns:
-            One embedder, and rows of calls, all of one route. Something must wait.
+            One embedder, and rows of calls, all of one route. Something must be waiting.
         """
         first = min(self._shares, key=_turn)
         embedder = first.call.embedder

@@ -1,4 +1,4 @@
-"""Memory that networks and photos have left behind."""
+"""Memory that networks and photos leave behind."""
 
 import ctypes
 import os
@@ -10,12 +10,12 @@ _LARGE_BYTES = 8_000_000
 
 
 def give_back_freed_memory() -> None:
-    """Returns to the system what the allocator keeps of freed memory; blocking, milliseconds.
+    """Returns freed memory that the allocator keeps to the system; blocks for milliseconds.
 
     Three bundles are in memory for a moment while one is loaded beside the serving and the former
-    one. glibc keeps what the third has left between smaller pieces: a process grew by 9 % over ten
+    one. glibc keeps the third one's memory between smaller pieces: a process grew by 9 % over ten
     reloads without this, and by less than 1 % with it; fewer arenas (MALLOC_ARENA_MAX) did not
-    help. Other C libraries have no such call, and nothing happens there.
+    help. Other C libraries lack this call, and nothing happens there.
     """
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
@@ -24,16 +24,16 @@ def give_back_freed_memory() -> None:
 
 
 def keep_little_freed_memory() -> None:
-    """From now on the allocator keeps less of what is freed; call it before threads are started.
+    """Makes the allocator keep less of what is freed; call it before threads are started.
 
-    - What is larger than 8 MB goes back to the system as soon as it is freed. By itself glibc keeps
-      pieces of up to 32 MB once one of them was freed, each thread for itself: pixels of large
-      photos, mostly (docs/decisions/0002-image-decoding.md, "Large photos").
-    - Threads share as many arenas as there are cores, not eight times as many. What is freed stays
-      in its arena, and each arena comes to keep as much as the dearest requests need, one after
-      the other, over tens of thousands of requests (docs/decisions/0022-soak.md).
+    - Pieces above 8 MB go back to the system as soon as they are freed. By default glibc keeps
+      pieces of up to 32 MB once one of them was freed, for each thread: mostly pixels of large
+      photos (docs/decisions/0002-image-decoding.md, "Large photos").
+    - Threads share as many arenas as there are cores, not eight times as many. Freed memory stays
+      in its arena, and over tens of thousands of requests each arena comes to keep as much as the
+      most expensive request needed (docs/decisions/0022-soak.md).
 
-    Other C libraries have no such call, and nothing happens there.
+    Other C libraries lack this call, and nothing happens there.
     """
     if sys.platform == "linux":
         set_option = getattr(ctypes.CDLL(None), "mallopt", None)

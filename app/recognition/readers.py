@@ -18,8 +18,8 @@ class Readers:
     """A pool of threads, each of which reads one photo at a time; callers take turns.
 
     Args:
-        threads: Photos read at once. One more is read when it is its caller's only one: large
-            photos of others take seconds.
+        threads: Photos read at once. A caller's only photo may be read on top of that: large photos
+            of others take seconds.
     """
 
     def __init__(self, threads: int) -> None:
@@ -28,9 +28,9 @@ class Readers:
         self._began_s: dict[int, float] = {}
 
     async def run(self, read: Callable[[], T]) -> T:
-        """Runs something in one of the threads, when it is the caller's turn.
+        """Runs a function in one of the threads when it is the caller's turn.
 
-        What has not begun when its caller is cancelled never does.
+        If the caller is cancelled before it begins, it never does.
         """
         party = requester.get().party
         await self._turns.take(party)
@@ -46,18 +46,18 @@ class Readers:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(give_back)
 
-        work.add_done_callback(end)  # and not when the caller leaves: the thread goes on
+        work.add_done_callback(end)  # not when the caller leaves: the thread goes on
         return await asyncio.wrap_future(work)
 
     def trouble(self, limit_s: float) -> str | None:
-        """Why no photo can be trusted to be read; None when all is well. Waits for no lock."""
+        """Why photos may not be read; None if all is well. Takes no lock."""
         now_s = time.monotonic()
         if any(now_s - began_s > limit_s for began_s in list(self._began_s.values())):
             return f"A photo has been read for more than {limit_s:g} s."
         return None
 
     def close(self) -> None:
-        """Ends the threads after the photos that they are reading."""
+        """Ends the threads after their current photos."""
         self._turns.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 

@@ -1,4 +1,4 @@
-"""The pixels of one photo, no more of them than are needed, when there is memory for them."""
+"""The pixels of one photo: no more than needed, and only when there is memory for them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -18,8 +18,8 @@ from app.vision.photo_file import ImageLimits
 # From the middle of the landmarks a crop's corner is at most 0.9 of its side away.
 _REACH = 1.5
 MOST_BYTES_PER_PX = 11
-"""Times the most pixels: what one photo may take. HEIC needs 10 bytes a pixel, AVIF 12, WebP 18
-and JPEG 2000 20: of these the largest are smaller."""
+"""Times the maximum of pixels: what one photo may take. HEIC needs 10 bytes a pixel, AVIF 12, WebP
+18 and JPEG 2000 20; so the largest allowed are smaller for these."""
 
 
 class Reading:
@@ -27,16 +27,16 @@ class Reading:
 
     Args:
         photo: A file, or pixels that the caller has decoded.
-        limits: A file above is not decoded.
+        limits: A file above them is not decoded.
         budget: Memory for all photos that are being decoded.
         open_photo: Reads the file's header.
-        stopwatch: Times `decode`; waiting for memory is not part of it.
+        stopwatch: Times `decode`; without waiting for memory.
 
     Attributes:
-        width_px: Of the whole photo; upright from the first view on. Before, it is the file's: some
-            tell only behind their pixels which way is up.
+        width_px: Of the whole photo; upright from the first view on. Before that it is the file's:
+            some formats say which way is up only behind their pixels.
         height_px: Likewise.
-        warnings: What is wrong with the photo all the same; told with the first view.
+        warnings: Faults of the photo, which is used all the same; known from the first view on.
 
     Raises:
         UnreadableImageError: Not an image.
@@ -65,7 +65,7 @@ class Reading:
             self.height_px, self.width_px = photo.shape[:2]
 
     def shrink_for(self, scale: float) -> int:
-        """By how much the photo may be decoded smaller to be looked at `scale` times as large."""
+        """How much smaller the photo may be decoded to be viewed at `scale`."""
         shrinks = (1,) if self._file is None else self._file.header.shrinks
         return max((by for by in shrinks if by * scale <= 1), default=1)
 

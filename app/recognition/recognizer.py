@@ -1,4 +1,4 @@
-"""The way of one photo until the networks see it: bytes -> image -> faces -> crops and quality."""
+"""One photo's way to the networks: bytes -> image -> faces -> crops and quality."""
 
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class FoundFace:
     Attributes:
         face: Where it is, in px of the upright photo.
         crop: Its pixels on the template, and its `face_px`.
-        quality: What the crop is worth.
+        quality: The crop's quality.
     """
 
     face: Face
@@ -50,13 +50,13 @@ class Finding:
     Attributes:
         faces: Largest first, at most as many as were asked for.
         faces_found: How many the photo shows.
-        width_px: Of the upright photo, as its file says which way is up.
+        width_px: Of the photo, upright as its file says.
         height_px: Likewise.
-        rotation_deg: By how much the photo has to be turned clockwise for its faces to be upright.
-            Boxes and landmarks are those of the photo as it is.
+        rotation_deg: Turn the photo clockwise by this, and its faces are upright.
+            Boxes and landmarks refer to the photo as it is.
         searched_from_px: The smallest `face_px` that was looked for; None for a face crop.
         timings_ms: Per stage: decode, detect, align.
-        warnings: What is wrong with the photo all the same.
+        warnings: Faults of the photo, which was used all the same.
     """
 
     faces: list[FoundFace]
@@ -75,7 +75,7 @@ class Recognizer:
     Args:
         detector: Finds faces.
         policy: How small faces may be, and what may be spent on them.
-        limits: Photos above are not decoded.
+        limits: Photos above them are not decoded.
         budget: Memory for photos that are being decoded; further ones wait.
         helpers: Threads that look at parts of large photos.
         open_photo: Reads a file's header; decodes in this process by default.
@@ -112,14 +112,14 @@ class Recognizer:
             photo: A file of one of `photo_file.FORMATS`; or decoded, (height, width, 3) uint8,
                 RGB, upright.
             max_faces: At most this many are aligned, largest first.
-            skip_faces: This many larger ones are passed over before.
+            skip_faces: Skip this many larger ones first.
             detect: False where the photo is already a face crop as `align` makes them, of any
                 size: it is taken whole, and its side length is its `face_px`.
-            min_face_px: The smallest face that is looked for; by default the policy's, larger
+            min_face_px: The smallest face to look for; by default the policy's, larger
                 where the photo would go beyond the policy's budget.
 
         Raises:
-            InvalidRequestError: `min_face_px` is too small for so large a photo, or no size at all.
+            InvalidRequestError: `min_face_px` is too small for so large a photo, or not a size.
             UnreadableImageError: Not an image.
             ImageTooLargeError: Above the limits, in size, memory or time.
         """
@@ -150,7 +150,7 @@ class Recognizer:
     def _look(
         self, reading: Reading, scale: float, shrink: int, stopwatch: Stopwatch
     ) -> tuple[int, list[tuple[Face, Crop]]]:
-        """By how much the photo is to be turned, and all faces with their crops."""
+        """By how much to turn the photo, and all faces with their crops."""
         with reading.view(shrink) as view:
             with stopwatch.stage("detect"):
                 sighting = find_faces(self._detector, view.picture, scale * shrink, self._helpers)
@@ -181,7 +181,7 @@ def open_recognizer(settings: Settings, open_photo: OpenPhoto = open_photo) -> R
 
     Raises:
         ModelFileError: The detector's file is missing, damaged, or could not be fetched.
-        SettingsError: `detection` names a value that there is not.
+        SettingsError: `detection` names a value that does not exist.
     """
     return Recognizer(
         open_detector(settings),
@@ -207,7 +207,7 @@ def _align_all(view: View, faces: list[Face]) -> list[tuple[Face, Crop]]:
 def _with_all_pixels(
     reading: Reading, aligned: list[tuple[Face, Crop]], shrink: int, stopwatch: Stopwatch
 ) -> list[tuple[Face, Crop]]:
-    """Crops anew where the smaller picture had fewer pixels than a crop, and the file has more."""
+    """New crops where the smaller picture had fewer pixels than a crop and the file has more."""
     lacking = [pair for pair in aligned if pair[1].face_px < CROP_SIZE_PX * shrink]
     if shrink == 1 or not lacking:
         return aligned

@@ -19,7 +19,7 @@ class Serving:
         embedder: The bundle's networks.
         gallery: Templates made by these networks.
         false_accept_rate: The bundle's thresholds for this rate are used.
-        default_threshold: Used where the bundle has none for a face's size.
+        default_threshold: Used if the bundle has none for a face's size.
     """
 
     embedder: Embedder
@@ -46,7 +46,7 @@ class Serving:
 class Current:
     """Which serving answers from now on, and which one did before it.
 
-    The former one's gallery goes on following the rows, so that a rollback finds it as it must be.
+    The former one's gallery keeps following the rows, so that a rollback finds it up to date.
 
     Args:
         serving: The first one.
@@ -61,7 +61,7 @@ class Current:
         self.former: Serving | None = None
 
     def switch(self, serving: Serving) -> None:
-        """From now on requests take another serving."""
+        """Makes requests take another serving from now on."""
         self.former, self.serving = self.serving, serving
 
     def galleries(self) -> Iterator[tuple[str, Gallery]]:
@@ -71,11 +71,11 @@ class Current:
             yield self.former.space_id, self.former.gallery
 
     def follow(self, templates: Mapping[str, Templates], revision: int) -> None:
-        """Takes one change of the rows over into the galleries.
+        """Applies one change of the rows to the galleries.
 
         Args:
             templates: By space, of the users whom the change is about. The gallery of a space that
-                is not among them is left to look into the rows.
+                is missing here has to look into the rows.
             revision: The database's gallery revision that the change made.
         """
         for space_id, gallery in self.galleries():
@@ -83,7 +83,7 @@ class Current:
                 gallery.follow(templates[space_id], revision)
 
     def follow_user(self, user_id: str, templates: Mapping[str, Enrolled], revision: int) -> None:
-        """Takes over what has become of one user: a template in some spaces, none in all others.
+        """Applies a change of one user: a template in some spaces, none in all others.
 
         Args:
             user_id: Whose.

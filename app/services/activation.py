@@ -64,7 +64,7 @@ class Activation:
                 f"There is not enough memory to load bundle {name!r}."
             ) from error
         if space_id not in (None, embedder.bundle.space_id):
-            raise BundleError(f"Bundle {name!r} has other files than it had.")
+            raise BundleError(f"Bundle {name!r} has different files now.")
         return embedder
 
     async def load_serving(self, sessions: Sessions, name: str, space_id: str) -> Serving:
@@ -117,7 +117,7 @@ class Activation:
             return wanted
         if active.name != wanted:
             _log.warning(
-                "bundle %s is set, but the database says %s, which goes on serving",
+                "bundle %s is set, but the database says %s, which keeps serving",
                 wanted,
                 active.name,
             )
@@ -127,10 +127,10 @@ class Activation:
 async def _refuse_other_space(session: ReadSession, name: str, space_id: str) -> None:
     active = await pointer.active_bundle(session)
     if active is not None and active.space_id == space_id:
-        return  # who is missing in it will be embedded
+        return  # those missing in it will be embedded
     strangers = await users.count_outside_space(session, space_id)
     if strangers:
         raise SpaceMismatchError(
             f"{strangers} users have no template in space {space_id} of bundle {name!r}: with "
-            "these weights nobody would know them. Put the former files of this bundle back."
+            "these weights nobody would recognise them. Put the bundle's former files back."
         )

@@ -39,12 +39,12 @@ class EventPage:
 
 
 async def read_events(sessions: Sessions, cursor: str | None, limit: int) -> EventPage:
-    """Events, youngest first.
+    """Events, newest first.
 
     Args:
         sessions: Where they are kept.
-        cursor: `next_cursor` of the page before; None for the first page.
-        limit: Largest number of events.
+        cursor: `next_cursor` of the previous page; None for the first page.
+        limit: Maximum number of events.
 
     Raises:
         InvalidRequestError: Not a cursor of ours.

@@ -12,7 +12,7 @@ class Background:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, *works: Coroutine[Any, Any, None]) -> None:
-        """Each runs in a task of its own from now on."""
+        """Runs each in a task of its own."""
         self._tasks += [asyncio.create_task(work) for work in works]
 
     async def close(self) -> None:

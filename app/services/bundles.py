@@ -17,7 +17,7 @@ from app.vision.manifest import Manifest
 
 
 class BundleState(StrEnum):
-    """What a bundle of the store is good for."""
+    """The state of a bundle in the store."""
 
     SERVING = "serving"
     FORMER = "former"
@@ -31,9 +31,9 @@ class BundleView:
 
     Attributes:
         name: Its folder's.
-        state: What it is good for.
-        reason: Why it is broken; None where it is not.
-        manifest: None where it is broken.
+        state: Whether it serves, served before, can serve, or is broken.
+        reason: Why it is broken; None if it is not.
+        manifest: None if it is broken.
     """
 
     name: str
@@ -56,7 +56,7 @@ async def list_bundles(sessions: Sessions, store: Path) -> list[BundleView]:
 
 
 class Bundles:
-    """Lists bundles, goes back to the former one, forgets it.
+    """Lists bundles, rolls back to the former one, and forgets it.
 
     Args:
         sessions: Where the pointer is.
@@ -85,7 +85,7 @@ class Bundles:
         return await list_bundles(self._sessions, self._store)
 
     async def rollback(self, actor: str) -> Serving:
-        """Goes back to the former bundle, in whose space everybody is still known.
+        """Goes back to the former bundle, in whose space everybody still has a template.
 
         Returns:
             What serves now; the bundle that served before is the former one.
@@ -94,13 +94,13 @@ class Bundles:
             NoFormerBundleError: There is none, or it was forgotten.
             ReloadRunningError: A reload is running.
             BundleError: The former bundle's files are damaged or gone.
-            CropsNotRetainedError: Somebody was registered since without crops.
+            CropsNotRetainedError: Somebody has been registered without crops since.
         """
         async with self._sessions.read() as session:
             await jobs.refuse_second(session)
             former = await pointer.former_bundle(session)
         if former is None:
-            raise NoFormerBundleError("No bundle has served before this one, or it was pruned.")
+            raise NoFormerBundleError("No bundle served before this one, or it was pruned.")
         serving = await self._former(former.name, former.space_id)
 
         async def store(session: WriteSession) -> bool:
@@ -118,7 +118,7 @@ class Bundles:
         """Forgets the former bundle: its embeddings are deleted, there is no way back to it.
 
         Returns:
-            How many embeddings and templates went. The files in the store stay.
+            How many embeddings and templates were deleted. The files in the store stay.
 
         Raises:
             ReloadRunningError: A reload is running.
@@ -133,7 +133,7 @@ class Bundles:
         return await erase_other_spaces(self._sessions)
 
     async def _former(self, name: str, space_id: str) -> Serving:
-        """The former serving: as it is still loaded, or loaded again."""
+        """The former serving: still loaded, or loaded again."""
         loaded = self._current.former
         if loaded is not None and (loaded.manifest.name, loaded.space_id) == (name, space_id):
             return loaded

@@ -1,4 +1,4 @@
-"""What the enrolled people say about thresholds: read, compared, and only then advised."""
+"""What the enrolled people say about thresholds: read, compared, and only then proposed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ _NAMED_AT_MOST = 10
 
 @dataclass(frozen=True, slots=True)
 class MislabelledPhoto:
-    """A photo that shows another enrolled user than its own."""
+    """A photo that shows another enrolled user than the one it belongs to."""
 
     photo_id: str
     user_id: str
@@ -57,7 +57,7 @@ class ClosestPair:
 
 @dataclass(frozen=True, slots=True)
 class WorstGenuine:
-    """The photo that is least like its own user's others."""
+    """The photo least like the others of its user."""
 
     photo_id: str
     user_id: str
@@ -72,7 +72,7 @@ class SizeAdvice:
         min_face_px: From this `face_px` on.
         max_face_px: Below this; None for no limit.
         probes: Photos that were compared, shrunk where needed.
-        users: Of so many users.
+        users: How many users they are of.
         proposal: None where there is too little to compare.
         smallest_supported: Of the usual false-accept rates; None if it is not even 1e-2.
         compared: The similarities; None where there are no probes.
@@ -95,12 +95,12 @@ class Calibration:
         bundle: That serves.
         space_id: Its space.
         users: Compared with each other.
-        users_in_all: Enrolled; beyond 2,000 some are drawn.
+        users_in_all: All enrolled; beyond 2,000 a sample is drawn.
         photos: Of the users compared.
         photos_without_crop: Those that cannot be shrunk.
-        closest: None for one user.
+        closest: None if there is only one user.
         worst_genuine: None where nobody has two photos.
-        mislabelled: Whoever they are; with one of them nothing is proposed.
+        mislabelled: With even one of them nothing is proposed.
         sizes: Empty while photos are mislabelled.
     """
 
@@ -116,7 +116,7 @@ class Calibration:
     sizes: tuple[SizeAdvice, ...]
 
     def require_proposals(self, false_accept_rate: float) -> None:
-        """Refuses where no threshold of that rate is supported, with the reason.
+        """Raises if no threshold for that rate is supported, with the reason.
 
         Raises:
             MislabelledError: Photos are mislabelled.
@@ -126,21 +126,22 @@ class Calibration:
             named = [f"{of.user_id} (looks like {of.looks_like})" for of in self.mislabelled]
             listed = ", ".join(dict.fromkeys(named[:_NAMED_AT_MOST]))
             raise MislabelledError(
-                f"{len(named)} photos look like another user than their own, of {listed}"
+                f"{len(named)} photos look like another user than the one they belong to: {listed}"
                 f"{' and others' if len(named) > _NAMED_AT_MOST else ''}. "
-                "Remove or move them, then calibrate again; nothing is proposed until then."
+                "Remove or move them, then calibrate again."
             )
         if any(size.proposal and size.proposal.supported for size in self.sizes):
             return
         supported = [size.smallest_supported for size in self.sizes if size.smallest_supported]
         instead = (
-            f"They support {min(supported):g} at best: ask for that with --false-accept-rate"
+            f"They support {min(supported):g} at best. Ask for that with --false-accept-rate, or "
+            "enrol more people."
             if supported
-            else "They do not even support 1e-2"
+            else "They are too few even for 1e-2. Enrol more people."
         )
         raise CalibrationError(
             f"{self.users} users with {self.photos} photos are too few for a false-accept rate of "
-            f"{false_accept_rate:g}. {instead}, or enrol more people."
+            f"{false_accept_rate:g}. {instead}"
         )
 
 
@@ -152,14 +153,14 @@ async def calibrate(
     same_person: float,
     advance: Progress,
 ) -> Calibration:
-    """Compares every enrolled photo with all templates, its own one without it.
+    """Compares every enrolled photo with all templates, leaving it out of its own.
 
     Args:
         sessions: Where the photos are.
         serving: Its networks read the shrunk crops.
         false_accept_rate: Wanted, per comparison.
         same_person: Two faces this similar are one person; see find_mislabelled.
-        advance: Told how far it is: probes done, probes in all.
+        advance: Called with the probes done and the total.
 
     Raises:
         UnreadableImageError: A stored crop is damaged.

@@ -1,4 +1,4 @@
-"""Cursors: where the next page of a list begins, as a text that callers hand back unchanged."""
+"""Cursors: where the next page of a list begins, as text that callers pass back unchanged."""
 
 import base64
 import re
@@ -13,7 +13,7 @@ def cursor_after(places: Sequence[str | int], limit: int) -> str | None:
     """Where the page after this one begins; None on the last one.
 
     Args:
-        places: Of the rows, one more than the page has if there are as many.
+        places: Of the rows, one more than the page has if there are that many.
         limit: Rows of the page.
     """
     if len(places) <= limit:

@@ -1,4 +1,4 @@
-"""Photos of enrolled people, seen by the bundle that serves and by the one that is to."""
+"""Photos of enrolled people, seen by the serving bundle and by the one to replace it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from app.services.reembedding import PATIENCE_S, decode_crops
 from app.vision.dimensions import EMBEDDING_SIZE
 from app.vision.scaling import Floats
 
-# 19,900 pairs of users: a false-accept rate of 1e-4 shows as two of them. At five photos each a
+# 19,900 pairs of users: a false-accept rate of 1e-4 shows as two of them. With five photos each a
 # CPU needs four seconds.
 _MAX_USERS = 200
 _MAX_PHOTOS_PER_USER = 5
@@ -41,7 +41,7 @@ class EnrolledSample:
 
         Args:
             serving: What serves.
-            new: What is to; its gallery is not looked at.
+            new: What is to serve; its gallery is ignored.
             max_loss: See judge_enrolled.
         """
         sample, stored = await patiently(partial(self._draw, serving.space_id), PATIENCE_S)
@@ -68,7 +68,7 @@ class EnrolledSample:
 
 
 def draw(users: Sequence[int], at_most: int) -> Sequence[int]:
-    """Some of many users, always the same; their order stays."""
+    """A sample of many users, always the same, in their order."""
     if len(users) <= at_most:
         return users
     drawn = np.random.default_rng(0).choice(len(users), at_most, replace=False)

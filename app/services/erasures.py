@@ -1,9 +1,9 @@
-"""What is erased leaves the disk: now if nobody is in the way, else as soon as nobody is.
+"""Erased data leaves the disk: now if nobody is in the way, else as soon as nobody is.
 
-Deleted rows are zeros in the database, but their former pages are in the write-ahead log until it
-is emptied, which takes a moment in which nobody reads an older state: a backup, a shell, an export
-elsewhere. So what is still to be done is a row, in the transaction that deletes, and it is tried
-again every second, by every process, until it is done.
+Deleted rows are zeros in the database, but their former pages stay in the write-ahead log until it
+is emptied. That takes a moment in which nobody reads an older state: a backup, a shell, an export
+elsewhere. So the transaction that deletes also adds a row for what remains to be done, and every
+process tries again every second until it is done.
 """
 
 import asyncio
@@ -20,19 +20,19 @@ from app.errors import FarsightError, StorageError
 from app.services.background import Background
 
 _TRY_EVERY_S = 1.0
-# Readers of ours are gone after some milliseconds; a caller waits for them, not for a backup.
+# Our own readers finish within milliseconds; a caller waits for them, not for a backup.
 _PAUSES_S = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureView:
-    """Whether something that was erased of a user may still be on the disk.
+    """Whether erased data of a user may still be on the disk.
 
     Attributes:
         user_id: The user's.
-        pending: Whether it may.
-        erased_at: When the oldest of it was erased; None where nothing is left.
+        pending: Whether that is so.
+        erased_at: When the oldest of it was erased; None if nothing is left.
     """
 
     user_id: str
@@ -41,7 +41,7 @@ class ErasureView:
 
 
 class Erasures:
-    """Erases, and sees to it that it is done.
+    """Erases, and makes sure that it is completed.
 
     Args:
         sessions: Where the rows are.
@@ -52,25 +52,25 @@ class Erasures:
         self._background = Background()
 
     def start(self) -> None:
-        """Begins to try what is pending, and puts disk space by for erasures to come."""
+        """Begins to try pending erasures, and reserves disk space for later ones."""
         self._background.start(self._again_and_again())
 
     async def close(self) -> None:
-        """Tries a last time."""
+        """Tries one last time."""
         await self._background.close()
         await self.finish()
 
     async def run(self, work: Callable[[WriteSession], Coroutine[Any, Any, None]]) -> bool:
-        """Writes what erases; on a full disk with the space that was put by.
+        """Writes what erases; on a full disk, with the reserved space.
 
         Args:
-            work: Calls `erasures.add`. May be done twice, of which the first time does not count.
+            work: Calls `erasures.add`. May run twice, in which case the first run does not count.
 
         Returns:
-            Whether what was erased has left the disk. Otherwise it will, as soon as nobody reads.
+            Whether what was erased has left the disk. If not, it will as soon as nobody reads.
 
         Raises:
-            StorageError: Not even that space was enough; nothing was erased.
+            StorageError: Even that space was not enough; nothing was erased.
         """
         try:
             await self._sessions.write(work)
@@ -84,13 +84,13 @@ class Erasures:
         return False
 
     async def of_user(self, user_id: str) -> ErasureView:
-        """How the erasure of a user, or of something of a user, stands."""
+        """The state of the erasure of a user, or of some of a user's data."""
         async with self._sessions.read() as session:
             row = await erasures.oldest_of(session, user_id)
         return ErasureView(user_id, row is not None, None if row is None else row.at)
 
     async def finish(self) -> bool:
-        """Tries once; whether nothing is pending any more."""
+        """Tries once; returns whether nothing is pending."""
         try:
             async with self._sessions.read() as session:
                 ids = [row.id for row in await erasures.pending(session)]
@@ -99,7 +99,7 @@ class Erasures:
                     return False
                 await self._sessions.write(partial(erasures.finish, ids=ids))
         except FarsightError as error:
-            _log.warning("an erasure is still to be finished: %s", error)
+            _log.warning("an erasure is not finished yet: %s", error)
             return False
         return True
 
@@ -110,5 +110,7 @@ class Erasures:
                 had_reserve = has_reserve
                 has_reserve = await asyncio.to_thread(self._sessions.file.keep_reserve)
                 if had_reserve and not has_reserve:
-                    _log.warning("the disk has no room for erasures that a full disk would need")
+                    _log.warning(
+                        "the disk has no room for the reserve that erasing on a full disk needs"
+                    )
             await asyncio.sleep(_TRY_EVERY_S)

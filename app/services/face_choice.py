@@ -1,4 +1,4 @@
-"""Which face of a photo is meant, where it shows several."""
+"""Which face of a photo is meant if it shows several."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
@@ -26,18 +26,18 @@ class Box:
         return cls(*found.face.box)
 
     def holds(self, other: "Box") -> bool:
-        """Whether half of the other one or more lies in it."""
+        """Whether at least half of the other one lies in it."""
         shared = shared_area(astuple(self), astuple(other))
         return shared >= _SHARE_INSIDE * other.width * other.height
 
 
 class FaceRule(StrEnum):
-    """What is done with a photo that shows several faces of about one size."""
+    """What to do with a photo that shows several faces of similar size."""
 
     LARGEST = "largest"
     """The largest face is meant."""
     ONLY = "only"
-    """The photo is not used, even if the other photos tell who is meant."""
+    """The photo is not used, even if the other photos show who is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class FaceChoice:
     """Which face of several a caller means.
 
     Attributes:
-        rule: None: the one whom the other photos show; where they do not tell, none.
+        rule: None: the person in the other photos; if they do not settle it, nobody.
         boxes: By the photo's place in the request: only faces in the box count.
     """
 

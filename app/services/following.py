@@ -1,8 +1,8 @@
 """Every process follows the rows: which bundle serves, and who is in the gallery.
 
-Whoever reloads moves the pointer in the database. This process sees that at its next look, loads
-the bundle beside the old one and switches; until then it answers consistently in the old space.
-None of it writes: whoever is kept from writing still learns who was erased.
+A reload moves the pointer in the database. This process sees that at its next look, loads the
+bundle beside the old one and switches; until then it answers consistently in the old space.
+None of this writes, so a process that cannot write still learns who was erased.
 """
 
 import asyncio
@@ -39,15 +39,15 @@ class _Look:
 
 
 class Following:
-    """Looks at the rows every second and does what follows from them.
+    """Looks at the rows every second and acts on them.
 
     Args:
         sessions: Where the rows are.
         current: What serves in this process.
         activation: Loads bundles.
-        reembedding: Completes the serving space and the former one, in which people who were
-            registered by a process that served another space are missing.
-        reload: Takes over what another process left lying.
+        reembedding: Completes the serving and the former space with people whom a process serving
+            another space has registered.
+        reload: Takes over jobs that another process abandoned.
     """
 
     def __init__(
@@ -67,16 +67,16 @@ class Following:
         self._background = Background()
 
     def start(self) -> None:
-        """Begins to look."""
-        # Completing may take long, and must not keep this process from following the pointer.
+        """Begins looking."""
+        # Completing can take long and must not keep this process from following the pointer.
         self._background.start(_again_and_again(self.look), _again_and_again(self.complete))
 
     async def close(self) -> None:
-        """Looks no more."""
+        """Stops looking."""
         await self._background.close()
 
     async def look(self) -> None:
-        """Follows the pointer, takes over changes of the gallery, and jobs that were left lying."""
+        """Follows the pointer, applies changes of the gallery, and takes over abandoned jobs."""
         rows = await self._read()
         if self._serves_another(rows.active):
             await self._switch(rows.active)
@@ -85,7 +85,7 @@ class Following:
         await self._reload.take_over()
 
     async def catch_up(self) -> None:
-        """Takes over who came, changed and went, wherever that was decided."""
+        """Applies who came, changed and went, whichever process did it."""
         for space_id, gallery in self._current.galleries():
             caught_up = False
             while not caught_up:
@@ -93,7 +93,7 @@ class Following:
                     caught_up = await try_to_catch_up(session, space_id, gallery)
 
     async def complete(self) -> None:
-        """Embeds who is missing in the serving or the former space."""
+        """Embeds those missing in the serving or the former space."""
         rows = await self._read()
         if rows.revision == self._complete_at:
             return
@@ -125,15 +125,15 @@ class Following:
         await asyncio.to_thread(give_back_freed_memory)
 
     async def _join(self, joining: Serving, join: Callable[[], None], active: BundleRow) -> bool:
-        """Puts a serving beside those whose galleries follow, without missing a change.
+        """Adds a serving to those whose galleries follow, without missing a change.
 
         Args:
-            joining: Its gallery is brought up to date.
-            join: Puts it there.
-            active: The bundle that serves, as far as it is known.
+            joining: Its gallery is updated.
+            join: Adds it.
+            active: The bundle that serves, if it is known.
 
         Returns:
-            Whether it did. Otherwise another bundle has begun to serve.
+            Whether it did. If not, another bundle has begun to serve.
         """
         while True:
             serving = self._current.serving
@@ -144,7 +144,7 @@ class Following:
                     return False
                 caught_up = await try_to_catch_up(session, joining.space_id, joining.gallery)
                 unchanged = serving is self._current.serving
-                # What this process does to the rows, the galleries that follow are told.
+                # Galleries that follow are told of this process's own changes.
                 if caught_up and unchanged and read_at == serving.gallery.changes:
                     join()
                     return True
@@ -169,7 +169,7 @@ async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except FarsightError as error:
-            # What serves goes on serving; the next look may find the database or the bundle.
+            # What serves keeps serving; the next look may find the database or the bundle.
             _log.warning("following the rows failed: %s", error)
         except Exception:  # noqa: BLE001 - logged; the next look may go better
             _log.exception("following the rows failed")

@@ -21,7 +21,7 @@ from app.recognition.serving import Serving
 from app.services.reviewed_photo import refuse_too_many
 from app.vision.dimensions import EMBEDDING_SIZE
 
-# Faces times users: 0.2 ms of searching. To hand it over to a thread costs as much, and more where
+# Faces times users: 0.2 ms of searching. Handing that over to a thread costs as much, and more when
 # all threads are busy (docs/decisions/0014).
 _QUICK_ROWS = 10_000
 
@@ -32,9 +32,9 @@ class Wishes:
 
     Attributes:
         threshold: Instead of the bundle's.
-        top_k: How many candidates to tell, whatever their similarity.
-        max_faces: At most this many faces of a photo, largest first.
-        skip_faces: This many larger ones are passed over: those of the pages before.
+        top_k: How many candidates to list, whatever their similarity.
+        max_faces: At most this many faces per photo, largest first.
+        skip_faces: Skip this many larger ones, such as those of earlier pages.
         detect: False where each photo is already a face crop.
         same_person: The photos are frames of one person, to be answered together as well.
         min_face_px: The smallest face that is looked for; None: see Recognizer.find.
@@ -66,7 +66,7 @@ class Identification:
 
     Attributes:
         faces: By photo, largest first.
-        faces_found: In all photos, also those beyond `max_faces`.
+        faces_found: In all photos, including those beyond `max_faces`.
         photos: In the request's order: what was found, or why the photo was not searched.
         pooled: Whose faces they are together; None unless asked for, or when there is no face.
         timings_ms: Per stage, summed over the photos.
@@ -81,11 +81,11 @@ class Identification:
 
 @dataclass(frozen=True, slots=True)
 class FacesOfPhotos:
-    """What is in some photos.
+    """The faces in some photos.
 
     Attributes:
         faces: The photo's place in the request, and the face; by photo, largest first.
-        embeddings: (n, 512), one of each face; (0, 512) where none was asked for.
+        embeddings: (n, 512), one for each face; (0, 512) if none were asked for.
         photos: As in Identification.
         timings_ms: Per stage, summed over the photos.
     """
@@ -98,7 +98,7 @@ class FacesOfPhotos:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Are two faces one person: `match` when the similarity reaches the threshold.
+    """Whether two faces are one person's: `match` if the similarity reaches the threshold.
 
     `faces` and `findings` are of the photos that were sent, in their order.
     """
@@ -112,7 +112,7 @@ class Verification:
 
 
 class Identifier:
-    """Finds out who is in a photo.
+    """Finds out who is in photos.
 
     Args:
         inference: Where photos are recognised.
@@ -128,9 +128,9 @@ class Identifier:
     ) -> Identification:
         """Identifies every face of every photo.
 
-        With `same_person` the largest face of every photo is taken, and their mean embedding,
-        brought to unit length, is answered in `pooled`, at the strictest of their thresholds.
-        Photos that cannot be searched are told, and the others are enough.
+        With `same_person` the largest face of every photo counts, and `pooled` answers for their
+        mean embedding, of unit length, at the strictest of their thresholds. Photos that cannot be
+        searched are reported; the others are enough.
 
         Raises:
             InvalidRequestError: See Recognizer.find.
@@ -148,7 +148,7 @@ class Identifier:
         with stopwatch.stage("search"):
             if len(found.faces) * len(serving.gallery) <= _QUICK_ROWS:
                 faces, pooled = _search(serving, found, wishes)
-            else:  # long enough to hold up everybody on the event loop
+            else:  # long enough to hold up everybody else on the event loop
                 faces, pooled = await asyncio.to_thread(_search, serving, found, wishes)
         return Identification(
             faces,
@@ -200,7 +200,7 @@ class Identifier:
         """
         template = serving.gallery.template(user_id)
         if template is None:
-            raise UserNotFoundError(f"There is no user {user_id!r}.", user_id=user_id)
+            raise UserNotFoundError(f"Nobody is registered as {user_id!r}.", user_id=user_id)
         return await self.verify_embedding(serving, photo, template, threshold)
 
     async def verify_embedding(
@@ -257,7 +257,7 @@ class Identifier:
                 finding = await self._find(index, photo, Wishes(max_faces=1))
                 if not finding.faces:
                     raise NoFaceError(
-                        f"Photo {index} shows no face: send one that shows the whole face from the "
+                        f"Photo {index} shows none. Send one that shows the whole face from the "
                         "front.",
                         photo=index,
                     )

@@ -1,4 +1,4 @@
-"""The row of a running job: its steps and its progress, written by whoever works on it."""
+"""The row of a running job: its steps and its progress, written by the process that works on it."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ class Step(StrEnum):
 
 
 class State(StrEnum):
-    """How a job stands."""
+    """The state of a job."""
 
     RUNNING = jobs.RUNNING
     SUCCEEDED = "succeeded"
@@ -45,20 +45,20 @@ class JobView:
     """A job as callers see it.
 
     Attributes:
-        id: Its name.
-        bundle: Which is to serve.
+        id: Its id.
+        bundle: The bundle to serve.
         space_id: Of the space that the bundle defines.
-        force: Whether it passes the gate whatever its figures.
-        state: Whether it is still at work.
-        step: The step that it is at, or at which it ended.
+        force: Whether the gate's verdict is ignored.
+        state: Whether it is running, and how it ended.
+        step: The current step, or the one at which it ended.
         done: Photos embedded so far.
         total: Photos to be embedded; 0 before that is known.
         rate_per_s: Photos embedded per second; None before that is known.
         time_left_s: At that rate.
         error: `code` and `detail` of what made it fail.
         report: The gate's figures.
-        attempts: How many processes have worked on it, one after the other.
-        created_at: When it was asked for.
+        attempts: How many processes have worked on it, in turn.
+        created_at: When it was requested.
         updated_at: When it was last heard of.
         finished_at: When it ended.
     """
@@ -82,10 +82,10 @@ class JobView:
 
 
 def is_abandoned(row: Job) -> bool:
-    """Whether nobody has written for so long that nobody works on the job any more.
+    """Whether the last write is so old that nobody can be working on the job.
 
-    A last sign of life that lies in the future is none: the clock was moved back since, and would
-    take who knows how long to come by there again.
+    A sign of life in the future counts as none: the clock has been moved back, and it could be long
+    until it gets there again.
     """
     return abs(utc_now() - row.updated_at) >= _ABANDONED_AFTER
 
@@ -116,7 +116,7 @@ def view_job(row: Job) -> JobView:
 
 
 class JobDiary:
-    """Writes about one job, as long as it is this process that works on it.
+    """Writes about one job, as long as this process works on it.
 
     Args:
         sessions: Where the row is.
@@ -132,7 +132,7 @@ class JobDiary:
         self._done_in_step = 0
 
     async def step(self, step: Step, total: int = 0) -> None:
-        """The next step begins.
+        """Begins the next step.
 
         Raises:
             JobLostError: Another process has taken the job over.
@@ -148,7 +148,7 @@ class JobDiary:
         self._step_began, self._done_in_step = time.monotonic(), 0
 
     async def advance(self, session: WriteSession, photos: int) -> None:
-        """Some photos were embedded, in the same transaction.
+        """Counts photos embedded in the same transaction.
 
         Raises:
             JobLostError: Another process has taken the job over.
@@ -174,13 +174,13 @@ class JobDiary:
 
     @asynccontextmanager
     async def kept_alive(self) -> AsyncIterator[None]:
-        """Within it others see that somebody works on the job."""
+        """While inside, others see that somebody works on the job."""
         pulse = asyncio.create_task(self._pulse())
         try:
             yield
         finally:
             pulse.cancel()
-            # It was stopped in the line before.
+            # It was stopped by the line before.
             with suppress(asyncio.CancelledError):
                 await pulse
 

@@ -1,6 +1,6 @@
-"""What is written about keys while they are used: when they were last, and what they were refused.
+"""Notes about keys in use: when they were used last, and what they were refused.
 
-Requests do not wait for it, and however many there are, it is at most one transaction a second.
+Requests do not wait for them; they take at most one transaction a second.
 """
 
 import asyncio
@@ -36,16 +36,16 @@ class KeyDiary:
         self._background = Background()
 
     def start(self) -> None:
-        """Begins to write what is noted."""
+        """Begins writing the notes."""
         self._background.start(self._again_and_again())
 
     async def close(self) -> None:
-        """Writes the rest."""
+        """Writes the remaining notes."""
         await self._background.close()
         await self._try_to_write()
 
     def used(self, key_id: str) -> None:
-        """A request came with this key; the last one is known to within ten minutes."""
+        """Notes a request with this key; last uses are accurate to ten minutes."""
         now = utc_now()
         written = self._written.get(key_id)
         if written is None or now - written >= _LAST_USE_WITHIN:
@@ -53,7 +53,7 @@ class KeyDiary:
             self._noted.set()
 
     def refused(self, key_id: str, call: str) -> None:
-        """An admin call was refused to this key.
+        """Notes that this key was refused an admin call.
 
         Args:
             key_id: Whose.
@@ -63,7 +63,7 @@ class KeyDiary:
         self._noted.set()
 
     async def write(self) -> None:
-        """Writes what is noted, or nothing of it, which then stays noted.
+        """Writes all notes, or none, which then stay.
 
         Raises:
             FarsightError: As Sessions.write.
@@ -94,9 +94,9 @@ class KeyDiary:
         try:
             await self.write()
         except FarsightError as error:
-            _log.warning("what is noted of keys cannot be written yet: %s", error)
+            _log.warning("notes about keys cannot be written yet: %s", error)
             return False
         except Exception:  # noqa: BLE001 - logged; whatever it is, it will be tried again
-            _log.exception("what is noted of keys cannot be written")
+            _log.exception("notes about keys cannot be written")
             return False
         return True

@@ -30,7 +30,7 @@ from app.gallery.gallery import Groups
 from app.services.rate import Rate
 
 COMMAND_LINE = "command-line"
-"""Who acts when somebody works in the shell."""
+"""The actor when somebody works in the shell."""
 
 _PREFIX = "fs"
 _ID_BYTES = 6
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 
 class Scope(StrEnum):
-    """What a key is good for."""
+    """What a key may be used for."""
 
     ENROLL = "enroll"
     IDENTIFY = "identify"
@@ -54,7 +54,7 @@ class Caller:
 
     Attributes:
         key_id: The public half of the key.
-        scopes: What the key is good for.
+        scopes: What the key may be used for.
         groups: It reaches only users who are in one of these; None: all users.
     """
 
@@ -87,13 +87,13 @@ class Caller:
 class Keys:
     """Makes, checks and revokes keys.
 
-    Ids and hashes are kept in memory, so that a key that is none costs no read of the database.
-    Whether a key is revoked is read again whenever anything was committed since it was read last,
-    by any process: it ends at once in every one.
+    Ids and hashes are kept in memory, so an unknown key costs no read of the database. Whether a
+    key is revoked is read again whenever anything was committed since, by any process: a revocation
+    holds at once in every process.
 
     Args:
         sessions: Where keys are kept.
-        failed_per_minute: Keys that are none, from one address.
+        failed_per_minute: Wrong keys from one address.
     """
 
     def __init__(self, sessions: Sessions, failed_per_minute: int = 20) -> None:
@@ -105,15 +105,15 @@ class Keys:
         self._learnt_s = -math.inf
 
     async def recognise(self, key: str, address: str) -> str:
-        """The id of a key that was made here; it may be revoked.
+        """The id of one of this service's keys, which may be revoked.
 
         Args:
             key: As it was sent.
-            address: From where.
+            address: Where it came from.
 
         Raises:
             UnauthenticatedError: Not a key of this service.
-            RateLimitedError: Nor were many others from this address.
+            RateLimitedError: This address has sent too many wrong keys.
         """
         match key.split("_", maxsplit=2):
             case [prefix, key_id, secret] if prefix == _PREFIX:
@@ -124,7 +124,7 @@ class Keys:
                     # In constant time, unlike the comparison of ids, which are no secret.
                     if secrets.compare_digest(expected, _digest(secret)):
                         return key_id
-                    _log.warning("wrong secrets were sent for the id of a key")
+                    _log.warning("wrong secrets were sent with a valid key id")
         self._failed.spend(address)
         raise UnauthenticatedError("The API key is unknown.")
 
@@ -141,7 +141,7 @@ class Keys:
         return Caller(row.id, frozenset(row.scopes), groups)
 
     async def _row(self, key_id: str) -> ApiKey | None:
-        """As it is now; read only when something was committed meanwhile."""
+        """The key as it is now; read only if something was committed meanwhile."""
         version = self._sessions.file.version()
         read_at, row = self._read.get(key_id, (None, None))
         if version is not None and version == read_at:
@@ -153,9 +153,9 @@ class Keys:
         return row
 
     async def _learn(self, key_id: str, address: str) -> None:
-        """Takes over the keys that others have made meanwhile.
+        """Reads the keys that other processes have made meanwhile.
 
-        Reads once a second for anybody, and else only for addresses that have not failed often.
+        Reads once a second for anybody, and otherwise only for addresses with few failures.
         """
         is_early = time.monotonic() - self._learnt_s < _LEARN_EVERY_S
         if is_early and not self._failed.left(address).remaining:
@@ -177,13 +177,13 @@ class Keys:
         expires_at: datetime | None = None,
         groups: Collection[str] = (),
     ) -> str:
-        """Makes a key and returns it; it cannot be read again later.
+        """Creates a key and returns it; it cannot be read again later.
 
         Args:
-            scopes: What it is good for.
-            label: For whom or what.
-            actor: Who makes it.
-            expires_at: When it ends; None: never.
+            scopes: What it may be used for.
+            label: Who or what it is for.
+            actor: Who creates it.
+            expires_at: When it expires; None for never.
             groups: It reaches only users who are in one of these; none: all users.
 
         Raises:
@@ -198,7 +198,7 @@ class Keys:
         return await self._sessions.write(store)
 
     async def create_first(self) -> str | None:
-        """Makes a key of all scopes, unless there is or was a key already."""
+        """Creates a key with all scopes, unless there has ever been a key."""
 
         async def store(session: WriteSession) -> str | None:
             if await keys.count(session):
@@ -208,19 +208,19 @@ class Keys:
         return await self._sessions.write(store)
 
     async def every(self) -> Sequence[ApiKey]:
-        """All keys, also revoked ones, oldest first."""
+        """All keys, revoked ones included, oldest first."""
         async with self._sessions.read() as session:
             return await keys.every(session)
 
     async def revoke(
         self, key_id: str, actor: str = COMMAND_LINE, *, even_last: bool = False
     ) -> None:
-        """Ends a key, from the next request on.
+        """Revokes a key, from the next request on.
 
         Args:
             key_id: Its public half.
-            actor: Who does.
-            even_last: Also if no other key has the scope admin.
+            actor: Who does it.
+            even_last: Even if no other key has the scope admin.
 
         Raises:
             KeyNotFoundError: There is no such key.
@@ -230,7 +230,7 @@ class Keys:
         async def store(session: WriteSession) -> None:
             row = await keys.find(session, key_id)
             if row is None:
-                raise KeyNotFoundError(f"There is no key {key_id!r}.")
+                raise KeyNotFoundError(f"No key has the id {key_id!r}.")
             if not even_last:
                 _refuse_last_admin(row, await keys.every(session))
             row.revoked_at = row.revoked_at or utc_now()
@@ -243,7 +243,7 @@ def _refuse_last_admin(revoked: ApiKey, every: Sequence[ApiKey]) -> None:
     admins = {key.id for key in every if Scope.ADMIN in key.scopes and not key.has_ended()}
     if admins == {revoked.id}:
         raise LastAdminKeyError(
-            f"Without {revoked.id!r} nobody could reload weights, export or import. Another one "
+            f"Without {revoked.id!r} nobody could reload weights, export or import. A new one "
             "can be made in the shell only."
         )
 

@@ -10,17 +10,17 @@ from app.services.reviewed_photo import ReviewedPhoto, usable_photos
 from app.vision.image import Image, decode_image
 from app.vision.quality import Rejection
 
-# Crops of one photo that was saved in several ways are so much alike or more, those of different
-# photos of ../shared/photos 0.96 at most (`python -m benchmarks.copies`).
+# Crops of one photo that was saved in several ways are at least this much alike; those of different
+# photos of ../shared/photos reach 0.96 at most (`python -m benchmarks.copies`).
 _COPY_LIKENESS = 0.99
 _COMPARED_SIDE_PX = 56
-# The one is cut by as much, so that it can move within the other: the two detections differ.
+# One crop is cut by this much, so that it can move within the other: detections differ.
 _COPY_MARGIN_PX = 4
 _COPY_STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-4)
 
 
 def reject_outliers(photos: Sequence[ReviewedPhoto], min_similarity: float) -> None:
-    """Takes out the photos that show somebody else than the others; see `outliers`."""
+    """Rejects the photos that show somebody else than the others; see `outliers`."""
     usable = usable_photos(photos)
     if not usable:
         return
@@ -30,7 +30,7 @@ def reject_outliers(photos: Sequence[ReviewedPhoto], min_similarity: float) -> N
 
 
 def reject_copies(photos: Sequence[ReviewedPhoto], stored: Sequence[bytes] = ()) -> None:
-    """Takes out photos that are another one once more, saved in another way.
+    """Rejects photos that repeat another one, saved in another way.
 
     Args:
         photos: Of one person; of several copies the first is kept.
@@ -47,14 +47,14 @@ def reject_copies(photos: Sequence[ReviewedPhoto], stored: Sequence[bytes] = ())
         else:
             photo.reject(
                 Rejection.DUPLICATE_PHOTO,
-                f"The same picture, saved in another way, is {original}: send another photo.",
+                f"This is the same picture as {original}, saved in another way. Send another one.",
             )
 
 
 def likeness(crop: Image, other: Image) -> float:
-    """How much two crops are one picture, whatever was lost when they were saved.
+    """How likely two crops are one picture, whatever was lost when they were saved.
 
-    One is laid over the other as well as an affine map can do it (Evangelidis and Psarakis,
+    One is laid over the other as well as an affine map can (Evangelidis and Psarakis,
     "Parametric image alignment using enhanced correlation coefficient maximization", PAMI 2008).
 
     Args:
@@ -62,7 +62,7 @@ def likeness(crop: Image, other: Image) -> float:
         other: Likewise.
 
     Returns:
-        The correlation of their luma, -1..1; 0 where no map is found.
+        The correlation of their luma, -1..1; 0 if no map is found.
     """
     inner = slice(_COPY_MARGIN_PX, -_COPY_MARGIN_PX)
     start = np.eye(2, 3, dtype=np.float32)
@@ -75,7 +75,7 @@ def likeness(crop: Image, other: Image) -> float:
             cv2.MOTION_AFFINE,
             _COPY_STEPS,
         )
-    except cv2.error:  # they do not resemble each other enough for any map to be found
+    except cv2.error:  # they are too different for any map to be found
         return 0.0
     return float(correlation)
 
@@ -87,12 +87,12 @@ def _small(crop: Image) -> NDArray[np.float32]:
 
 
 def outliers(embeddings: NDArray[np.float32], min_similarity: float) -> list[int]:
-    """Which photos of an alleged person show somebody else.
+    """Which photos said to be of one person show somebody else.
 
-    The photo with the lowest median similarity to the others goes, as long as that is below the
-    limit. The median, unlike the mean, is not lifted by a second photo of the same wrong person.
-    What is left must outnumber what went: of two against two nobody knows who is meant, so that
-    all four are outliers.
+    While the lowest median similarity of a photo to the others is below the limit, that photo goes.
+    The median, unlike the mean, is not lifted by a second photo of the same wrong person. The
+    photos that stay must outnumber those that went: with two against two nobody knows who is meant,
+    so all four are outliers.
 
     Args:
         embeddings: (n, 512) of unit length.

@@ -1,4 +1,4 @@
-"""Which of the photos that somebody uploads for one person are used, and why not the others."""
+"""Which photos uploaded for a person are used, and why the others are not."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ from app.vision.quality import QualityLimits, Rejection, rejection
 
 # As many as one identification looks at.
 _MOST_FACES = 100
-# So many of a photo's faces are compared with those of the other photos.
+# This many of a photo's faces are compared with those of the other photos.
 _MOST_COMPARED = 10
 
 
@@ -35,7 +35,7 @@ class PhotoReview:
 
     Args:
         inference: Where photos are recognised.
-        limits: Faces outside are rejected.
+        limits: Faces outside them are rejected.
         max_photos: Photos in one request.
         outlier_similarity: See `outliers`.
     """
@@ -61,19 +61,19 @@ class PhotoReview:
         choice: FaceChoice = ANY_FACE,
         template: NDArray[np.float32] | None = None,
     ) -> list[ReviewedPhoto]:
-        """Reads every photo; whether they are of one person, and all different, comes later.
+        """Reads every photo; whether all are different and of one person is checked later.
 
         Args:
             serving: Whose networks read.
             uploads: Of one person.
             detect: False where each photo is already a face crop; see Recognizer.find.
             choice: Which face is meant in photos that show several.
-            template: (512,) of the person, if they are registered: tells it where `choice` does
-                not. Without it, those photos tell that show one face.
+            template: (512,) of the person, if registered: it decides where `choice` does not.
+                Without it, the photos that show one face decide.
 
         Raises:
             TooManyPhotosError: More than the limit; none was read.
-            InvalidRequestError: A choice for face crops, or for a photo that did not come.
+            InvalidRequestError: A choice for face crops, or for a photo that is not there.
             OverloadedError: See Inference.admit.
             DeadlineExceededError: See Inference.admit.
         """
@@ -117,7 +117,7 @@ class PhotoReview:
             self._take(photo, 0)
 
     def _take(self, photo: ReviewedPhoto, index: int) -> None:
-        """One of a photo's faces is meant: the photo is as good as this face."""
+        """Settles which face is meant; the photo is as good as this face."""
         photo.found = photo.faces[index]
         photo.reason = photo.detail = None
         reason = rejection(photo.found.quality, self._limits)
@@ -138,7 +138,7 @@ class PhotoReview:
         photos: Sequence[ReviewedPhoto],
         template: NDArray[np.float32] | None,
     ) -> None:
-        """Takes the face that is the person's, where just one of several is."""
+        """Takes the person's face, if exactly one of several is."""
         unclear = [photo for photo in photos if photo.reason is Rejection.MULTIPLE_FACES]
         if template is None:
             template = self._person_of(photos)
@@ -159,7 +159,7 @@ class PhotoReview:
                 photo.embedding = embeddings[own[0]]
 
     def _person_of(self, photos: Sequence[ReviewedPhoto]) -> NDArray[np.float32] | None:
-        """The (512,) mean of the photos that show one face, outliers apart; None without any."""
+        """The (512,) mean of the photos with one face, without outliers; None if there are none."""
         embeddings = [each.embedding for each in usable_photos(photos)]
         if not embeddings:
             return None
@@ -181,11 +181,11 @@ class PhotoReview:
 def _require_sense(choice: FaceChoice, count: int, *, detect: bool) -> None:
     if not detect and (choice.rule is not None or choice.boxes):
         raise InvalidRequestError(
-            "With detect=false a photo is one face: there is nothing to choose by face or box."
+            "With detect=false a photo is one face; leave out face and boxes."
         )
     for index in choice.boxes:
         if index >= count:
             raise InvalidRequestError(
-                f"There is a box for photo {index}, but only {count} photos came, from 0 on.",
+                f"There is a box for photo {index}, but only {count} photos, counted from 0.",
                 photo=index,
             )

@@ -1,4 +1,4 @@
-"""How much somebody may want in a minute, kept in memory."""
+"""Limits per minute, kept in memory."""
 
 import math
 import time
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from app.errors import RateLimitedError
 
 _WINDOW_S = 60
-# About 10 MB. Whoever is forgotten has their whole minute again.
+# About 10 MB. A party that is dropped starts with a full minute again.
 _MOST_PARTIES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left to a party.
+    """What a party has left.
 
     Attributes:
         limit: In a minute.
         remaining: At once, now.
-        reset_s: Seconds until it is all there again.
+        reset_s: Seconds until all of it is available again.
     """
 
     limit: int
@@ -27,10 +27,10 @@ class Allowance:
 
 
 class Rate:
-    """So much a minute for each party: at once, or spread; what is used up grows back steadily.
+    """A limit per minute for each party: at once or spread; what is used grows back steadily.
 
-    This is the generic cell rate algorithm (ITU-T I.371): of each party nothing is kept but the
-    time at which all will have grown back. Of this process alone.
+    This is the generic cell rate algorithm (ITU-T I.371): all that is kept of a party is the time
+    at which everything will have grown back. It holds for this process alone.
 
     Args:
         per_minute: The limit.
@@ -46,8 +46,8 @@ class Rate:
         """Takes something from what a party has left.
 
         Raises:
-            RateLimitedError: There is not so much left; nothing was taken. More than the limit at
-                once is never granted.
+            RateLimitedError: Not enough is left; nothing was taken. More than the limit at once is
+                never granted.
         """
         now_s = time.monotonic()
         each_s = _WINDOW_S / self._per_minute
@@ -58,13 +58,13 @@ class Rate:
                 f"At most {self._per_minute:,} {self._what} a minute are allowed.",
                 retry_after_s=math.ceil(min(wait_s, _WINDOW_S)),
             )
-        self._whole_at_s.pop(party, None)  # so that who was here last stands last
+        self._whole_at_s.pop(party, None)  # so that the latest party stands last
         if len(self._whole_at_s) >= _MOST_PARTIES:
             del self._whole_at_s[next(iter(self._whole_at_s))]
         self._whole_at_s[party] = whole_at_s
 
     def left(self, party: str) -> Allowance:
-        """What is left to a party."""
+        """What a party has left."""
         each_s = _WINDOW_S / self._per_minute
         reset_s = max(self._whole_at_s.get(party, 0) - time.monotonic(), 0)
         remaining = int((_WINDOW_S - reset_s) / each_s)

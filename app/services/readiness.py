@@ -1,8 +1,8 @@
-"""Whether this process can answer requests, found out beforehand: asking costs nothing.
+"""Whether this process can answer requests, found out beforehand so that asking costs nothing.
 
-An orchestrator asks every few seconds and ends who does not answer at once. A service that is busy
-must not look like one that is broken: so the trial goes at its own pace, and `require` tells what
-it found.
+An orchestrator asks every few seconds and kills a process that does not answer at once. A busy
+service must not look like a broken one, so the trial runs at its own pace, and `require` reports
+what it found.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ _log = logging.getLogger(__name__)
 
 
 class Readiness:
-    """Tries networks and database again and again, and remembers.
+    """Tries networks and database again and again, and remembers the result.
 
     Args:
         sessions: The database that must answer.
         current: Whose networks must answer.
         inference: Where they do.
-        patience_s: For how long a trial may wait behind requests.
+        patience_s: How long a trial may wait behind requests.
     """
 
     def __init__(
@@ -47,15 +47,15 @@ class Readiness:
         self._background = Background()
 
     def start(self) -> None:
-        """Begins to try."""
+        """Begins trying."""
         self._background.start(self._again_and_again())
 
     async def close(self) -> None:
-        """Tries no more."""
+        """Stops trying."""
         await self._background.close()
 
     def require(self) -> None:
-        """Returns when the service is ready; waits for nothing.
+        """Returns if the service is ready; never waits.
 
         Raises:
             NotReadyError: It is not, and why.
@@ -86,12 +86,12 @@ class Readiness:
             self._trouble = error.detail
         except Exception:  # noqa: BLE001 - logged; whatever it is, requests will meet it too
             _log.exception("the service is not ready")
-            self._trouble = "Networks or database have failed."
+            self._trouble = "Networks or database failed."
         else:
             self._trouble, self._succeeded_s = None, time.monotonic()
 
     async def _look_at_file(self) -> None:
-        """The file as it is on the disk: connections have pages of their own in memory."""
+        """Checks the file on the disk: connections have pages of their own in memory."""
         began_s = time.monotonic()
         thorough = began_s > self._look_through_at_s
         await self._sessions.look_at_file(thorough=thorough)

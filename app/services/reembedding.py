@@ -1,8 +1,8 @@
-"""People move to another space: stored crops become embeddings and templates there.
+"""Moves people to another space: stored crops become embeddings and templates there.
 
-What is still to be done is told by the rows alone: whoever has no template in a space has a photo
-without an embedding in it. So it can be broken off and begun again at any point, by anybody, and
-people who are registered, changed or erased meanwhile need no special care.
+The rows alone say what remains to be done: a user without a template in a space has a photo without
+an embedding in it. So the work can stop and begin again at any point, in any process, and people
+who are registered, changed or erased meanwhile need no special care.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from app.vision.alignment import Crop
 from app.vision.embedder import Embedder, mean_embedding
 from app.vision.image import decode_image
 
-# Photos per transaction: each waits for the disk once, and a crash costs no more than these.
+# Photos per transaction: each waits for the disk once, and a crash loses no more than these.
 _PAGE = 64
 PATIENCE_S = 60.0
-"""For how long nobody who works in the background minds that the database is busy."""
+"""How long background work puts up with a busy database."""
 
 Tell = Callable[[WriteSession, int], Awaitable[None]]
-"""Is told, in the transaction that stores them, how many photos were embedded."""
+"""Called in the transaction that stores them with the number of photos embedded."""
 
 
 class Reembedding:
@@ -51,10 +51,10 @@ class Reembedding:
 
         Args:
             embedder: The networks that define the space.
-            tell: Hears of every page.
+            tell: Called for every page.
 
         Raises:
-            DatabaseBusyError: It was busy for a minute.
+            DatabaseBusyError: The database was busy for a minute.
             StorageError: The disk is full.
             UnreadableImageError: A stored crop is damaged.
         """
@@ -74,7 +74,7 @@ class Reembedding:
         async with self._sessions.read() as session:
             page = await spaces.crops_to_embed(session, space_id, after, _PAGE)
             if not page and after is not None:
-                # From the beginning: photos that came in meanwhile may stand before.
+                # From the start: photos added meanwhile may come earlier.
                 page = await spaces.crops_to_embed(session, space_id, None, _PAGE)
         return page
 
@@ -115,7 +115,7 @@ class Reembedding:
 
 
 def decode_crops(stored: Iterable[tuple[bytes, float]]) -> list[Crop]:
-    """Crops as networks take them, of PNG files and their `face_px`.
+    """Crops as networks take them, from PNG files and their `face_px`.
 
     Raises:
         UnreadableImageError: One is damaged.

@@ -1,7 +1,7 @@
-"""Registration: from photos of a person to a user whom identification knows.
+"""Registration: from photos of a person to a user whom identification recognises.
 
-Photos are read before the transaction and without a database connection. Everything that is
-decided by comparing with stored rows is decided inside of it, where nobody else writes.
+Photos are read before the transaction and without a database connection. Everything decided by
+comparison with stored rows is decided inside it, where nobody else writes.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class NewUser:
         display_name: For people to read.
         metadata: The client's own notes.
         allow_duplicate: Register even if the face belongs to another user already.
-        groups: That the user is to be in.
+        groups: Groups of the user.
         among: Other users are told of only if they are in one of these groups; None: everybody.
     """
 
@@ -70,8 +70,8 @@ class RegistrationAnswer:
     Attributes:
         user: As they are now.
         photos: Reports in the request's order.
-        near_users: Others whose templates are so similar that they may be taken for each other,
-            whatever the reason; the most similar first.
+        near_users: Others whose templates are so similar that they may be mistaken for this user,
+            whatever the reason; most similar first.
     """
 
     user: UserView
@@ -86,10 +86,10 @@ class Prepared:
     Attributes:
         serving: Whose networks read them.
         actor: The caller's key id.
-        new: Who.
+        new: The person.
         reviewed: The photos.
-        retry: None where the request cannot come again.
-        answer: Of the request when it came first: nothing is left to be stored.
+        retry: None if the request cannot be repeated.
+        answer: The answer to the first such request: nothing is left to store.
     """
 
     serving: Serving
@@ -101,7 +101,7 @@ class Prepared:
 
 
 class Registration:
-    """Adds people and photos, and takes photos away.
+    """Adds people and photos, and removes photos.
 
     Args:
         sessions: Where users are kept.
@@ -110,7 +110,7 @@ class Registration:
         erasures: Erases photos.
         min_photos: Usable photos that a user needs.
         outlier_similarity: See `photo_comparison.outliers`.
-        duplicate_similarity: From here on a new template is an old user's.
+        duplicate_similarity: From this similarity on, a new template is an existing user's.
         retain_crops: Keep the crops, for embedding them again with other weights.
     """
 
@@ -152,19 +152,19 @@ class Registration:
         Args:
             serving: The one that the request has taken.
             actor: The caller's key id.
-            new: Who.
+            new: The person.
             uploads: Photos that show this person.
-            idempotency_key: A request that comes again with the same key gets the first one's
-                answer, and nothing is stored a second time.
+            idempotency_key: A repeated request with the same key gets the first one's answer, and
+                nothing is stored a second time.
             detect: False where the photos are already face crops; see Recognizer.find.
             choice: Which face is meant in photos that show several.
-            replace: There may be such a user, for `put` is to follow.
+            replace: There may be such a user, because `put` follows.
 
         Raises:
             UserExistsError: The `user_id` is taken.
             TooFewPhotosError: Too few of the photos are usable.
-            IdempotencyConflictError: The key came before with another request.
-            PersonErasedError: The key came before, and whom it registered was erased since.
+            IdempotencyConflictError: The key was used with another request.
+            PersonErasedError: The key was used, and the person it registered has been erased since.
             TooManyPhotosError: See PhotoReview.review, as for the other errors about photos.
         """
         retry = None
@@ -172,13 +172,13 @@ class Registration:
             hashes = [upload.sha256 for upload in uploads]
             said = fingerprint([asdict(new), detect, asdict(choice), hashes])
             retry = Retry(actor, idempotency_key, said)
-        # Asked again in the transaction. Here it saves the work on most requests that must fail.
+        # Checked again in the transaction. Here it saves the work on most requests that must fail.
         async with self._sessions.read() as session:
             if (told := await earlier_answer(session, retry)) is not None:
                 answer = msgspec.convert(told, RegistrationAnswer)
                 return Prepared(serving, actor, new, [], retry, answer)
             if not replace and await users.exists(session, new.user_id):
-                raise UserExistsError(f"There is already a user {new.user_id!r}.")
+                raise UserExistsError(f"{new.user_id!r} is registered already.")
         reviewed = await self._review.review(serving, uploads, detect=detect, choice=choice)
         reject_outliers(reviewed, self._outlier_similarity)
         await asyncio.to_thread(reject_copies, reviewed)
@@ -267,7 +267,7 @@ class Registration:
         return await self._sessions.write(store)
 
     async def delete_photo(self, actor: str, user_id: str, photo_id: UUID) -> bool:
-        """Takes a photo away from a user.
+        """Removes a photo from a user.
 
         Returns:
             See Erasures.run.
@@ -287,7 +287,7 @@ class Registration:
             left = await refresh_templates(session, self._current, user)
             if left < self._min_photos:
                 raise LastPhotosError(
-                    f"A user needs {self._min_photos} photos: add others first, or delete the user."
+                    f"A user needs {self._min_photos} photos. Add others first, or delete the user."
                 )
 
         return await self._erasures.run(store)
@@ -315,7 +315,7 @@ class Registration:
             return False
         former = await users.get(session, new.user_id)
         if new.among is not None and not set(new.among).issuperset(former.groups):
-            raise UserExistsError(f"There is already a user {new.user_id!r}.")
+            raise UserExistsError(f"{new.user_id!r} is registered already.")
         await users.erase(session, {new.user_id: former.id})
         await events.record(session, prepared.actor, "user.replaced", new.user_id, {})
         return True
@@ -326,8 +326,8 @@ class Registration:
         for match in await asyncio.to_thread(serving.gallery.search, template, 2, _among(new)):
             if match.user_id != new.user_id and match.similarity >= self._duplicate_similarity:
                 raise DuplicatePersonError(
-                    f"This person is already registered as {match.user_id!r}: add the photos to "
-                    "that user, or ask for allow_duplicate if it is somebody else.",
+                    f"The face is that of {match.user_id!r}. Add the photos to "
+                    "that user, or set allow_duplicate if it is somebody else.",
                     user_id=match.user_id,
                     similarity=match.similarity,
                 )
@@ -356,7 +356,7 @@ class Registration:
         count = len(usable_photos(reviewed))
         if count < minimum:
             raise TooFewPhotosError(
-                f"{count} of {len(reviewed)} photos are usable. At least {minimum} must be.",
+                f"{count} of {len(reviewed)} photos are usable; at least {minimum} are needed.",
                 photos=[msgspec.to_builtins(photo.report()) for photo in reviewed],
             )
 
@@ -373,7 +373,7 @@ async def _template(session: ReadSession, user: User, space_id: str) -> NDArray[
     """
     embeddings = (await photos.embeddings(session, user)).get(space_id)
     if embeddings is None:
-        raise NotReadyError("The user is just being moved to other weights. Try again.")
+        raise NotReadyError("The user is being moved to other weights right now. Try again.")
     return mean_embedding(embeddings)
 
 

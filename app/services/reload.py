@@ -1,8 +1,8 @@
-"""Reload: another bundle begins to serve, everybody enrolled moves along, no request fails.
+"""Reload: another bundle begins to serve, everybody is embedded anew, no request fails.
 
-docs/architecture.md tells the same in one page. A job goes through the steps in `_carry_out`, and
-whatever stops it, the old bundle goes on serving. Every step may be done twice: a job whose process
-died is begun again from the first step by whoever finds it.
+docs/architecture.md has this on one page. A job goes through the steps in `_carry_out`; whatever
+stops it, the old bundle keeps serving. Every step may be done twice: if a job's process dies,
+whoever finds the job begins again at the first step.
 """
 
 import asyncio
@@ -40,13 +40,13 @@ from app.vision.self_test import check_parity, check_self_test
 _MAX_ATTEMPTS = 3
 _UNFORESEEN: JsonObject = {
     "code": "internal_error",
-    "detail": "The log of the service tells more under the id of this job.",
+    "detail": "The service's log has details under the id of this job.",
 }
 _log = logging.getLogger(__name__)
 
 
 class Reload:
-    """Starts reloads, carries them out, and goes on with those that were left lying.
+    """Starts reloads, carries them out, and continues abandoned ones.
 
     Args:
         sessions: Where jobs, crops and embeddings are.
@@ -75,18 +75,18 @@ class Reload:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, bundle: str, actor: str, *, force: bool) -> JobView:
-        """Begins a reload, which goes on in the background.
+        """Begins a reload, which continues in the background.
 
         Args:
             bundle: Its name in the store.
             actor: The caller's key id.
-            force: Pass the gate whatever its figures; the audit log says who did.
+            force: Ignore the gate's verdict; the audit log records who did.
 
         Raises:
             BundleNotFoundError: There is no such bundle.
             BundleError: Its manifest cannot be read.
             ReloadRunningError: One is running already.
-            ReloadRefusedError: It cannot be done, or not undone.
+            ReloadRefusedError: It cannot be done, or could not be undone.
             CropsNotRetainedError: Somebody enrolled cannot move to the bundle's space.
         """
         manifest = await asyncio.to_thread(read_manifest, self._activation.folder(bundle))
@@ -112,21 +112,21 @@ class Reload:
         return await self._sessions.write(store)
 
     async def job(self, job_id: UUID) -> JobView:
-        """How a job stands.
+        """The state of a job.
 
         Raises:
-            JobNotFoundError: There is none of this id.
+            JobNotFoundError: No job has this id.
         """
         async with self._sessions.read() as session:
             return view_job(await jobs.get(session, job_id))
 
     async def latest_jobs(self, limit: int) -> list[JobView]:
-        """Jobs, youngest first."""
+        """Jobs, newest first."""
         async with self._sessions.read() as session:
             return [view_job(row) for row in await jobs.latest(session, limit)]
 
     async def take_over(self) -> None:
-        """Goes on with a job that nobody works on any more."""
+        """Continues a job that nobody works on."""
 
         async def store(session: WriteSession) -> None:
             job = await jobs.running(session)
@@ -147,7 +147,7 @@ class Reload:
             await self._sessions.write(store)
 
     async def close(self) -> None:
-        """Leaves a running job lying; the next start finds it."""
+        """Leaves a running job; the next start finds it."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -159,8 +159,8 @@ class Reload:
             return
         if manifest.name == active.name:
             raise ReloadRefusedError(
-                f"Bundle {manifest.name!r} serves already, with other files. Publish the new ones "
-                "under another name: there would be no way back."
+                f"Bundle {manifest.name!r} serves already, with other files. Publish the new ones"
+                " under another name, or there would be no way back."
             )
         await refuse_lost_users(session, manifest.space_id)
 
@@ -170,7 +170,7 @@ class Reload:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, job_id: UUID) -> None:
-        """Carries a job out and writes down how it ended."""
+        """Carries out a job and records how it ended."""
         diary = JobDiary(self._sessions, job_id, self._owner)
         try:
             async with diary.kept_alive():
@@ -190,7 +190,7 @@ class Reload:
         await diary.step(Step.VERIFY)
         manifest = await asyncio.to_thread(verify_bundle, folder)
         if manifest.space_id != job.space_id:
-            raise BundleError(f"The files of {job.bundle!r} have changed since the reload began.")
+            raise BundleError(f"The files of {job.bundle!r} changed after the reload began.")
 
         await diary.step(Step.LOAD)
         embedder = await asyncio.to_thread(self._activation.load, job.bundle, job.space_id)
@@ -203,7 +203,7 @@ class Reload:
         await asyncio.to_thread(check_parity, embedder)
 
         if job.space_id == self._current.serving.space_id:
-            # The same networks: nobody moves, and no figure can be worse.
+            # The same networks: nobody has to move, and no figure can be worse.
             await diary.step(Step.SWITCH)
             gallery = self._current.serving.gallery
             await self._switch(diary, self._activation.serving(embedder, gallery))
@@ -241,7 +241,7 @@ class Reload:
             raise GateError("; ".join(reasons))
 
     async def _switch(self, diary: JobDiary, serving: Serving) -> None:
-        """Ends the job by the switch, as soon as everybody has arrived in the new space."""
+        """Ends the job by switching, once everybody is in the new space."""
 
         async def store(session: WriteSession) -> bool:
             row = await diary.row(session)
@@ -262,11 +262,11 @@ class Reload:
         try:
             await patiently(partial(self._sessions.write, store), PATIENCE_S)
         except FarsightError:
-            _log.exception("a job has failed and will be tried again: its end cannot be written")
+            _log.exception("a job failed and will be tried again: its end cannot be written")
 
 
 def _died(job: Job) -> JsonObject:
-    detail = f"{job.attempts} processes have died over it, the last one at step {job.step!r}."
+    detail = f"{job.attempts} processes died over it, the last one at step {job.step!r}."
     return {"code": "process_died", "detail": detail}
 
 

@@ -1,4 +1,4 @@
-"""Requests that come again: the first one's answer is kept under the caller's Idempotency-Key."""
+"""Repeated requests: the first answer is kept under the caller's Idempotency-Key."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from app.errors import IdempotencyConflictError, PersonErasedError
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How a request is recognised when it comes again: by its key and by all that it says."""
+    """How a repeated request is recognised: by its key and its whole content."""
 
     api_key: str
     idempotency_key: str
@@ -31,7 +31,7 @@ class Retry:
 
 
 def fingerprint(said: object) -> str:
-    """SHA-256 of all that a request says, which JSON can hold."""
+    """SHA-256 of a request's whole content, given as JSON."""
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -48,17 +48,14 @@ async def earlier_answer(session: ReadSession, retry: Retry | None) -> JsonObjec
     if stored is None:
         return None
     if stored.answer is None:
-        raise PersonErasedError(
-            "The user whom this request registered was erased since. To register the same person "
-            "again, send a new Idempotency-Key."
-        )
+        raise PersonErasedError("To register the same person again, send a new Idempotency-Key.")
     if stored.request_sha256 != retry.request_sha256:
-        raise IdempotencyConflictError("Take a new Idempotency-Key for another request.")
+        raise IdempotencyConflictError("Send this request with a new key.")
     return stored.answer
 
 
 def without_photo(answer: JsonObject, photo_id: UUID) -> JsonObject:
-    """A kept answer that tells nothing any more of a photo but that there was one."""
+    """A stored answer that says nothing more of a photo than that there was one."""
     nothing = dict.fromkeys(("filename", "face_px", "quality")) | {"boxes": []}
     told = [
         photo | nothing if photo["photo_id"] == str(photo_id) else photo

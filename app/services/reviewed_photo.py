@@ -1,4 +1,4 @@
-"""One uploaded photo, and what is known of it so far."""
+"""One uploaded photo, and what is known about it so far."""
 
 import asyncio
 import hashlib
@@ -17,27 +17,26 @@ from app.vision.image import PhotoWarning
 from app.vision.quality import Quality, Rejection
 
 _SENTENCES = {
-    Rejection.NO_FACE: "No face was found: send a photo that shows the whole face from the front.",
-    Rejection.MULTIPLE_FACES: "Several faces could be meant: choose one by its box, or cut the "
+    Rejection.NO_FACE: "No face was found. Send a photo that shows the whole face from the front.",
+    Rejection.MULTIPLE_FACES: "Several faces could be meant. Choose one by its box, or crop the "
     "photo to it.",
-    Rejection.FACE_TOO_SMALL: "The face has too few pixels: come closer to the camera, or send the "
+    Rejection.FACE_TOO_SMALL: "The face has too few pixels. Come closer to the camera, or send the "
     "photo in its full size.",
-    Rejection.TOO_BLURRY: "The face is not sharp enough: hold still, and let the camera focus.",
-    Rejection.TOO_DARK: "The face is too dark: turn it to the light.",
-    Rejection.TOO_BRIGHT: "The face is too bright: take it out of the glaring light.",
-    Rejection.EXTREME_POSE: "The face is turned too far to a side, up or down: look into the "
+    Rejection.TOO_BLURRY: "The face is not sharp enough. Hold still, and let the camera focus.",
+    Rejection.TOO_DARK: "The face is too dark. Turn it to the light.",
+    Rejection.TOO_BRIGHT: "The face is too bright. Move it out of the glare.",
+    Rejection.EXTREME_POSE: "The face is turned too far to a side, up or down. Look into the "
     "camera.",
-    Rejection.FACE_COVERED: "A part of the face is hidden: take off the mask or the dark glasses, "
-    "and keep hair and hands out of the face.",
-    Rejection.OUTLIER: "The face does not look like that of the other photos: send photos of one "
-    "person alone.",
-    Rejection.DUPLICATE_PHOTO: "The same photo is already used for this user: send another one.",
+    Rejection.FACE_COVERED: "A part of the face is hidden. Take off the mask or the dark glasses, "
+    "and keep hair and hands off the face.",
+    Rejection.OUTLIER: "The face does not match the other photos. Send photos of one person alone.",
+    Rejection.DUPLICATE_PHOTO: "The same photo is already used for this user. Send another one.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A photo as it came in; `sha256` in lower-case hex digits."""
+    """A photo as it was sent; `sha256` in lower-case hex digits."""
 
     filename: str | None
     content: bytes
@@ -45,20 +44,20 @@ class Upload:
 
     @classmethod
     async def take(cls, filename: str | None, content: bytes) -> Self:
-        """Hashes once and in another thread: 20 MB take as long as reading a small photo."""
+        """Hashes once, in another thread: 20 MB take as long as reading a small photo."""
         digest = await asyncio.to_thread(hashlib.sha256, content)
         return cls(filename, content, digest.hexdigest())
 
 
 def refuse_too_many(photos: int, at_most: int) -> None:
-    """Makes sure that a request has no more photos than are read at once.
+    """Makes sure that a request does not have too many photos.
 
     Raises:
-        TooManyPhotosError: It has.
+        TooManyPhotosError: It does.
     """
     if photos > at_most:
         raise TooManyPhotosError(
-            f"{photos} photos came; at most {at_most} are read at once.", max_photos=at_most
+            f"The request has {photos} photos; the limit is {at_most}.", max_photos=at_most
         )
 
 
@@ -72,11 +71,11 @@ class PhotoReport:
         accepted: Whether it counts.
         reason: Why not; None when accepted.
         detail: The same in a sentence.
-        face_px: None when it is not known which face is meant.
+        face_px: None if it is not known which face is meant.
         quality: Likewise.
         photo_id: Names the stored photo; None when it is not stored.
-        warnings: What is wrong with it, also when it is accepted.
-        boxes: Of the face that is meant, or of those that may be; largest first.
+        warnings: Faults, even if it is accepted.
+        boxes: Of the intended face, or of all that could be it; largest first.
     """
 
     index: int
@@ -87,17 +86,17 @@ class PhotoReport:
     face_px: float | None
     quality: Quality | None
     photo_id: UUID | None
-    # Answers that are stored from earlier have neither.
+    # Answers stored by earlier versions have neither.
     warnings: tuple[PhotoWarning, ...] = ()
     boxes: list[Box] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
 class ReviewedPhoto:
-    """A photo on its way through the review; `reason` is None as long as it is good.
+    """A photo on its way through the review; `reason` is None while it is good.
 
-    `faces` are those that may be meant. `found` is None when it is not known which of them is,
-    `embedding` also when it is not good enough.
+    `faces` are those that could be meant. `found` is None if it is not known which of them is,
+    `embedding` also if the face is not good enough.
     """
 
     index: int
@@ -112,7 +111,7 @@ class ReviewedPhoto:
     warnings: tuple[PhotoWarning, ...] = ()
 
     def reject(self, reason: Rejection, detail: str | None = None) -> None:
-        """Takes the photo out, with a sentence for the uploader."""
+        """Rejects the photo, with a sentence for the uploader."""
         self.reason = reason
         self.detail = detail or _SENTENCES[reason]
 

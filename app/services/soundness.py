@@ -1,7 +1,7 @@
-"""Whether everything that is stored can be used, and what can be made anew.
+"""Whether everything stored can be used, and what can be rebuilt.
 
-Crops are the source: embeddings are made of crops by the networks, templates of embeddings. So what
-is damaged downstream can be rebuilt; a damaged crop cannot, and is left to people.
+Crops are the source: networks make embeddings of crops, and templates are made of embeddings. So
+damage downstream can be repaired; a damaged crop cannot, and is left to people.
 """
 
 import asyncio
@@ -32,12 +32,12 @@ _KEY_HASH_CHARS = 64
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """Something that is not as it must be.
+    """Something that is not as it should be.
 
     Attributes:
         part: `database`, `crops`, `embeddings`, `templates`, `keys`, `bundles` or `detectors`.
         detail: What is wrong, and what to do about it.
-        repairable: Whether `--repair` makes it good.
+        repairable: Whether `--repair` mends it.
     """
 
     part: str
@@ -47,12 +47,12 @@ class Defect:
 
 @dataclass(slots=True)
 class Damage:
-    """What is wrong with what is stored of one user.
+    """What is wrong with one user's stored data.
 
     Attributes:
         user: As stored.
-        crops: Photos whose crop is no crop.
-        embeddings: By photo and space: no vector of unit length.
+        crops: Photos whose crop is not one.
+        embeddings: By photo and space: not a vector of unit length.
         templates: Spaces in which the template is damaged, missing, or not the photos' mean.
     """
 
@@ -66,7 +66,7 @@ class Damage:
 
     @property
     def lost(self) -> set[UUID]:
-        """Photos that have no sound embedding left, nor a crop to make one of."""
+        """Photos that have neither a sound embedding left nor a crop to make one of."""
         sound = {photo for photo, _ in self.user.embeddings.keys() - self.embeddings}
         damaged = {photo for photo, _ in self.embeddings}
         return {photo for photo in damaged - sound if not self._has_crop(photo)}
@@ -75,12 +75,12 @@ class Damage:
         """In words."""
         who = f"user {self.user.user_id!r}"
         for photo in sorted(self.crops):
-            yield Defect("crops", f"{who}: the crop of photo {photo} is no image.", False)
+            yield Defect("crops", f"{who}: the crop of photo {photo} is not an image.", False)
         for photo, space_id in sorted(self.embeddings):
             if self._has_crop(photo):
-                cure, repairable = "it can be made of the crop", True
+                cure, repairable = "it can be rebuilt from the crop", True
             elif photo in self.lost and self._photos_left():
-                cure, repairable = "without a crop the photo goes, the others stay", True
+                cure, repairable = "without a crop the photo is dropped, the others stay", True
             else:
                 cure, repairable = "there is no crop: register this person again", False
             detail = (
@@ -132,15 +132,15 @@ async def find_bad_keys(sessions: Sessions) -> list[Defect]:
         if len(key.secret_sha256) != _KEY_HASH_CHARS or not set(key.scopes) <= known
     ]
     if every and not any(Scope.ADMIN in key.scopes and not key.revoked_at for key in every):
-        detail = "No key has the scope admin; `farsight keys create --scope admin` makes one."
+        detail = "No key has the scope admin; `farsight keys create --scope admin` creates one."
         found.append(Defect("keys", detail, False))
     return found
 
 
 async def forget_damage(sessions: Sessions, damages: Sequence[Damage]) -> None:
-    """Deletes damaged embeddings and templates, so that galleries load and can be completed.
+    """Deletes damaged embeddings and templates, so that galleries load and can be rebuilt.
 
-    A photo that cannot be embedded again goes, if the user has others.
+    A photo that cannot be embedded again is dropped if the user has others.
     """
 
     async def store(session: WriteSession) -> None:
@@ -155,7 +155,7 @@ async def forget_damage(sessions: Sessions, damages: Sequence[Damage]) -> None:
 
 
 async def remake_templates(sessions: Sessions, current: Current, damages: Sequence[Damage]) -> None:
-    """Makes templates of the embeddings that are left; where some are missing, there is none."""
+    """Makes templates from the remaining embeddings; if some are missing, there is none."""
 
     async def store(session: WriteSession) -> None:
         for damage in damages:
@@ -204,7 +204,7 @@ def _is_crop(png: bytes | None) -> bool:
 
 
 def _as_vector(content: bytes) -> NDArray[np.float32] | None:
-    """A stored vector; None where it is none of unit length."""
+    """A stored vector; None if it is not of unit length."""
     if len(content) != _VECTOR_BYTES:
         return None
     vector = np.frombuffer(content, "<f4")

@@ -1,4 +1,4 @@
-"""What is kept of photos: crops for people to look at, embeddings to compare with."""
+"""What is kept of photos: crops to look at, embeddings to compare with."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from app.gallery.gallery import Groups
 
 
 class StoredPhotos:
-    """Reads stored photos; the audit log keeps who was shown a crop."""
+    """Reads stored photos; the audit log records who was shown a crop."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -34,7 +34,7 @@ class StoredPhotos:
             vector = await photos.embedding(session, photo_id, space_id)
             theirs = await photos.groups(session, photo_id)
         if vector is None or (groups is not None and groups.isdisjoint(theirs)):
-            raise PhotoNotFoundError(f"There is no photo {photo_id}.")
+            raise PhotoNotFoundError(f"No photo has the id {photo_id}.")
         return vector
 
     async def crop(self, actor: str, user_id: str, photo_id: UUID | None = None) -> bytes:
@@ -54,7 +54,7 @@ class StoredPhotos:
                 photo = await photos.get(session, user, photo_id)
             if photo is None or photo.crop_png is None:
                 raise CropNotKeptError(
-                    f"No crop of {user_id!r} is kept; FARSIGHT_RETAIN_CROPS decides."
+                    "FARSIGHT_RETAIN_CROPS decides whether the crops of new photos are kept."
                 )
             await events.record(session, actor, "crop.shown", user_id, {"photo": str(photo.id)})
             return photo.crop_png

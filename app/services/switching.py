@@ -25,11 +25,11 @@ async def read_gallery(session: ReadSession, space_id: str) -> Gallery:
 
 
 async def try_to_catch_up(session: ReadSession, space_id: str, gallery: Gallery) -> bool:
-    """Takes over what has changed in the rows since a gallery was read.
+    """Applies what has changed in the rows since a gallery was read.
 
     Returns:
-        Whether the gallery is as young as the session's view of the rows, or younger. Otherwise
-        this process has changed it meanwhile, and a new session has to look.
+        Whether the gallery is at least as new as the session's view of the rows. If not, this
+        process has changed it meanwhile, and a new session has to look.
 
     Raises:
         DatabaseDamagedError: A template is not of unit length.
@@ -48,7 +48,7 @@ async def try_to_catch_up(session: ReadSession, space_id: str, gallery: Gallery)
 
 
 async def catch_up(session: WriteSession, space_id: str, gallery: Gallery) -> None:
-    """Takes over everything that has changed in the rows; nobody else changes them meanwhile."""
+    """Applies everything that has changed in the rows; nobody else changes them meanwhile."""
     while not await try_to_catch_up(session, space_id, gallery):
         pass  # the follower was faster, with rows that are older
 
@@ -57,10 +57,10 @@ async def switch(session: WriteSession, current: Current, serving: Serving) -> b
     """Moves the pointer; after the commit, requests are given another serving.
 
     Returns:
-        Whether it did. Otherwise somebody is not in the new space yet, and nothing has changed.
+        Whether it did. If not, somebody is not in the new space yet, and nothing has changed.
 
     Raises:
-        CropsNotRetainedError: Somebody can never be.
+        CropsNotRetainedError: Somebody never can be.
     """
     if await users.count_outside_space(session, serving.space_id):
         await refuse_lost_users(session, serving.space_id)
@@ -75,13 +75,13 @@ async def refuse_lost_users(session: ReadSession, space_id: str) -> None:
     """Makes sure that everybody is in a space or can be embedded there.
 
     Raises:
-        CropsNotRetainedError: Some cannot; the error tells how many.
+        CropsNotRetainedError: Some cannot; the error says how many.
     """
     lost = await spaces.count_users_without_crops(session, space_id)
     if lost:
         raise CropsNotRetainedError(
             f"The crops of {lost} users were not kept (FARSIGHT_RETAIN_CROPS), so they cannot be "
-            f"embedded in space {space_id}, and nobody would know them there. Register them "
+            f"embedded in space {space_id}, and would not be recognised there. Register them "
             "again with crops retained, or delete them.",
             users=lost,
         )
@@ -91,7 +91,7 @@ async def erase_other_spaces(sessions: Sessions) -> int:
     """Deletes the embeddings and templates of all spaces but the serving and the former one.
 
     Returns:
-        How many rows went.
+        How many rows were deleted.
     """
 
     async def some(session: WriteSession) -> int:
@@ -116,6 +116,6 @@ def _damage_told() -> Iterator[None]:
         yield
     except ValueError as error:
         raise DatabaseDamagedError(
-            "Templates in the database are damaged. `farsight check` tells whose, and with "
-            "--repair makes them anew from the photos' embeddings or crops."
+            "Templates in the database are damaged. `farsight check` says whose, and with "
+            "--repair rebuilds them from the photos' embeddings or crops."
         ) from error

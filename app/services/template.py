@@ -41,9 +41,9 @@ async def add_photos(
 
 
 async def refresh_templates(session: WriteSession, current: Current, user: User) -> int:
-    """Makes a user's templates from the stored embeddings; the galleries follow after the commit.
+    """Rebuilds a user's templates from stored embeddings; galleries follow after the commit.
 
-    In a space in which a photo has no embedding (yet) the user has no template.
+    In a space where a photo has no embedding (yet), the user has no template.
 
     Returns:
         The number of photos.

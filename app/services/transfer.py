@@ -1,4 +1,4 @@
-"""Everybody of the database into a gallery file, and out of one."""
+"""Everybody in the database to a gallery file, and from one."""
 
 import asyncio
 from collections.abc import Sequence
@@ -38,8 +38,8 @@ class ImportAnswer:
 
     Attributes:
         added: New users.
-        replaced: Users who were there and are now those of the file.
-        skipped: Users who were there and stay as they were.
+        replaced: Users who existed and are now the file's.
+        skipped: Users who existed and are left as they were.
         reembedded: Whether the file was of another space, so that its crops were embedded anew.
     """
 
@@ -50,7 +50,7 @@ class ImportAnswer:
 
 
 async def export_gallery(sessions: Sessions, actor: str, *, with_crops: bool) -> PortableGallery:
-    """Everybody, for a gallery file; the audit log keeps who asked.
+    """Everybody, for a gallery file; the audit log records who asked.
 
     Args:
         sessions: Where the rows are.
@@ -73,22 +73,22 @@ async def export_gallery(sessions: Sessions, actor: str, *, with_crops: bool) ->
 async def read_everybody(sessions: Sessions, *, with_crops: bool) -> PortableGallery:
     """Everybody, in the space of the bundle that serves.
 
-    Page by page: one long look at the rows would keep what is erased meanwhile on the disk. Whoever
-    was erased since their page was read is left out.
+    Page by page: one long read would keep data erased meanwhile on the disk. Whoever is erased
+    after their page was read is left out.
 
     Args:
         sessions: Where the rows are.
-        with_crops: The crops as well, so that people can be moved to another space.
+        with_crops: Include crops, so that people can be moved to another space.
 
     Raises:
-        NotReadyError: Nothing has served yet, people are just being moved to other weights, or
-            those have changed meanwhile.
+            NotReadyError: Nothing has served yet, people are being moved to other weights, or the
+                weights have changed meanwhile.
     """
     async with sessions.read() as session:
         active = await _active(session)
         if missing := await users.count_outside_space(session, active.space_id):
             raise NotReadyError(
-                f"{missing} users are just being moved to other weights. Try again later."
+                f"{missing} users are being moved to other weights right now. Try again later."
             )
     rows: list[tuple[User, Template]] = []
     stored: list[transfers.StoredPhoto] = []
@@ -104,14 +104,14 @@ async def read_everybody(sessions: Sessions, *, with_crops: bool) -> PortableGal
         rows += page
     async with sessions.read() as session:
         if (await _active(session)).space_id != active.space_id:
-            raise NotReadyError("The weights have just changed. Try again.")
+            raise NotReadyError("The weights just changed. Try again.")
         left = set(await enrolled_rows.users_in_space(session, active.space_id))
     rows = [row for row in rows if row[0].id in left]
     return await asyncio.to_thread(_assemble, active, rows, stored)
 
 
 class GalleryImport:
-    """Takes the users of gallery files in.
+    """Imports the users of gallery files.
 
     Args:
         sessions: Where the rows are.
@@ -131,19 +131,19 @@ class GalleryImport:
     async def run(
         self, serving: Serving, actor: str, gallery: PortableGallery, on_conflict: OnConflict
     ) -> ImportAnswer:
-        """Takes everybody in, or nobody.
+        """Imports everybody, or nobody.
 
         Args:
             serving: The one that the request has taken.
             actor: Who asks.
-            gallery: As read from a file, so that its values are checked.
-            on_conflict: What becomes of users who are there already.
+            gallery: Read from a file, so its values are checked.
+            on_conflict: What to do with users who already exist.
 
         Raises:
-            GalleryFileError: The file does not tell of a user's photos.
+            GalleryFileError: The file lacks a user's photos.
             SpaceMismatchError: It is of another space and lacks crops.
-            UserExistsError: A user is there already, and that is to be refused.
-            NotReadyError: The weights have changed meanwhile.
+            UserExistsError: A user exists already, and that is to be refused.
+            NotReadyError: The weights changed meanwhile.
         """
         _require_photos(gallery)
         reembedded = gallery.space_id != serving.space_id
@@ -152,7 +152,7 @@ class GalleryImport:
 
         async def store(session: WriteSession) -> ImportAnswer:
             if (await _active(session)).space_id != gallery.space_id:
-                raise NotReadyError("The weights have just changed. Try again.")
+                raise NotReadyError("The weights just changed. Try again.")
             taken = await transfers.ids(session, [user.user_id for user in gallery.users])
             refuse_taken(list(taken), on_conflict)
             new = [
@@ -184,7 +184,7 @@ class GalleryImport:
         return move_gallery(gallery, serving.space_id, serving.manifest.name, embeddings)
 
     async def _add(self, session: WriteSession, space_id: str, new: Sequence[PortableUser]) -> None:
-        """Rows of users who are not there; galleries follow after the commit."""
+        """Adds rows of new users; galleries follow after the commit."""
         await transfers.add_all(
             session,
             User,
@@ -265,8 +265,8 @@ def _require_photos(gallery: PortableGallery) -> None:
     for user in gallery.users:
         if not user.photos:
             raise GalleryFileError(
-                f"Of user {user.user_id!r} the gallery file has a template only, no photos. Such a "
-                "file serves the Python API; for a service, register the user from photos."
+                f"The gallery file has only a template of {user.user_id!r}, no photos. Such a "
+                "file is for the Python API; for a service, register the user from photos."
             )
 
 
@@ -278,7 +278,7 @@ def _assemble(
     photos: dict[int, list[PortablePhoto]] = {user.id: [] for user, _ in rows}
     for photo in stored:
         if photo.user not in photos:
-            continue  # of somebody who was erased since
+            continue  # of somebody who has been erased since
         photos[photo.user].append(
             PortablePhoto(
                 embedding=photo.embedding,

@@ -57,7 +57,7 @@ class UserDetail:
 
 @dataclass(frozen=True, slots=True)
 class UserPage:
-    """Some users, where the next page begins (None on the last one), and how many there are."""
+    """Some users, where the next page begins (None on the last one), and their total."""
 
     items: list[UserView]
     next_cursor: str | None
@@ -99,10 +99,10 @@ class Users:
         """Users, page by page.
 
         Args:
-            cursor: `next_cursor` of the page before; None for the first page.
-            limit: Largest number of users.
+            cursor: `next_cursor` of the previous page; None for the first page.
+            limit: Maximum number of users.
             wanted: Which users.
-            order: The same for all pages.
+            order: The same on all pages.
 
         Raises:
             InvalidRequestError: Not a cursor of ours.
@@ -145,7 +145,7 @@ class Users:
             await session.flush()
             detail = await self._detail(session, user)
             for stored in await events.answers_about(session, user):
-                # It must not go on telling the old name.
+                # It must not keep the old name.
                 stored.answer = {**(stored.answer or {}), "user": msgspec.to_builtins(detail.user)}
             await erasures.add(session, user_id)
             return detail

@@ -1,4 +1,4 @@
-"""From detections to crops: what a detector took for a face by mistake is none."""
+"""From detections to crops, leaving out what a detector took for a face by mistake."""
 
 from collections.abc import Iterable
 

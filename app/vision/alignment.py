@@ -27,7 +27,7 @@ ARCFACE_TEMPLATE: NDArray[np.float32] = np.array(
 """(5, 2): where left eye, right eye, nose, left and right mouth corner (image left first) lie in a
 112x112 crop, in px; (0, 0) is the centre of the first pixel. Deng et al., "ArcFace", CVPR 2019."""
 
-# Of a spread or scale: what is no more is none.
+# Of a spread or scale: no more than this counts as zero.
 _NOTHING = np.finfo(np.float32).eps
 # A face may reach out of the photo, but landmarks whose crop would be this many times as large as
 # the photo are not a face's: mirrored points, for example, fit only with a scale near zero.
@@ -129,7 +129,7 @@ def _side_px(matrix: NDArray[np.float64]) -> float:
 def align(image: Image, landmarks: NDArray[np.floating]) -> Crop:
     """Warp a face onto the ArcFace template.
 
-    Outside the photo lies black, as in the crops that the networks were trained on.
+    Outside the photo is black, as in the crops that the networks were trained on.
 
     Args:
         image: (height, width, 3) uint8, RGB.
@@ -157,7 +157,7 @@ def warp(
 ) -> NDArray[np.uint8]:
     """A square picture of a part of an image, by a similarity.
 
-    Bicubic. Where a pixel covers more than two source pixels a side, the source is first averaged
+    Bicubic. Where a pixel spans more than two source pixels, the source is first averaged
     over whole blocks, because bicubic looks at 4x4 pixels only and would alias.
 
     Args:

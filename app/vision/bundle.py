@@ -1,4 +1,4 @@
-"""Bundles on disk: one published set of weights, complete or absent (design, section 5).
+"""Bundles on disk: one published set of weights, complete or absent.
 
 Weights are read by safetensors alone; a foreign `.pt` enters through `app.vision.published`.
 """
@@ -27,7 +27,7 @@ from app.vision.manifest import (
 
 @dataclass(frozen=True, slots=True)
 class OnnxFiles:
-    """Content of a bundle's ONNX files, as they were verified; of every network that it has."""
+    """Content of a bundle's ONNX files, as verified; for every network that it has."""
 
     edgeface: bytes
     dsr: bytes | None
@@ -39,7 +39,7 @@ class Bundle:
 
     Attributes:
         manifest: What it says about itself.
-        files: Content of the weight files that the manifest names, as they were verified.
+        files: Content of the weight files that the manifest names, as verified.
     """
 
     manifest: Manifest
@@ -57,7 +57,7 @@ class Bundle:
 
     @property
     def onnx(self) -> OnnxFiles | None:
-        """The networks for onnxruntime; None: torch runs them everywhere.
+        """The networks for onnxruntime; None if torch runs them everywhere.
 
         One network by onnxruntime and the other by torch would be a third way to serve.
         """
@@ -68,12 +68,12 @@ class Bundle:
         return OnnxFiles(self.files[edgeface.name], of_dsr)
 
     def without_dsr(self) -> "Bundle":
-        """The recognition network alone."""
+        """The same bundle with the recognition network alone."""
         networks = Networks(edgeface=self.manifest.networks.edgeface)
         return Bundle(msgspec.structs.replace(self.manifest, networks=networks), self.files)
 
     def without_onnx(self) -> "Bundle":
-        """The same weights, for torch on every device."""
+        """The same bundle for torch on every device."""
         change, networks = msgspec.structs.replace, self.manifest.networks
         networks = Networks(
             edgeface=change(networks.edgeface, onnx=None),
@@ -83,11 +83,11 @@ class Bundle:
 
 
 def find_bundle(store: Path, name: str) -> Path:
-    """The folder of a bundle in a store; what is in it is not looked at.
+    """The folder of a bundle in a store; its contents are not looked at.
 
     Args:
-        store: The folder of bundles. Behind it are those that come with Farsight.
-        name: From anybody: it cannot lead out of the store.
+        store: The folder of bundles. The built-in ones come after it.
+        name: From anybody; it cannot lead out of the store.
 
     Raises:
         BundleNotFoundError: No name of a bundle, no such folder, or a symbolic link.
@@ -96,12 +96,12 @@ def find_bundle(store: Path, name: str) -> Path:
         msgspec.convert(name, type=Name)
     except msgspec.ValidationError:
         raise BundleNotFoundError(
-            "A bundle's name has 1 to 64 small letters, digits, dots, dashes and underscores."
+            "A bundle's name has 1 to 64 lower-case letters, digits, dots, dashes and underscores."
         ) from None
     for folder in (store / name, BUNDLES / name):
         if folder.is_dir() and not folder.is_symlink():
             return folder
-    raise BundleNotFoundError(f"There is no bundle named {name!r} in the store.", store, BUNDLES)
+    raise BundleNotFoundError(f"The store has no bundle named {name!r}.", store, BUNDLES)
 
 
 def bundle_folders(store: Path) -> list[Path]:
@@ -139,13 +139,13 @@ def verify_bundle(folder: Path) -> Manifest:
 def write_bundle(
     store: Path, manifest: Manifest, files: Mapping[str, bytes], replace: bool = False
 ) -> Path:
-    """Puts a bundle into a store in one step: whoever looks sees all of it or nothing.
+    """Puts a bundle into a store atomically: readers see all of it or nothing.
 
     Args:
         store: The folder of bundles.
         manifest: Its weight files name entries of `files`.
-        files: Name to content; further files (model card, plots) are welcome.
-        replace: Take the place of a bundle with this name.
+        files: Name to content; it may have further files (model card, plots).
+        replace: Replace a bundle of this name.
 
     Returns:
         The bundle's folder.
@@ -155,13 +155,13 @@ def write_bundle(
     """
     document = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     try:
-        # Types are checked where they are read: above all that the name is no path.
+        # Types are checked on reading: above all that the name is not a path.
         msgspec.json.decode(document, type=Manifest)
     except msgspec.ValidationError as error:
         raise BundleError(f"The manifest is invalid: {error}") from error
     target = store / manifest.name
     if target.exists() and not replace:
-        raise BundleError(f"There is already a bundle named {manifest.name!r}.")
+        raise BundleError(f"The store already has a bundle named {manifest.name!r}.")
     store.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=store) as incoming:
         folder = Path(incoming) / manifest.name
@@ -204,13 +204,13 @@ def _files(manifest: Manifest) -> list[WeightFile]:
 
 
 def _verify_file(folder: Path, expected: WeightFile) -> None:
-    """For whoever does not need the content: it may be larger than the memory that is left."""
+    """Checks without keeping the content, which may be larger than the free memory."""
     with _plain_file(folder, expected).open("rb") as file:
         _refuse_other_digest(hashlib.file_digest(file, "sha256").hexdigest(), folder, expected)
 
 
 def _read_file(folder: Path, expected: WeightFile) -> bytes:
-    """A file's content; what was verified is what is returned, whatever happens to the file."""
+    """A file's content; it returns exactly what it verified, whatever happens to the file."""
     content = _plain_file(folder, expected).read_bytes()
     _refuse_other_digest(hashlib.sha256(content).hexdigest(), folder, expected)
     return content
@@ -222,14 +222,14 @@ def _plain_file(folder: Path, expected: WeightFile) -> Path:
     if path.is_symlink() or not path.is_file():
         raise BundleError(f"{what} is missing or not a plain file.")
     if path.stat().st_size != expected.size_bytes:
-        raise BundleError(f"{what} has another size than its manifest says.")
+        raise BundleError(f"{what} differs in size from its manifest.")
     return path
 
 
 def _refuse_other_digest(sha256: str, folder: Path, expected: WeightFile) -> None:
     if sha256 != expected.sha256:
         raise BundleError(
-            f"{expected.name} of bundle {folder.name!r} has another SHA-256 than its manifest says."
+            f"{expected.name} of bundle {folder.name!r} differs in SHA-256 from its manifest."
         )
 
 

@@ -8,16 +8,16 @@ from PIL import Image as PillowImage
 from PIL import ImageCms
 
 _PROFILE_SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
-# A profile that moves no colour by more than this is sRGB under another name.
+# A profile that moves no colour by more than this is just sRGB under another name.
 _SAME_COLOUR = 3
 _BITS = 8
 
 
 def to_srgb(photo: PillowImage.Image) -> Callable[[PillowImage.Image], PillowImage.Image]:
-    """How parts of a photo come to 8-bit sRGB.
+    """How parts of a photo are converted to 8-bit sRGB.
 
-    A colour profile is applied; one that is damaged, or for other colours than the photo's, is
-    passed over. Transparent parts become white, as a page would show them. Grey of more than 8 bit
+    A colour profile is applied; one that is damaged, or does not match the photo's colours, is
+    ignored. Transparent parts become white, as on a page. Grey of more than 8 bit
     is scaled by the bits that the brightest pixel needs: cameras write 10 or 12 into 16.
 
     Args:
@@ -49,7 +49,7 @@ def to_srgb(photo: PillowImage.Image) -> Callable[[PillowImage.Image], PillowIma
 
 
 def _brightest(photo: PillowImage.Image) -> float | None:
-    """What becomes white of grey that has more than 8 bit; None for other photos."""
+    """The value that becomes white in grey of more than 8 bits; None for other photos."""
     if photo.mode not in {"I", "F"} and not photo.mode.startswith("I;16"):
         return None
     values = np.asarray(photo)
@@ -67,7 +67,7 @@ def _plain(mode: str) -> str:
 
 
 def _transform(photo: PillowImage.Image) -> ImageCms.ImageCmsTransform | None:
-    """None where the photo's numbers are sRGB, or nothing better is known."""
+    """None if the photo's numbers are sRGB, or nothing better is known."""
     content = photo.info.get("icc_profile")
     mode = "RGB" if photo.has_transparency_data else _plain(photo.mode)
     if not content:

@@ -1,8 +1,8 @@
-"""Is a part of a face hidden? Told by how little is lost when that part is taken away.
+"""Is a part of a face hidden? Then little is lost when that part is taken away.
 
-Where a mask or dark glasses hide it, a network sees the cover, which others wear too: people who
-are registered covered resemble each other more than themselves (docs/decisions/0015). A face that
-stays much the same without its eyes, or without nose and mouth, did not show them.
+Where a mask or dark glasses hide it, a network sees the cover, which others wear too: people
+registered covered resemble each other more than themselves (docs/decisions/0015). A face that stays
+much the same without its eyes, or without nose and mouth, did not show them.
 """
 
 import cv2
@@ -44,13 +44,13 @@ def is_covered(
     no_mouth: NDArray[np.float32],
     limits: QualityLimits,
 ) -> bool:
-    """Whether a face is much the same without its eyes, or without nose and mouth.
+    """Whether a face stays much the same without its eyes, or without nose and mouth.
 
     Args:
         face: (512,) embedding of unit length.
-        no_eyes: That of the face `without_eyes`.
-        no_mouth: That of the face `without_mouth`.
-        limits: From which similarities on.
+        no_eyes: The embedding of the face `without_eyes`.
+        no_mouth: The embedding of the face `without_mouth`.
+        limits: The similarities from which this holds.
     """
     return (
         float(face @ no_eyes) >= limits.max_similarity_without_eyes

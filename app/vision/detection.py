@@ -2,7 +2,7 @@
 
 Three looks (docs/decisions/0003-detection-policy.md): a coarse one for large faces; one near the
 picture's own resolution, in tiles, for whatever may be a small face; and a contact sheet on which
-all that was seen is laid side by side at a comfortable size. What the sheet confirms is a face.
+all candidates lie side by side at a comfortable size. What the sheet confirms is a face.
 """
 
 import math
@@ -18,17 +18,17 @@ from app.vision.detector import Detector, Face, best_first, distinct, mean_face,
 from app.vision.image import Image, Rect
 from app.vision.looks import View, around_face, in_square, look, look_together, part_of
 
-# What a caller may ask for. Below, nothing is recognised; above, a photo shrinks to a few px.
+# What a caller may ask for. Below it nothing is recognised; above it a photo shrinks to a few px.
 SMALLEST_MIN_FACE_PX = 8.0
 LARGEST_MIN_FACE_PX = 1000.0
 MOST_FACES = 400
 """Found in one photo."""
 # A face is looked for at this many px; at 15 the candidate look still sees nine in ten.
 _CANDIDATE_FACE_PX = 20.0
-# Of the smallest face that is looked for: what is smaller still is told by chance, if at all.
+# Of the smallest face looked for: smaller ones are found by chance, if at all.
 _SMALLEST_SHARE = 0.5
-# The coarse look sees faces from 1/30 of its longer side up. It is at most so many times smaller
-# than the candidate look, so that a face that no tile holds whole is not too small for it.
+# The coarse look sees faces from 1/30 of its longer side up. It may be at most this many times
+# smaller than the candidate look, so that a face too large for any tile is not too small for it.
 _COARSE_TIMES_SMALLER = 6
 _COARSE_SIDES_PX = (320, 640)
 _TILE_SIDE_PX = 1024
@@ -39,8 +39,8 @@ _SECOND_SHEET_FACE_PX = 80
 _SURROUNDINGS = 2
 _SMALLEST_BUDGET_PX = 10_000
 _LARGEST_BUDGET_PX = 1_000_000_000
-# Faces so many times smaller than the largest one are bystanders. In ../shared/photos the second
-# face of a photo has 0.42 of the first one's size and more, or 0.21 and less
+# Faces this many times smaller than the largest one are bystanders. In ../shared/photos the second
+# face of a photo has at least 0.42 of the first one's size, or at most 0.21
 # (`python -m benchmarks.second_faces`).
 _BYSTANDER_TIMES_SMALLER = 3
 # The whole photo and its largest face are asked which way is up, at this size.
@@ -49,11 +49,11 @@ _WAYS_UP = 4
 
 
 def _out_of_range(min_face_px: float) -> str | None:
-    """Why no face of this size can be asked for, in a sentence."""
+    """Why a face of this size cannot be asked for, in a sentence."""
     if SMALLEST_MIN_FACE_PX <= min_face_px <= LARGEST_MIN_FACE_PX:
         return None
     return (
-        f"min_face_px is from {SMALLEST_MIN_FACE_PX:g} to {LARGEST_MIN_FACE_PX:g}, "
+        f"min_face_px must be from {SMALLEST_MIN_FACE_PX:g} to {LARGEST_MIN_FACE_PX:g}, "
         f"not {min_face_px:g}."
     )
 
@@ -63,7 +63,7 @@ class DetectionPolicy:
     """How small faces may be, and what may be spent on them.
 
     Attributes:
-        min_face_px: The smallest `face_px` that is looked for.
+        min_face_px: The smallest `face_px` to look for.
         budget_px: How many pixels the detector sees in the candidate look, at most. A picture that
             needs more is looked at smaller, and its smallest faces are not looked for.
         max_budget_px: The same where a caller asks for a `min_face_px` of their own.
@@ -74,13 +74,13 @@ class DetectionPolicy:
     max_budget_px: float = 40_000_000
 
     def __post_init__(self) -> None:
-        """Refuses values with which nothing could be looked for."""
+        """Refuses values that leave nothing to look for."""
         if out_of_range := _out_of_range(self.min_face_px):
             raise SettingsError(out_of_range)
         for name, budget_px in (("budget", self.budget_px), ("max_budget", self.max_budget_px)):
             if not _SMALLEST_BUDGET_PX <= budget_px <= _LARGEST_BUDGET_PX:
                 raise SettingsError(
-                    f"{name}_px is from {_SMALLEST_BUDGET_PX:,} to {_LARGEST_BUDGET_PX:,}, "
+                    f"{name}_px must be from {_SMALLEST_BUDGET_PX:,} to {_LARGEST_BUDGET_PX:,}, "
                     f"not {budget_px:,}."
                 )
 
@@ -108,16 +108,16 @@ def search_scale(
     policy: DetectionPolicy = DEFAULT_POLICY,
     min_face_px: float | None = None,
 ) -> float:
-    """How many times larger than a photo the picture is in which small faces are looked for.
+    """How much larger than the photo the picture is in which small faces are looked for.
 
     Args:
         width: The photo's, in px.
         height: Likewise.
         policy: How small faces may be.
-        min_face_px: Instead of the policy's, 8 to 1000; not given up for the budget.
+        min_face_px: Instead of the policy's, 8 to 1000; the budget does not override it.
 
     Raises:
-        InvalidRequestError: So small a face cannot be looked for in so large a photo, or in none.
+        InvalidRequestError: So small a face cannot be looked for in so large a photo, or in any.
     """
     if min_face_px is None:
         largest = math.sqrt(policy.budget_px / (height * width))
@@ -129,15 +129,15 @@ def search_scale(
     if wanted > largest:
         smallest_px = math.ceil(_CANDIDATE_FACE_PX / largest * 10) / 10
         raise InvalidRequestError(
-            f"In a photo of {width} x {height} px faces are looked for from {smallest_px} px on, "
-            f"not from {min_face_px:g}. Ask for larger ones, or send a part of the photo.",
+            f"In a photo of {width} x {height} px the smallest face that can be found has "
+            f"{smallest_px} px, not {min_face_px:g}. Ask for larger ones, or send a part of it.",
             min_face_px=smallest_px,
         )
     return wanted
 
 
 def searched_from_px(scale: float) -> float:
-    """The smallest `face_px` that is looked for at a scale."""
+    """The smallest `face_px` looked for at a scale."""
     return _CANDIDATE_FACE_PX / scale
 
 
@@ -146,8 +146,8 @@ def find_faces(
 ) -> Sighting:
     """All faces of a photo.
 
-    When none is found, or one looks better turned, the photo is looked at in other ways up, and
-    the one in which a face is seen best counts: a limit on the score would not tell them apart.
+    If none is found, or one looks better turned, the photo is also looked at in other ways up, and
+    the way in which a face is seen best counts: a limit on the score would not tell them apart.
 
     Args:
         detector: What looks.
@@ -158,7 +158,7 @@ def find_faces(
     height, width = image.shape[:2]
     search = _Search(detector, image, scale or search_scale(width, height), helpers)
     best, turn = search.at(0), 0
-    # Turned, more things resemble faces; one that is there is seen clearly in its own way up.
+    # Turned, more things resemble faces; a real one is seen clearly in its own way up.
     clear = (1 + detector.full_score) / 2
     for other in search.turns_worth_trying(best):
         found = search.at(other)
@@ -168,12 +168,12 @@ def find_faces(
 
 
 def largest_first(faces: Iterable[Face]) -> list[Face]:
-    """By falling `face_px`."""
+    """Sorted by falling `face_px`."""
     return sorted(faces, key=lambda face: -measure_face_px(face.landmarks))
 
 
 def count_main(sizes_px: Sequence[float]) -> int:
-    """How many of a photo's faces it may be meant to show: those that are no bystanders.
+    """How many of a photo's faces may be the intended one: those that are not bystanders.
 
     Args:
         sizes_px: `face_px`, largest first.
@@ -203,12 +203,12 @@ class _Search:
         self._small = _at_coarse_size(image, scale)
 
     def at(self, turn: int) -> list[Face]:
-        """All faces that are upright when the photo is turned so often by 90 degrees."""
+        """All faces that are upright when the photo is turned this many times by 90 degrees."""
         seen = distinct(best_first([*self._coarse(turn), *self._candidates(turn)]))
         return self._confirmed(seen[:MOST_FACES], turn)
 
     def turns_worth_trying(self, upright: Sequence[Face]) -> list[int]:
-        """Other ways up in which faces may be seen better than the ones that were found."""
+        """Other ways up in which faces may be seen better than those found."""
         if not upright:
             sure = self._detector.full_score
             return [turn for turn in range(1, _WAYS_UP) if _from(sure, self._coarse(turn))]
@@ -228,7 +228,7 @@ class _Search:
         ]
 
     def _coarse(self, turn: int) -> list[Face]:
-        """Large faces. Where none is sure, half the size again: noise and blur go with it."""
+        """Large faces. If none is certain, half the size once more: noise and blur go with it."""
         found: list[Face] = []
         for scale in (1, 1 / 2):
             view = self._small.scaled(scale).turned(turn)
@@ -257,7 +257,7 @@ class _Search:
         likely = self._first_sheet(candidates[len(sure) :], turn)
         confirmed = self._second_sheet(distinct(best_first([*sure, *likely])), turn)
         smallest_px = _SMALLEST_SHARE * searched_from_px(self.scale)
-        # NaN, where landmarks are all in one place, is not as large as anything.
+        # NaN, where all landmarks are in one place, is not as large as anything.
         sizes_px = measure_faces_px(np.reshape([face.landmarks for face in confirmed], (-1, 5, 2)))
         large = [face for face, px in zip(confirmed, sizes_px, strict=True) if px >= smallest_px]
         return distinct(best_first(large), whole=True)
@@ -273,10 +273,10 @@ class _Search:
         return likely
 
     def _second_sheet(self, likely: Sequence[Face], turn: int) -> list[Face]:
-        """Those that stay faces enlarged once more, as they are and mirrored.
+        """Those that remain faces when enlarged once more, as they are and mirrored.
 
-        What merely resembles a face seldom does so three times: the mean of all looks counts, and
-        the two on this sheet tell where the landmarks are.
+        What merely resembles a face seldom does so three times: the mean of all looks counts. The
+        two on this sheet say where the landmarks are.
         """
         views = [self._around(face, _SECOND_SHEET_FACE_PX).turned(turn) for face in likely]
         both = [*views, *(view.mirrored() for view in views)]
@@ -299,7 +299,7 @@ class _Search:
 def _at_coarse_size(image: Image, scale: float) -> View:
     """The whole photo for the coarse look.
 
-    A tiny picture is enlarged: a face is not seen when it is all there is, a few px large.
+    A tiny picture is enlarged: a face is not seen when it is the whole picture and a few px large.
     """
     height, width = image.shape[:2]
     smallest, largest = _COARSE_SIDES_PX
@@ -312,7 +312,7 @@ def _from(min_score: float, faces: Sequence[Face]) -> list[Face]:
 
 
 def _tiles(width: int, height: int, scale: float) -> list[Rect]:
-    """Parts of a photo, as few as are no larger than a tile when scaled; neighbours overlap."""
+    """As few parts of a photo as fit a tile each when scaled; neighbours overlap."""
     columns, rows = (_spans(side, scale) for side in (width, height))
     return [(x, y, w, h) for y, h in rows for x, w in columns]
 

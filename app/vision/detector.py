@@ -1,7 +1,7 @@
 """Where the faces are in a picture: two networks behind one protocol.
 
-YuNet is the fast one, CenterFace the one that is always there (docs/decisions/0003). Coordinates
-are px of the given image with (0, 0) in the centre of its first pixel.
+YuNet is the fast one, CenterFace the one that is always available (docs/decisions/0003).
+Coordinates are px of the given image with (0, 0) in the centre of its first pixel.
 """
 
 import math
@@ -25,8 +25,8 @@ from app.vision.onnx_session import open_session
 # a larger one with more than the second share of itself is a part of that face.
 SAME_FACE_OVERLAP = 0.3
 _PART_OF_FACE_OVERLAP = 0.7
-# Of one picture no more than this many detections are looked at, best first: noise at a low score
-# could make any number of them.
+# At most this many detections of one picture are looked at, best first: noise at a low score could
+# make any number of them.
 _MAX_DETECTIONS = 1000
 
 
@@ -54,9 +54,9 @@ class Detector(Protocol):
     """What finds faces in a picture as it is, without enlarging it. Safe to call from threads.
 
     Attributes:
-        full_score: From here on a detection is a face.
-        likely_score: From here on it may well be one.
-        candidate_score: From here on it deserves another look, at a comfortable size.
+        full_score: From this score on a detection is a face.
+        likely_score: From this score on it may well be one.
+        candidate_score: From this score on it deserves another look, at a comfortable size.
     """
 
     full_score: float
@@ -64,7 +64,7 @@ class Detector(Protocol):
     candidate_score: float
 
     def detect(self, image: Image, min_score: float) -> list[Face]:
-        """All faces in (height, width, 3) RGB whose score is at least so high, best first."""
+        """All faces in (height, width, 3) RGB with at least this score, best first."""
 
 
 def overlap(first: Face, second: Face) -> bool:
@@ -75,11 +75,11 @@ def overlap(first: Face, second: Face) -> bool:
 
 
 def distinct(faces: Sequence[Face], *, whole: bool = False) -> list[Face]:
-    """Of faces that overlap, the first; the order stays.
+    """The first of faces that overlap, in the same order.
 
     Args:
         faces: Best first.
-        whole: A part of a face and the whole are one as well.
+        whole: Whether a part of a face and the whole count as one, too.
     """
     kept = [faces[index] for index in _distinct_boxes([face.box for face in faces])]
     if not whole:
@@ -92,7 +92,7 @@ def distinct(faces: Sequence[Face], *, whole: bool = False) -> list[Face]:
 
 
 def _distinct_boxes(boxes: Sequence[Sequence[float]]) -> list[int]:
-    """Of boxes that overlap, the first ones."""
+    """The first of boxes that overlap."""
     if len(boxes) < 2:  # noqa: PLR2004 - nothing to compare
         return list(range(len(boxes)))
     ranks = range(len(boxes), 0, -1)
@@ -113,21 +113,21 @@ def shared_area(first: Rectangle, second: Rectangle) -> float:
 
 
 def mean_face(faces: Sequence[Face], score: float) -> Face:
-    """One face that was seen several times: in the middle, with a score of its own."""
+    """The mean of one face that was seen several times, with the given score."""
     x, y, width, height = np.mean([face.box for face in faces], axis=0).tolist()
     landmarks = np.mean([face.landmarks for face in faces], axis=0)
     return Face((x, y, width, height), np.asarray(landmarks, dtype=np.float32), score)
 
 
 def best_first(faces: Iterable[Face]) -> list[Face]:
-    """By falling score."""
+    """Sorted by falling score."""
     return sorted(faces, key=lambda face: -face.score)
 
 
 class YuNetDetector:
     """YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023) by onnxruntime.
 
-    For every cell of 8, 16 and 32 px it tells: is a face here (the geometric mean of a class score
+    For every cell of 8, 16 and 32 px it says: is a face here (the geometric mean of a class score
     and an overlap score), its box, and its landmarks.
 
     Args:
@@ -167,7 +167,7 @@ class YuNetDetector:
 class CenterFaceDetector:
     """CenterFace (Xu et al. 2019) by onnxruntime.
 
-    A MobileNetV2 that tells for every 4x4 px: is a face's centre here, how large is the face,
+    A MobileNetV2 that says for every 4x4 px: is a face's centre here, how large is the face,
     where in the cell is the centre, and where in the box are the landmarks.
 
     Args:
@@ -209,7 +209,7 @@ def _padded(
 
     Args:
         image: (height, width, 3) uint8.
-        multiple: Of which height and width are to be.
+        multiple: Height and width become multiples of it.
         channels: Of the image, in the order in which they are wanted.
     """
     height, width = image.shape[:2]
@@ -218,7 +218,7 @@ def _padded(
     )
     padded[:, :, height:] = 0
     padded[:, :, :, width:] = 0
-    planes = cv2.split(image)  # three times as fast as numpy, which takes pixel by pixel
+    planes = cv2.split(image)  # three times as fast as numpy, which goes pixel by pixel
     for place, channel in enumerate(channels):
         padded[0, place, :height, :width] = planes[channel]
     return padded
@@ -230,7 +230,7 @@ def _as_faces(
     landmarks: NDArray[np.floating],
     scores: NDArray[np.floating],
 ) -> list[Face]:
-    """What a network marks, best first, each face once."""
+    """The faces that a network marks, best first, each once."""
     best = np.argsort(-scores, kind="stable")[:_MAX_DETECTIONS]
     boxes = np.concatenate([corners[best], sizes[best]], axis=1).tolist()
     points = landmarks[best].astype(np.float32)
@@ -258,7 +258,7 @@ def _centerface_of_any_size(path: Path) -> bytes:
 def load_detector(
     name: DetectorName, folder: Path, threads: int = 1, *, offline: bool = False
 ) -> Detector:
-    """Make a detector from its file in `folder`, which is fetched when it is not there.
+    """Make a detector from its file in `folder`, which is fetched if it is missing.
 
     Args:
         name: See choose_detector.

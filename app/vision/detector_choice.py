@@ -13,11 +13,11 @@ _log = logging.getLogger(__name__)
 
 
 def choose_detector(name: DetectorName, folder: Path, *, offline: bool) -> ModelFile:
-    """The file that a detector's name stands for; whether it is there, the caller finds out.
+    """The file that a detector's name stands for; the caller finds out whether it is there.
 
     Args:
-        name: `auto` is YuNet, whose file is fetched when it is not there, and CenterFace, with a
-            warning, where that fails: CenterFace can be had wherever PyPI can.
+        name: `auto` is YuNet, whose file is fetched if it is missing, and CenterFace, with a
+            warning, if that fails: CenterFace can be had wherever PyPI can.
         folder: Of detectors.
         offline: Fetch nothing.
 
@@ -30,7 +30,7 @@ def choose_detector(name: DetectorName, folder: Path, *, offline: bool) -> Model
 
 
 def _have_yunet(folder: Path, *, offline: bool) -> bool:
-    # A file that is there counts, whatever is in it: a damaged one must stop the start.
+    # An existing file counts, whatever is in it: a damaged one must stop the start.
     if (folder / YUNET.name).exists():
         return True
     try:

@@ -21,7 +21,7 @@ def choose_device(name: DeviceName) -> Device:
     """
     if name == "cpu" or (name == "auto" and not _has_gpu_driver()):
         return "cpu"
-    # Seconds and 180 MB, which a machine without a GPU need not spend.
+    # Importing torch takes seconds and 180 MB, which a machine without a GPU can save.
     import torch  # noqa: PLC0415 - it takes seconds
 
     if torch.cuda.is_available():

@@ -1,7 +1,7 @@
 """DSR, the face super-resolution network: an enlarged tiny face in, one that EdgeFace can read out.
 
 The crop is already warped (bicubic) to 112x112, so one network serves every source size; how much
-of it is real detail is told by its `face_px`. Pixel-unshuffle (Shi et al., arXiv:1609.05158) folds
+of it is real detail is given by its `face_px`. Pixel-unshuffle (Shi et al., arXiv:1609.05158) folds
 it to 28x28 places, where the work is cheap; residual blocks with max-feature-map activation (Wu et
 al., "A Light CNN", arXiv:1511.02683) and a few attention blocks over the 784 places estimate what
 to add; pixel-shuffle unfolds that, and it is added to the input.
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 FACE_PX_RANGE = (8.0, 64.0)
 FOLD = 4
-"""Pixels along each side of a place."""
+"""Pixels along each side of one place."""
 
 _FOLDED_CHANNELS = 3 * FOLD**2
 
@@ -48,7 +48,7 @@ class AttentionBlock(nn.Module):
     """Multi-head attention over all places; eyes and mouth of a face inform each other.
 
     Every place asks, but keys and values are averages of 2x2 places (spatial reduction, Wang et
-    al., arXiv:2102.12122): a quarter of the cost, which is what the block costs.
+    al., arXiv:2102.12122), which makes the block four times cheaper.
     """
 
     def __init__(self, channels: int, heads: int) -> None:

@@ -1,4 +1,4 @@
-"""From crops to embeddings: routing by size, DSR, EdgeFace, unit length (design, section 2)."""
+"""From crops to embeddings: routing by size, DSR, EdgeFace, unit length."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -14,7 +14,7 @@ from app.vision.dimensions import EMBEDDING_SIZE
 from app.vision.scaling import Floats, to_input, to_pixels
 
 Route = Literal["direct", "dsr"]
-# A vector of zeros stays one: it is no embedding, and the self-test says so.
+# A zero vector stays zero: it is not an embedding, and the self-test says so.
 _MIN_LENGTH = 1e-12
 
 
@@ -25,7 +25,7 @@ class Embedder:
     measured by one holds for the others. Several threads may call at once.
 
     Args:
-        bundle: Its ONNX files are run where there are some and the device is a CPU, else its
+        bundle: Its ONNX files are run if there are any and the device is a CPU, else its
             networks in torch, which are moved to the device.
         device: Where they run.
         threads: Threads within one call of onnxruntime.
@@ -76,7 +76,7 @@ class Embedder:
 
 
 def _inputs(crops: Sequence[Crop]) -> tuple[Floats, Floats]:
-    """Their pixels and their sizes, as the networks take them."""
+    """Pixels and sizes of crops, as the networks take them."""
     pixels = to_input(np.stack([crop.pixels for crop in crops]))
     return pixels, np.array([crop.face_px for crop in crops], dtype=np.float32)
 

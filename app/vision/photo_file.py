@@ -1,6 +1,6 @@
 """The file of a photo: its format, what its header announces, and what is refused unread.
 
-Pillow is the only decoder. What it opens here has had no pixel decoded.
+Pillow is the only decoder. No pixels are decoded here.
 """
 
 import struct
@@ -21,10 +21,10 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "HEIF", "AVI
 IN_WORDS = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, JPEG 2000, GIF or BMP"
 
 MAX_SIDE_PX = 65_535
-"""The most that a JPEG can have. What is longer was made to cost time: decoders work in rows."""
+"""The maximum of a JPEG. Longer photos are made to cost time: decoders work in rows."""
 
 MAX_SCANS = 32
-"""How often a JPEG may go through its pixels; writers make about 10 scans."""
+"""How many scans a JPEG may have; writers make about 10."""
 
 MAX_SCANNED_PX = 1_000_000_000
 """Pixels times scans: 50 megapixels in 20 scans."""
@@ -33,7 +33,7 @@ MAX_SCANNED_PX = 1_000_000_000
 # add a second, undocumented limit: a warning on stderr above 89 megapixels.
 PillowImage.MAX_IMAGE_PIXELS = None
 PngImagePlugin.MAX_TEXT_CHUNK = png_chunks.LARGEST_PROFILE_BYTES
-# One thread for each photo, as everywhere: photos are decoded side by side.
+# One thread per photo, as everywhere: photos are decoded side by side.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
 
@@ -51,25 +51,25 @@ DECODER_ERRORS = (
 )
 """What Pillow's decoders for FORMATS raise on damaged files.
 
-OSError for truncated and unidentified ones, the others where a field makes no sense; found by
+OSError for truncated and unidentified ones, the others for fields that make no sense; found by
 tests/vision/test_image.py, which damages files of every format.
 """
 
 # JPEG is made of blocks of 8 px, which can be decoded to 4, 2 or 1 px as well.
 _JPEG_SHRINKS = (1, 2, 4, 8)
 _JPEG_START = b"\xff\xd8\xff"
-# Per pixel, what decoders have beside Pillow's pixels (docs/decisions/0002-image-decoding.md).
+# Per pixel, what decoders keep besides Pillow's pixels (docs/decisions/0002-image-decoding.md).
 _BYTES_BESIDE = {"WEBP": 11, "HEIF": 3, "AVIF": 5, "JPEG2000": 13, "TIFF": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What is decoded at all.
+    """Which files are decoded at all.
 
     Attributes:
         max_bytes: Largest file, in bytes.
-        max_pixels: Largest width times height. Telephones write up to 50 megapixels; as many take
-            150 MB as RGB.
+        max_pixels: Largest width times height. Phones write up to 50 megapixels, which take 150 MB
+            as RGB.
     """
 
     max_bytes: int = 20_000_000
@@ -80,17 +80,17 @@ DEFAULT_LIMITS = ImageLimits()
 
 
 class PhotoFile:
-    """A photo whose header has been read, and no pixel.
+    """A photo whose header has been read, but no pixels.
 
     Args:
         data: A whole file of one of FORMATS; its name does not matter.
-        limits: Above, nothing is decoded.
+        limits: Above them nothing is decoded.
 
     Attributes:
         size_px: Width and height as in the header.
-        shrinks: By what the photo can be decoded smaller, rising from 1.
-        bytes_beside: What the decoder keeps beside the pixels, whatever they are decoded to.
-        breaks_off: Whether the mark is missing that ends a JPEG; rows may be missing too.
+        shrinks: Factors by which the photo can be decoded smaller, rising from 1.
+        bytes_beside: What the decoder keeps beside the pixels, at any size.
+        breaks_off: Whether a JPEG's end mark is missing; rows may be missing too.
 
     Raises:
         ImageTooLargeError: The file, its announced size, or the work to decode it is above limits.
@@ -127,17 +127,17 @@ class PhotoFile:
 
 
 def is_jpeg_or_png(data: bytes) -> bool:
-    """Whether a file is of one of the formats that most photos come in."""
+    """Whether a file is in one of the formats of most photos."""
     return data.startswith((_JPEG_START, png_chunks.SIGNATURE))
 
 
 def has_known_cost(data: bytes) -> bool:
-    """Whether a file is of a format whose header, and our limits, bound the work to decode it."""
+    """Whether a file is in a format whose header, and our limits, bound the work to decode it."""
     return is_jpeg_or_png(data) or data.startswith((b"GIF8", b"RIFF"))
 
 
 def refuse_size(data: bytes, limits: ImageLimits) -> None:
-    """Refuses a file for its length alone.
+    """Refuses a file by its length alone.
 
     Raises:
         ImageTooLargeError: Above the limits.
@@ -154,18 +154,18 @@ def refuse_size(data: bytes, limits: ImageLimits) -> None:
 
 
 def _decoding_of(photo: PillowImage.Image, data: bytes) -> tuple[tuple[int, ...], int]:
-    """By what it can be decoded smaller, and what the decoder keeps beside the pixels."""
+    """Factors to decode it smaller by, and what the decoder keeps beside the pixels."""
     shrinks: tuple[int, ...] = (1,)
     bytes_beside = float(_BYTES_BESIDE.get(photo.format or "", 0))
     if isinstance(photo, JpegImageFile):
-        # To no less than a pixel: below, Pillow decodes at another size than it is asked for.
+        # Not below one pixel: there Pillow decodes at another size than it is asked for.
         shrinks = tuple(by for by in _JPEG_SHRINKS if by <= min(photo.size))
         bytes_beside = _coefficient_bytes(data, photo)
     return shrinks, round(photo.width * photo.height * bytes_beside)
 
 
 def _coefficient_bytes(data: bytes, header: JpegImageFile) -> float:
-    """Per pixel, what the decoder keeps of a JPEG that comes in several scans."""
+    """Per pixel, what the decoder keeps of a JPEG in several scans."""
     count = len(header.layer)
     # Of a scan's header: its marker, its length, the number of colours. Pillow has read just that.
     assert header.fp is not None
@@ -200,7 +200,7 @@ def _refuse_if_scanned_too_often(photo: PillowImage.Image, marks: JpegMarks) -> 
     if marks.scans > max_scans:
         raise ImageTooLargeError(
             f"The photo is a JPEG in {marks.scans:,} scans; at most {max_scans:,} are decoded of "
-            f"{photo.width} x {photo.height} pixels. Save it as one that is not progressive.",
+            f"{photo.width} x {photo.height} pixels. Save it as a non-progressive one.",
             scans=marks.scans,
             max_scans=max_scans,
         )

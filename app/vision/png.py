@@ -1,4 +1,4 @@
-"""Pictures as PNG files. Apart from `image`, so that what only decodes does without OpenCV."""
+"""Pictures as PNG files. Separate from `image`, so that decoding alone does not need OpenCV."""
 
 import cv2
 

@@ -1,4 +1,4 @@
-"""A PNG file without what it only carries along: texts, times, previews, later frames.
+"""A PNG file without its ballast: texts, times, previews, later frames.
 
 Pillow refuses a whole photo for a text of more than 1 MB, or one with a wrong checksum. Neither
 says anything about its pixels.
@@ -10,15 +10,15 @@ from collections.abc import Iterator
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LARGEST_PROFILE_BYTES = 4_000_000
-"""A colour profile above is passed over; those of printers have 1 to 3 MB."""
+"""A larger colour profile is ignored; those of printers have 1 to 3 MB."""
 
 _PIXELS = frozenset({b"IHDR", b"PLTE", b"IDAT", b"tRNS"})
 _PROFILE, _EXIF = b"iCCP", b"eXIf"
-# Where programs wrote which way is up before eXIf was there.
+# Where programs recorded which way is up before eXIf existed.
 _TEXTS = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
 _LARGEST_TEXT_BYTES = 65_536
 _END = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
-# Length and name before the content, checksum behind.
+# Length and name before the content, checksum after it.
 _BEFORE_BYTES, _BESIDE_BYTES = 8, 12
 
 
@@ -54,7 +54,7 @@ def _is_sound(chunk: bytes) -> bool:
 
 
 def _inflated_bytes(content: bytes) -> int:
-    """Of no more than a little above the largest profile."""
+    """Decompresses at most a little more than the largest profile."""
     try:
         return len(zlib.decompressobj().decompress(content, LARGEST_PROFILE_BYTES + 1))
     except zlib.error:

@@ -20,10 +20,10 @@ from app.vision.onnx_export import export_edgeface
 from app.vision.torch_networks import pack_weights
 
 WEIGHTS_NAME = "edgeface.safetensors"
-"""What a bundle's file with the network's weights is called."""
+"""The name of a bundle's file with the network's weights."""
 
 ONNX_NAME = "edgeface.onnx"
-"""What the same network is called for onnxruntime."""
+"""The name of the same network's file for onnxruntime."""
 
 _PACKED = "._packed_params._packed_params"
 # What a quantised layer stores besides: scale and zero point of its (unused) static output.
@@ -40,7 +40,7 @@ def read_published(path: Path) -> EdgeFace:
         The network, in evaluation mode.
 
     Raises:
-        BundleError: Not such a file, or its tensors fit no variant.
+        BundleError: It is not such a file, or its tensors fit no variant.
     """
     tensors = _read_tensors(path)
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
@@ -59,7 +59,7 @@ def published_bundle(network: EdgeFace, name: str | None = None) -> Bundle:
 
     Args:
         network: As `read_published` gives it.
-        name: The bundle's; the variant's if not given.
+        name: The bundle's; the variant's by default.
     """
     packed, onnx = pack_weights(network), export_edgeface(network)
     weights = weight_file(WEIGHTS_NAME, packed)
@@ -80,13 +80,13 @@ def published_bundle(network: EdgeFace, name: str | None = None) -> Bundle:
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
-            # torch announces the end of quantised tensors; these files will not change any more.
+            # torch deprecates quantised tensors, but these files will not change any more.
             warnings.simplefilter("ignore", UserWarning)
             stored = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise BundleError(f"{path.name} is not a checkpoint of tensors saved by torch.") from error
     if not isinstance(stored, dict):
-        raise BundleError(f"{path.name} holds no state dict.")
+        raise BundleError(f"{path.name} does not hold a state dict.")
     tensors: dict[str, Tensor] = {}
     for name, value in stored.items():
         if name.endswith(_PACKED):

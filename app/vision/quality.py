@@ -1,7 +1,7 @@
-"""Is a face good enough: sharpness, brightness, pose, size; and the reasons to say no.
+"""Is a face good enough: sharpness, brightness, pose, size; and the reasons to refuse.
 
-The limits are for registration: what enters the gallery answers for everybody's probes later. A
-probe that is merely bad harms nobody, so identification has its own, wide limits.
+The limits are for registration: what enters the gallery affects everybody's probes later. A probe
+that is merely bad harms nobody, so identification has its own, wide limits.
 """
 
 import math
@@ -21,8 +21,8 @@ _FACE_REGION = slice(CROP_SIZE_PX // 8, CROP_SIZE_PX - CROP_SIZE_PX // 8)
 
 # Detail is looked for from this wavelength up: finer, sensor noise and rounding pass for detail.
 _SMOOTHING_SIGMA_PX = 1.2
-# Smoothed once more, crops of sharp faces of 12 to 40 px lose face_px / 322 of their gradient. From
-# larger faces no more can be told, nor needs to be: at 48 px recognition lacks almost nothing
+# Smoothed once more, crops of sharp faces of 12 to 40 px lose face_px / 322 of their gradient. For
+# larger faces this shows nothing more, and need not: at 48 px recognition lacks almost nothing
 # (docs/decisions/0004-quality-thresholds.md, "Detail").
 _DETAIL_PX_PER_LOSS = 322.0
 _MAX_DETAIL_PX = 40.0
@@ -36,7 +36,7 @@ _NOSE_DEPTH_PER_FACE_HEIGHT = 0.43
 
 
 class Rejection(StrEnum):
-    """Why a photo is not used: the first five from `rejection`, the others from its callers."""
+    """Why a photo is not used: the first five from `rejection`, the others from callers."""
 
     FACE_TOO_SMALL = "face_too_small"
     TOO_BLURRY = "too_blurry"
@@ -54,7 +54,7 @@ class Rejection(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What can be told of a face without recognising it.
+    """What can be said of a face without recognising it.
 
     Attributes:
         sharpness: 0..1; at 0.5, a sharp face of half as many px would show as much detail.
@@ -62,7 +62,7 @@ class Quality:
         brightness: 0..1, mean luma of the face.
         yaw_deg: Turned to the image's left (negative) or right; an estimate from five points.
         pitch_deg: Looking up (positive) or down; an estimate from five points.
-        roll_deg: Head tilted, clockwise in the image; alignment takes it out again.
+        roll_deg: Head tilted, clockwise in the image; alignment removes it.
         detection_score: 0..1, the detector's own; scales differ between detectors.
         face_px: Source px that the crop's side covers.
     """
@@ -83,20 +83,20 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class QualityLimits:
-    """Outside of these a face is rejected. Defaults: registration.
+    """Outside these limits a face is rejected. The defaults are for registration.
 
     docs/decisions/0004-quality-thresholds.md has the tables.
 
     Attributes:
         min_face_px: Small faces in the gallery resemble each other, whoever they are.
         min_detail_px: The same for faces that are large but blurred.
-        min_brightness: Below, what the camera kept of the face is mostly noise.
-        max_brightness: Above, most of the face is white.
+        min_brightness: Below this the face is mostly noise.
+        max_brightness: Above this most of the face is white.
         max_yaw_deg: Either way.
         max_pitch_deg: Either way.
-        max_similarity_without_eyes: From this cosine on between a face and the same face without
-            its eyes, they were hidden already: see `app.vision.covers`.
-        max_similarity_without_mouth: The same of nose and mouth.
+        max_similarity_without_eyes: At this cosine and above between a face and itself without
+            its eyes, they were hidden already; see `app.vision.covers`.
+        max_similarity_without_mouth: The same for nose and mouth.
     """
 
     min_face_px: float = 32.0
@@ -126,7 +126,7 @@ def assess(crop: Crop, face: Face) -> Quality:
 
     Args:
         crop: (112, 112, 3) uint8, RGB, aligned, with its `face_px`.
-        face: The detection that it was made of.
+        face: The detection that it was made from.
     """
     luma = cv2.cvtColor(crop.pixels, cv2.COLOR_RGB2GRAY)[_FACE_REGION, _FACE_REGION]
     grey = luma.astype(np.float32)
@@ -143,7 +143,7 @@ def assess(crop: Crop, face: Face) -> Quality:
 
 
 def rejection(quality: Quality, limits: QualityLimits = REGISTRATION_LIMITS) -> Rejection | None:
-    """The first reason to refuse this face, or None. The order is that of the remedies."""
+    """The first reason to refuse this face, or None. In the order of the remedies."""
     reasons = {
         Rejection.FACE_TOO_SMALL: quality.face_px < limits.min_face_px,
         Rejection.TOO_DARK: quality.brightness < limits.min_brightness,
@@ -183,7 +183,7 @@ def _pose_deg(landmarks: NDArray[np.float32]) -> tuple[float, float, float]:
     eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
     across = right_eye - left_eye
     roll = math.atan2(across[1], across[0])
-    # From here on in a frame in which the eyes are level.
+    # From here on in a frame where the eyes are level.
     upright = np.array([[math.cos(roll), math.sin(roll)], [-math.sin(roll), math.cos(roll)]])
     eye_distance = float(np.hypot(*across))
     down = float((upright @ (mouth - eyes))[1])

@@ -1,7 +1,7 @@
 """Do networks answer as they did when they were published? Known crops, known embeddings.
 
-The publisher writes down what its networks make of a known crop on each route; whoever loads the
-bundle asks the same question. It finds what hashes cannot: another version of a library, a device
+The publisher records what its networks make of a known crop on each route; whoever loads the
+bundle asks the same question. This finds what hashes cannot: a different library version, a device
 that computes wrongly, a change in preprocessing.
 """
 
@@ -40,8 +40,8 @@ def known_crop(face_px: float = CROP_SIZE_PX, pattern: int = 0) -> Crop:
     """A crop of coloured squares, the same on every machine and with every library.
 
     Args:
-        face_px: What it says of itself.
-        pattern: Another number, other colours.
+        face_px: The size that it claims.
+        pattern: A different number gives different colours.
     """
     side = CROP_SIZE_PX // _SQUARE_PX
     # Random generators of libraries may change; SHAKE-256 is a standard.
@@ -60,7 +60,7 @@ def known_answers(embedder: Embedder) -> SelfTest:
     """What these networks make of the known crop, for the manifest.
 
     Raises:
-        BundleError: The networks answer with what are no embeddings.
+        BundleError: The networks answer with what are not embeddings.
     """
     answers = {}
     for route, face_px in _face_px(embedder).items():
@@ -71,15 +71,15 @@ def known_answers(embedder: Embedder) -> SelfTest:
 
 
 def check_self_test(embedder: Embedder) -> None:
-    """Asks networks for embeddings of known crops and holds the answers against what is known.
+    """Asks networks for embeddings of known crops and compares the answers with the known ones.
 
     Args:
-        embedder: As it is to serve. Where the manifest tells no answers, `check_parity` is asked
+        embedder: As it is to serve. If the manifest has no answers, `check_parity` is used
             instead.
 
     Raises:
         BundleError: With the figures: an answer is not finite or not of unit length; two different
-            crops have the same embedding; the manifest tells other embeddings.
+            crops have the same embedding; the manifest has different embeddings.
     """
     for route, _, embeddings in _answers(embedder):
         _refuse_no_embeddings(embeddings, route)
@@ -95,10 +95,10 @@ def check_self_test(embedder: Embedder) -> None:
 
 
 def check_parity(embedder: Embedder) -> None:
-    """Whether the weights fit their networks, and the ONNX files are the same networks.
+    """Checks that the weights fit their networks, and that the ONNX files are the same networks.
 
-    For bundles that come from somewhere: it takes torch. A bundle that was checked once stays what
-    it is, since its files are known by their hashes.
+    For bundles from elsewhere, as it needs torch. A bundle that was checked once stays good, since
+    its files are known by their hashes.
 
     Raises:
         BundleError: See build_networks; where onnxruntime answers known crops, its answer differs
@@ -125,7 +125,7 @@ def _answers(embedder: Embedder) -> Iterator[tuple[Route, list[Crop], NDArray[np
 
 
 def _face_px(embedder: Embedder) -> dict[Route, float]:
-    """For each route that faces may take, a size that takes it."""
+    """For each route that faces may take, a size that leads to it."""
     below_px = embedder.bundle.manifest.routing.dsr_below_px
     sizes: dict[Route, float] = {"direct": max(CROP_SIZE_PX, below_px), "dsr": below_px / 2}
     return {route: face_px for route, face_px in sizes.items() if embedder.route(face_px) == route}
@@ -140,7 +140,7 @@ def _refuse_no_embeddings(embeddings: NDArray[np.float32], route: Route) -> None
         lengths = np.linalg.norm(embeddings, axis=1)
         raise BundleError(
             f"On the {route} route the networks answer known crops with vectors of length "
-            f"{lengths.tolist()}, which are no embeddings."
+            f"{lengths.tolist()}, which are not embeddings."
         )
 
 
@@ -150,7 +150,7 @@ def _refuse_other_answer(embedder: Embedder, route: Route, embedding: NDArray[np
         return
     answer = told.direct if route == "direct" else told.dsr
     if answer is None:
-        raise BundleError(f"The manifest tells no answer to the known crop on the {route} route.")
+        raise BundleError(f"The manifest has no answer to the known crop on the {route} route.")
     distance = _distance(np.frombuffer(answer, dtype="<f4"), embedding)
     if not distance <= MAX_DISTANCE:
         raise BundleError(

@@ -1,4 +1,4 @@
-"""What shrinking does to a crop: the plainest loss of detail, and the one that is evaluated."""
+"""Shrinking a crop: the plainest loss of detail, and the one that is evaluated."""
 
 import cv2
 import numpy as np

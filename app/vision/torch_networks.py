@@ -1,6 +1,6 @@
-"""A bundle's networks in torch, built of its weights.
+"""A bundle's networks in torch, built from its weights.
 
-Whoever serves from a bundle's ONNX files never comes here: torch takes seconds to import, and
+A service that runs a bundle's ONNX files never comes here: torch takes seconds to import, and
 180 MB.
 """
 
@@ -23,7 +23,7 @@ class TorchNetworks(NamedTuple):
 
     Attributes:
         edgeface: The recognition network.
-        dsr: The super-resolution network; None where the bundle has none.
+        dsr: The super-resolution network; None if the bundle has none.
     """
 
     edgeface: EdgeFace
@@ -54,7 +54,7 @@ def build_networks(bundle: Bundle) -> TorchNetworks:
 
 
 def pack_weights(network: nn.Module) -> bytes:
-    """A network's tensors as a safetensors file."""
+    """A network's tensors as the content of a safetensors file."""
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     return safetensors.torch.save(tensors)
 

@@ -1,8 +1,8 @@
-"""A 3x3 convolution with fewer multiplications, for CPUs that are bound by those.
+"""A 3x3 convolution with fewer multiplications, for CPUs limited by those.
 
 Winograd's minimal filtering (Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks",
-arXiv:1509.09308, equation 6), along the height alone: seven rows of output take nine products of
-rows instead of twenty-one. Rows are points of polynomials: a kernel g and the rows d that it sees
+arXiv:1509.09308, equation 6), along the height alone: seven output rows take nine products of rows
+instead of twenty-one. Rows are coefficients of polynomials: a kernel g and the rows d that it sees
 are evaluated at nine points (G g and B' d), multiplied there, and the seven rows are read off the
 product (A'). Everything but the multiplication costs little, because all channels share it.
 """
@@ -48,7 +48,7 @@ class WinogradConvolution(nn.Module):
         # The first and the last row are padding.
         self.into = nn.Parameter(into[:, :, 1:-1].reshape(-1, side).float())
         self.out_of = nn.Parameter(out_of.reshape(side, -1).float())
-        # Evaluated at the points when a session is opened: three times as many numbers.
+        # Evaluated at the points when a session is opened: that makes three times as many numbers.
         self.kernel = nn.Parameter(kernel.float())
         by_rows = convolution.weight.detach().permute(2, 0, 1, 3)
         self.weight = nn.Parameter(by_rows.reshape(_KERNEL, -1))

@@ -1,8 +1,8 @@
-"""YuNet's published graph, made to take pictures of any size and to answer with two maps a stride.
+"""YuNet's published graph, changed to take pictures of any size and give two maps per stride.
 
-The published one takes 640x640 px. Its four heads look at the same map, each with one to ten
-channels, of which onnxruntime computes sixteen at a time: put together they are sixteen, and cost
-what one of them did. The answers are the same, up to rounding.
+The published graph takes 640x640 px. Its four heads look at the same map, with one to ten channels
+each, and onnxruntime computes sixteen at a time: put together they are sixteen and cost what one of
+them did. The answers are the same, up to rounding.
 """
 
 from itertools import takewhile
@@ -14,7 +14,7 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 STRIDES_PX = (8, 16, 32)
 OUTPUTS = tuple(f"{of}_{stride_px}" for stride_px in STRIDES_PX for of in ("score", "place"))
-"""Of each stride: (1, rows, columns), how surely a face is there; and (1, 14, rows, columns), four
+"""For each stride: (1, rows, columns), how certain a face is; and (1, 14, rows, columns), four
 numbers for its box and ten for its landmarks."""
 
 _HEADS = ("cls", "obj", "bbox", "kps")
@@ -24,7 +24,7 @@ _SCORES, _PLACE = 2, 14
 
 
 def of_any_size(path: Path) -> bytes:
-    """The graph of `face_detection_yunet_2023mar.onnx`, as onnxruntime is to run it."""
+    """The graph of `face_detection_yunet_2023mar.onnx`, in the form that onnxruntime runs."""
     model = onnx.load(str(path))
     graph = model.graph
     _, _, height, width = graph.input[0].type.tensor_type.shape.dim

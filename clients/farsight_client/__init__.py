@@ -1,4 +1,4 @@
-"""Client of Farsight's HTTP API. It knows the API, nothing of the service's code."""
+"""Client of Farsight's HTTP API. It knows the API, but nothing of the service's code."""
 
 from farsight_client.answers import (
     Box,

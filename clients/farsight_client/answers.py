@@ -1,6 +1,6 @@
 """What the service answers about people, field by field as docs/openapi.json describes it.
 
-Fields that a newer service adds are passed over. Words that a newer one may add to are `str`.
+Fields that a newer service adds are ignored. Values that a newer one may add to are `str`.
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ Metadata = dict[str, bool | int | float | str | None]
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What an answer of the service holds; it cannot be changed."""
+    """Part of an answer of the service; immutable."""
 
 
 class User(Answer, frozen=True):
@@ -28,12 +28,12 @@ class User(Answer, frozen=True):
 
 
 class Erasure(Answer, frozen=True):
-    """Whether something that was erased of a user may still be on the disk.
+    """Whether erased data of a user may still be on the disk.
 
     Attributes:
         user_id: Whose.
-        pending: True: somebody reads an older state, and the service tries again until it is gone.
-        erased_at: When; None where nothing is left.
+        pending: True: somebody reads an older state; the service tries again until it is gone.
+        erased_at: When it was erased; None once nothing is left.
     """
 
     user_id: str
@@ -50,7 +50,7 @@ class UserPage(Answer, frozen=True):
 
 
 class Quality(Answer, frozen=True):
-    """What can be told of a face without recognising it.
+    """What can be said of a face without recognising it.
 
     Attributes:
         sharpness: 0..1, share of the face's pixels that carry detail.
@@ -86,7 +86,7 @@ class UserDetail(Answer, frozen=True):
 
 
 class PhotoWarning(Answer, frozen=True):
-    """What is wrong with a photo that is used all the same.
+    """A fault of a photo that is used all the same.
 
     Attributes:
         code: For programs: `broken_off`, a JPEG whose last rows are missing.
@@ -107,7 +107,7 @@ class Box(Answer, frozen=True):
 
 
 class PhotoReport(Answer, frozen=True):
-    """What became of one uploaded photo.
+    """What happened to one uploaded photo.
 
     Attributes:
         index: Its place in the request, from 0.
@@ -115,11 +115,11 @@ class PhotoReport(Answer, frozen=True):
         accepted: Whether it counts.
         reason: Why not, such as `no_face`; None when accepted.
         detail: The same in a sentence.
-        face_px: None when it is not known which face is meant.
+        face_px: None if it is not known which face is meant.
         quality: Likewise.
-        photo_id: Names the stored photo; None when it is not stored.
-        warnings: Also of photos that are accepted.
-        boxes: Of the face that is meant, or of those that may be; largest first.
+        photo_id: Names the stored photo; None if it is not stored.
+        warnings: Accepted photos can have some too.
+        boxes: Of the intended face, or of all that could be it; largest first.
     """
 
     index: int
@@ -147,7 +147,7 @@ class Registration(Answer, frozen=True):
     Attributes:
         user: As they are now.
         photos: In the request's order.
-        near_users: Others so similar that they may be taken for this user.
+        near_users: Others so similar that they may be mistaken for this user.
     """
 
     user: User
@@ -163,7 +163,7 @@ class Face(Answer, frozen=True):
         landmarks: Left eye, right eye, nose, left and right mouth corner; image left first; px.
         face_px: Source pixels under the side of the aligned crop.
         route: `direct` or `dsr`.
-        quality: What the crop is worth.
+        quality: The crop's quality.
     """
 
     box: Box
@@ -178,8 +178,8 @@ class Decision(Answer, frozen=True):
 
     Attributes:
         user_id: None for a stranger.
-        similarity: Cosine to the most similar user; None when nobody is registered.
-        margin: How much lower the runner-up's similarity is; None when there is none.
+        similarity: Cosine to the most similar user; None if nobody is registered.
+        margin: How much lower the runner-up's similarity is; None if there is none.
         threshold: Minimum similarity at which `user_id` is set.
         candidates: As many as `top_k` asks for, best first.
     """
@@ -192,7 +192,7 @@ class Decision(Answer, frozen=True):
 
 
 class IdentifiedFace(Face, frozen=True, kw_only=True):
-    """A face and whose it is; the last five as in `Decision`.
+    """A face and whose it is; the last five fields are those of `Decision`.
 
     Attributes:
         photo: The photo's place in the request, from 0.
@@ -214,17 +214,17 @@ class PhotoError(Answer, frozen=True):
 
 
 class SearchedPhoto(Answer, frozen=True):
-    """A photo of the request, and how it was searched for faces; without figures where not.
+    """A photo of the request, and how it was searched; without figures if it was not.
 
     Attributes:
-        width_px: Of the photo in which boxes and landmarks are told.
+        width_px: Of the photo that boxes and landmarks refer to.
         height_px: Likewise.
-        rotation_deg: 0, 90, 180 or 270: by how much to turn the photo clockwise for its faces to
-            be upright. Boxes and landmarks are told in the photo as it is, not turned.
-        searched_from_px: The smallest `face_px` that was looked for; None with `detect=False`.
-        faces_found: Also those before `skip_faces` and beyond `max_faces`.
-        warnings: What is wrong with it all the same.
-        error: Why it was not searched; the answer is that of the other photos.
+        rotation_deg: 0, 90, 180 or 270: turn the photo clockwise by this, and its faces are
+            upright. Boxes and landmarks refer to the photo as it is, not turned.
+        searched_from_px: The smallest `face_px` looked for; None with `detect=False`.
+        faces_found: Including those before `skip_faces` and beyond `max_faces`.
+        warnings: Faults; the photo was used all the same.
+        error: Why it was not searched; the faces are those of the other photos.
     """
 
     width_px: int | None
@@ -271,9 +271,9 @@ class Identification(Answer, frozen=True):
 
     Attributes:
         faces: By photo, largest first.
-        faces_found: Also those before `skip_faces` and beyond `max_faces`.
+        faces_found: Including those before `skip_faces` and beyond `max_faces`.
         photos: In the request's order.
-        pooled: With `same_person`: whose faces they are together.
+        pooled: With `same_person`: the answer for all photos together.
         bundle: The weights that answered.
         space: The id of their space.
         timings_ms: Per stage.
@@ -289,9 +289,9 @@ class Identification(Answer, frozen=True):
 
 
 class Verification(Answer, frozen=True):
-    """Are two faces one person: `match` when the similarity reaches the threshold.
+    """Whether two faces are one person's: `match` if the similarity reaches the threshold.
 
-    `faces` has the largest of each photo; these come in the order in which they are named.
+    `faces` has the largest of each photo; in the order in which the photos are named.
     """
 
     match: bool

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """Speaks with a service from asyncio; arguments and methods as those of Client.
+    """Talks to a service from asyncio; methods and arguments are those of Client.
 
     Photos and gallery files are read and written at once, not in another thread.
     """
@@ -75,7 +75,7 @@ class AsyncClient:
     async def users(
         self, *, search: str | None = None, order: str = "oldest", groups: Sequence[str] = ()
     ) -> AsyncIterator[User]:
-        """All users, or those that a search finds; pages are fetched as they are needed.
+        """All users, or those that match a search; pages are fetched as needed.
 
         Arguments as in `user_page`.
         """
@@ -90,21 +90,21 @@ class AsyncClient:
                 yield user
 
     async def bundles(self) -> list[Bundle]:
-        """The bundles of the service's store, by name; the files of each are checked now."""
+        """The bundles of the service's store, by name; the files of each are checked."""
         return (await self.send(operator_calls.bundle_list())).items
 
     async def jobs(self, *, limit: int = 50) -> list[Job]:
-        """The latest reloads, youngest first; at most `limit`, up to 200."""
+        """The latest reloads, newest first; at most `limit`, up to 200."""
         return (await self.send(operator_calls.job_list(limit=limit))).items
 
     async def keys(self) -> list[Key]:
-        """All keys, also revoked ones, without their secrets; oldest first."""
+        """All keys, revoked ones included, without their secrets; oldest first."""
         return (await self.send(operator_calls.key_list())).items
 
     async def job_events(self, job_id: str) -> AsyncIterator[Job]:
-        """How a reload stands: now, and whenever something has changed, until it has ended.
+        """The state of a reload: now, and after each change until it has ended.
 
-        A service that is started anew goes on with its job, and may be away for `patience_s`.
+        A restarted service continues its job, and may be away for `patience_s`.
         """
         watch = Watch(job_id, self._patience_s)
         while True:
@@ -118,11 +118,11 @@ class AsyncClient:
             await asyncio.sleep(PAUSE_S)
 
     async def export_gallery(self, target: Target, *, crops: bool = False) -> None:
-        """Writes everybody into a gallery file, piece by piece as it comes.
+        """Writes everybody to a gallery file, piece by piece as it arrives.
 
         Args:
-            target: A path, where the file appears when it is whole; or a file open for writing.
-            crops: With crops, so that it can be moved to another space.
+            target: A path, where the file appears once it is complete; or a file open for writing.
+            crops: Include crops, so that it can be moved to another space.
         """
         with writing(target) as file:
             async with self._answer(operator_calls.export_gallery(crops=crops)) as answer:
@@ -130,7 +130,7 @@ class AsyncClient:
                     file.write(chunk)
 
     async def send(self, call: Call[T]) -> T:
-        """Sends a call and gives back what was answered; the other methods do."""
+        """Sends a call and returns the answer; the other methods use this."""
         async with self._answer(call) as answer:
             return call.decode(answer, await answer.aread())
 
@@ -151,7 +151,7 @@ class AsyncClient:
 
     @asynccontextmanager
     async def _answer(self, call: Call[object]) -> AsyncIterator[httpx.Response]:
-        """The service's answer, its body still to be read."""
+        """The service's answer, with its body still unread."""
         with speaking():
             async with aclosing(await self._begin(call)) as answer:
                 call.check(answer)

@@ -1,4 +1,4 @@
-"""A request of the API as a value: what is sent, what comes back, may it be sent again."""
+"""A request of the API as a value: what is sent, what comes back, whether it may be repeated."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,14 +27,14 @@ class Call(Generic[T_co]):
         method: HTTP's.
         path: From the service's root.
         answer: What the body of the answer is.
-        repeatable: Whether sending it twice does what sending it once does.
+        repeatable: Whether sending it twice has the same effect as once.
         data: Form fields; a list is sent as one field several times.
         files: Photos, each with the field's name.
         params: For the query string.
         headers: Beyond those of every request.
         body: JSON.
         media_type: Of the answer.
-        empty: What an answer without a body says.
+        empty: The value of an answer without a body.
     """
 
     method: str
@@ -50,7 +50,7 @@ class Call(Generic[T_co]):
     empty: T_co | None = None
 
     def request(self, http: httpx.Client | httpx.AsyncClient) -> httpx.Request:
-        """For httpx; made anew for every attempt."""
+        """For httpx; built anew for every attempt."""
         return http.build_request(
             self.method,
             self.path,
@@ -62,19 +62,19 @@ class Call(Generic[T_co]):
         )
 
     def pause_s(self, answer: httpx.Response) -> float | None:
-        """Seconds to wait before sending it again; None where it must not be, or need not be."""
+        """Seconds to wait before sending it again; None if it must not or need not be."""
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            pass  # nothing was done: whatever it was, it may be sent again
+            pass  # nothing was done, so any request may be sent again
         elif answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or not self.repeatable:
             return None
         told_s = retry_after_s(answer)
         return max(_SHORTEST_WAIT_S, _USUAL_WAIT_S if told_s is None else told_s)
 
     def check(self, answer: httpx.Response) -> None:
-        """Before the body of an answer is read.
+        """Checks an answer before its body is read.
 
         Raises:
-            ApiError: It is not what the service answers.
+            ApiError: It is not an answer of the service.
         """
         media_type = answer.headers.get("content-type", "").partition(";")[0]
         is_empty = answer.status_code == httpx.codes.NO_CONTENT and self.empty is not None
@@ -82,10 +82,10 @@ class Call(Generic[T_co]):
             raise not_farsight(answer)
 
     def decode(self, answer: httpx.Response, body: bytes) -> T_co:
-        """A body as a value: JSON, or bytes as they came.
+        """A body as a value: JSON, or the bytes themselves.
 
         Raises:
-            ApiError: It is not what the service answers.
+            ApiError: It is not an answer of the service.
         """
         if not body and self.empty is not None:
             return self.empty

@@ -1,6 +1,6 @@
-"""What concerns people and photos, each operation as a function that makes its call.
+"""Operations on people and photos, each a function that makes its call.
 
-Each is a method of both clients, which takes the same arguments and gives back what was answered.
+Each is a method of both clients, which takes the same arguments and returns the answer.
 """
 
 import json
@@ -43,21 +43,21 @@ def register(
     boxes: Mapping[int, Box] = _NO_BOXES,
     groups: Sequence[str] = (),
 ) -> Call[Registration]:
-    """Registers a person from photos of this person.
+    """Registers a person from photos.
 
-    It carries an Idempotency-Key of its own, so that it is sent again when the service is busy.
+    It carries its own Idempotency-Key, so it is sent again if the service is busy.
 
     Args:
         user_id: Chosen by you: 1 to 64 letters, digits, `.`, `_`, `@`, `-`.
-        photos: Three or more, unless the service is set otherwise.
-        display_name: For people.
+        photos: Three or more, unless the service's setting differs.
+        display_name: For people to read.
         metadata: Your own notes, one level deep.
         allow_duplicate: Register even if the face belongs to somebody else.
-        detect: False where the photos are aligned face crops already.
-        face: Which counts where a photo shows several: the `largest`, or none (`only`); by
-            default the one whom the other photos show.
-        boxes: By the photo's place, from 0: faces outside do not count.
-        groups: That the user is to be in; by default all that the key is bound to.
+        detect: False if the photos are already aligned face crops.
+        face: Which one counts if a photo shows several: the `largest`, or none (`only`); by
+            default the person in the other photos.
+        boxes: By the photo's place, from 0: faces outside the box do not count.
+        groups: Groups of the user; by default all that the key is bound to.
     """
     return Call(
         "POST",
@@ -86,7 +86,7 @@ def put_user(
     boxes: Mapping[int, Box] = _NO_BOXES,
     groups: Sequence[str] = (),
 ) -> Call[Registration]:
-    """Registers a person in place of a user of this id, if there is one, who is erased.
+    """Registers a person; an existing user with this id is replaced and erased.
 
     Arguments as in `register`.
     """
@@ -113,7 +113,7 @@ def add_photos(
 ) -> Call[Registration]:
     """Adds photos to a user; arguments as in `register`.
 
-    It is sent once: a second time, the same photos would be duplicates.
+    It is sent only once: repeated, the same photos would be duplicates.
     """
     return Call(
         "POST",
@@ -125,25 +125,25 @@ def add_photos(
 
 
 def delete_photo(user_id: str, photo_id: str) -> Call[Erasure]:
-    """Erases a photo of a user; the last ones that a user needs stay.
+    """Erases a photo of a user, who keeps the minimum of photos.
 
-    It is sent once: a second time, there is no such photo.
+    It is sent only once: repeated, there is no such photo.
 
     Returns:
-        `pending`: somebody reads the database, and the service tries again until it is done.
+        `pending`: somebody reads the database; the service tries again until it is done.
     """
     path = f"{_user(user_id)}/photos/{quote(photo_id, safe='')}"
     return Call("DELETE", path, Erasure, empty=_erased(user_id))
 
 
 def crop(user_id: str, photo_id: str) -> Call[bytes]:
-    """The aligned face of a stored photo, PNG; the audit log keeps who asked."""
+    """The aligned face of a stored photo, PNG; the audit log records who asked."""
     path = f"{_user(user_id)}/photos/{quote(photo_id, safe='')}/crop"
     return Call("GET", path, bytes, repeatable=True, media_type=_PNG)
 
 
 def thumbnail(user_id: str) -> Call[bytes]:
-    """The largest face that is stored of a user, PNG; the audit log keeps who asked."""
+    """A user's largest stored face, PNG; the audit log records who asked."""
     path = f"{_user(user_id)}/thumbnail"
     return Call("GET", path, bytes, repeatable=True, media_type=_PNG)
 
@@ -156,13 +156,13 @@ def user_page(
     order: str = "oldest",
     groups: Sequence[str] = (),
 ) -> Call[UserPage]:
-    """One page of users; `users` turns the pages.
+    """One page of users; `users` goes through all pages.
 
     Args:
-        cursor: `next_cursor` of the page before.
-        limit: Largest number of users, up to 200.
-        search: A part of `user_id`, display name or metadata.
-        order: `oldest` or `newest` first, or by `user_id`; the same for all pages.
+        cursor: `next_cursor` of the previous page.
+        limit: Maximum number of users, up to 200.
+        search: Text to find in `user_id`, display name or metadata.
+        order: `oldest` or `newest` first, or by `user_id`; the same on all pages.
         groups: Only users who are in one of these.
     """
     params: dict[str, str | list[str]] = {
@@ -189,13 +189,13 @@ def change_user(
     metadata: Metadata | msgspec.UnsetType = msgspec.UNSET,
     groups: Sequence[str] | msgspec.UnsetType = msgspec.UNSET,
 ) -> Call[UserDetail]:
-    """Changes what is given.
+    """Changes the given fields.
 
     Args:
         user_id: Whose.
-        display_name: None takes it away.
+        display_name: None removes it.
         metadata: Replaces all notes.
-        groups: Replaces those that the user is in.
+        groups: Replaces the user's groups.
     """
     given = {"display_name": display_name, "metadata": metadata, "groups": groups}
     body: JsonObject = {name: value for name, value in given.items() if value is not msgspec.UNSET}
@@ -205,16 +205,16 @@ def change_user(
 def erase_user(user_id: str) -> Call[Erasure]:
     """Erases rows, crops, embeddings and templates of a user.
 
-    It is sent once: a second time, there is no such user.
+    It is sent only once: repeated, there is no such user.
 
     Returns:
-        `pending`: somebody reads the database, and the service tries again until it is done.
+        `pending`: somebody reads the database; the service tries again until it is done.
     """
     return Call("DELETE", _user(user_id), Erasure, empty=_erased(user_id))
 
 
 def erasure(user_id: str) -> Call[Erasure]:
-    """Whether something that was erased of a user may still be on the disk."""
+    """Whether erased data of a user may still be on the disk."""
     return Call("GET", f"{_user(user_id)}/erasure", Erasure, repeatable=True)
 
 
@@ -230,16 +230,16 @@ def identify(
     min_face_px: float | None = None,
     groups: Sequence[str] = (),
 ) -> Call[Identification]:
-    """Who is in some photos.
+    """Identifies the people in photos.
 
     Args:
-        photos: One or several; each is answered.
+        photos: One or several; each is answered by itself.
         threshold: Minimum similarity for a name; by default the bundle's for the face's size.
-        top_k: Candidates to tell of, whatever their similarity.
+        top_k: Candidates to list, whatever their similarity.
         max_faces: At most this many, largest first; up to 100.
-        skip_faces: Pass over this many larger ones: those of the pages before, up to `faces_found`.
-        detect: False where the photo is an aligned face crop already.
-        same_person: The photos are frames of one person, answered together.
+        skip_faces: Skip this many larger ones, such as those of earlier pages; up to `faces_found`.
+        detect: False if the photo is already an aligned face crop.
+        same_person: The photos are frames of one person, answered together in `pooled` in `pooled`.
         min_face_px: Smallest face to look for: 16 by default, more in large photos.
         groups: Look only for users who are in one of these.
     """
@@ -276,7 +276,7 @@ def embed_faces(
     detect: bool = True,
     min_face_px: float | None = None,
 ) -> Call[Embeddings]:
-    """The faces of photos as vectors, for those who search elsewhere: the scope `embed`.
+    """The faces of photos as vectors, for searching elsewhere; needs the scope `embed`.
 
     Arguments as in `identify`.
     """
@@ -330,7 +330,7 @@ def _who(
     *,
     allow_duplicate: bool,
 ) -> dict[str, str | list[str]]:
-    """What registrations say of the person."""
+    """The fields about the person."""
     data: dict[str, str | list[str]] = {
         "allow_duplicate": json.dumps(allow_duplicate),
         "groups": list(groups),
@@ -345,7 +345,7 @@ def _who(
 def _which_face(
     face: str | None, boxes: Mapping[int, Box], *, detect: bool
 ) -> dict[str, str | list[str]]:
-    """What registrations say of the face that is meant."""
+    """The fields that say which face is meant."""
     data: dict[str, str | list[str]] = {"detect": json.dumps(detect)}
     if face is not None:
         data["face"] = face
@@ -362,7 +362,7 @@ def _user(user_id: str) -> str:
 
 
 def _erased(user_id: str) -> Erasure:
-    """What 204 says."""
+    """The value of a 204 answer."""
     return Erasure(user_id, pending=False, erased_at=None)
 
 

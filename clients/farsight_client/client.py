@@ -22,23 +22,23 @@ T = TypeVar("T")
 
 
 class Client:
-    """Speaks with a service; each method waits for the answer.
+    """Talks to a service; each method waits for the answer.
 
-    Every method raises ApiError when the service refuses or does not answer, and OSError when a
+    Every method raises ApiError if the service refuses or does not answer, and OSError if a
     photo cannot be read.
 
-    A busy service answers 503, and 429 to a key that wants too much; both say when to come again.
-    Requests that may safely be sent twice then are, and after 429 all, as long as all waiting
-    together stays below `patience_s`.
+    A busy service answers 503, and 429 to a key over its limit; both say when to retry. The client
+    retries requests that may safely be sent twice, and after 429 all requests, as long as its total
+    waiting time stays below `patience_s`.
 
     Args:
         url: The service's address, such as `http://127.0.0.1:8000`.
         key: An API key with the scopes for what is called; `live`, `ready` and `version` need none.
         timeout_s: For one attempt.
-        patience_s: Waiting after answers of 503 and 429, all together.
+        patience_s: Total waiting time after 503 and 429.
 
     Raises:
-        ValueError: No service can have this address, or no key can look like this.
+        ValueError: The address or the key is malformed.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Client:
     def users(
         self, *, search: str | None = None, order: str = "oldest", groups: Sequence[str] = ()
     ) -> Iterator[User]:
-        """All users, or those that a search finds; pages are fetched as they are needed.
+        """All users, or those that match a search; pages are fetched as needed.
 
         Arguments as in `user_page`.
         """
@@ -102,21 +102,21 @@ class Client:
             yield from page.items
 
     def bundles(self) -> list[Bundle]:
-        """The bundles of the service's store, by name; the files of each are checked now."""
+        """The bundles of the service's store, by name; the files of each are checked."""
         return self.send(operator_calls.bundle_list()).items
 
     def jobs(self, *, limit: int = 50) -> list[Job]:
-        """The latest reloads, youngest first; at most `limit`, up to 200."""
+        """The latest reloads, newest first; at most `limit`, up to 200."""
         return self.send(operator_calls.job_list(limit=limit)).items
 
     def keys(self) -> list[Key]:
-        """All keys, also revoked ones, without their secrets; oldest first."""
+        """All keys, revoked ones included, without their secrets; oldest first."""
         return self.send(operator_calls.key_list()).items
 
     def job_events(self, job_id: str) -> Iterator[Job]:
-        """How a reload stands: now, and whenever something has changed, until it has ended.
+        """The state of a reload: now, and after each change until it has ended.
 
-        A service that is started anew goes on with its job, and may be away for `patience_s`.
+        A restarted service continues its job, and may be away for `patience_s`.
         """
         watch = Watch(job_id, self._patience_s)
         while True:
@@ -128,11 +128,11 @@ class Client:
             time.sleep(PAUSE_S)
 
     def export_gallery(self, target: Target, *, crops: bool = False) -> None:
-        """Writes everybody into a gallery file, piece by piece as it comes.
+        """Writes everybody to a gallery file, piece by piece as it arrives.
 
         Args:
-            target: A path, where the file appears when it is whole; or a file open for writing.
-            crops: With crops, so that it can be moved to another space.
+            target: A path, where the file appears once it is complete; or a file open for writing.
+            crops: Include crops, so that it can be moved to another space.
         """
         with (
             writing(target) as file,
@@ -142,7 +142,7 @@ class Client:
                 file.write(chunk)
 
     def send(self, call: Call[T]) -> T:
-        """Sends a call and gives back what was answered; the other methods do."""
+        """Sends a call and returns the answer; the other methods use this."""
         with self._answer(call) as answer:
             return call.decode(answer, answer.read())
 
@@ -163,7 +163,7 @@ class Client:
 
     @contextmanager
     def _answer(self, call: Call[object]) -> Iterator[httpx.Response]:
-        """The service's answer, its body still to be read."""
+        """The service's answer, with its body still unread."""
         with speaking(), closing(self._begin(call)) as answer:
             call.check(answer)
             yield answer

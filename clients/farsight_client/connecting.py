@@ -1,4 +1,4 @@
-"""What both clients know of connections: how long to wait, what to send along, when no proxy."""
+"""What both clients know about connections: waiting times, headers, proxies."""
 
 import httpx
 
@@ -6,40 +6,42 @@ TIMEOUT_S = 120.0
 """For one attempt: a registration of twenty photos behind sixteen others."""
 
 PATIENCE_S = 30.0
-"""Waiting after answers of 503 and 429, all together."""
+"""Total waiting time after 503 and 429."""
 
 KEY_VARIABLE = "FARSIGHT_API_KEY"
 """The environment variable in which commands look for a key."""
 
 
 def address(url: str) -> httpx.URL:
-    """Where the service answers.
+    """The service's checked address.
 
     Raises:
-        ValueError: No service can be there.
+        ValueError: It is malformed.
     """
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise ValueError(f"{url!r} is not an address: {error}.") from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise ValueError(f"{url!r} is not an address that begins with http:// or https://.")
+        raise ValueError(f"{url!r} is not an address starting with http:// or https://.")
     return parsed
 
 
 def headers(key: str | None) -> dict[str, str]:
-    """With the API key.
+    """The headers with the API key.
 
     Raises:
-        ValueError: No key looks like this.
+        ValueError: The key is malformed.
     """
     if key is None:
         return {}
     if not (key and key.isascii() and key.isprintable() and " " not in key):
-        raise ValueError("The key is empty, or has spaces or characters that no key has.")
+        raise ValueError(
+            "The key is empty, or contains spaces or other characters that no key has."
+        )
     return {"Authorization": f"Bearer {key}"}
 
 
 def is_elsewhere(url: str) -> bool:
-    """Whether a proxy that the environment names may stand before the service."""
+    """Whether to use a proxy that the environment names."""
     return httpx.URL(url).host not in {"127.0.0.1", "localhost", "::1"}

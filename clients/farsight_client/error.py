@@ -1,4 +1,4 @@
-"""The one exception that the clients raise of their own."""
+"""The one exception that the clients raise themselves."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +16,14 @@ class ApiError(Exception):
     """The service refused a request, or did not answer.
 
     Attributes:
-        status: HTTP's; None when there was no answer.
-        code: Stable, for programs, such as `user_exists`; `unreachable` when there was no answer
-            and `not_farsight` when something else than the service gave one.
-        title: The kind of problem in one sentence.
-        detail: This case in a sentence.
+        status: The HTTP status; None if there was no answer.
+        code: Stable, for programs, such as `user_exists`; `unreachable` if there was no answer
+            and `not_farsight` if something other than the service gave one.
+        title: The kind of problem, in one sentence.
+        detail: The case at hand, in one sentence.
         facts: Further members of the problem document; for `too_few_photos`, `photos`.
-        request_id: To be found in the service's log; None when there is none.
-        retry_after_s: When to try again; None when the service does not say.
+        request_id: To look up in the service's log; None if there is none.
+        retry_after_s: When to try again; None if the service does not say.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class _Problem(msgspec.Struct, frozen=True):
 
 
 def refused(answer: httpx.Response) -> ApiError:
-    """The error that an answer of 400 and above tells of."""
+    """The error for an answer of 400 or above."""
     if answer.headers.get("content-type", "").partition(";")[0] != _PROBLEM:
         return not_farsight(answer)
     try:
@@ -75,25 +75,25 @@ def refused(answer: httpx.Response) -> ApiError:
 
 
 def not_farsight(answer: httpx.Response) -> ApiError:
-    """Something between or instead of the service answered, such as a proxy."""
+    """Something other than the service answered, such as a proxy."""
     return ApiError(
         answer.status_code,
         "not_farsight",
-        "Something else than Farsight answered",
-        f"{answer.request.url} answered {answer.status_code}, but not as Farsight does. Is this "
+        "Something other than Farsight answered",
+        f"{answer.request.url} answered {answer.status_code}, but not like Farsight. Is this "
         "the service's address, without a path?",
     )
 
 
 def retry_after_s(answer: httpx.Response) -> float | None:
-    """When an answer says to come again."""
+    """When an answer says to retry."""
     told = answer.headers.get("retry-after", "")
     return float(told) if told.isdecimal() else None
 
 
 @contextmanager
 def speaking() -> Iterator[None]:
-    """Within it, what goes wrong with a connection is an ApiError."""
+    """While inside, connection failures become ApiErrors."""
     try:
         yield
     except httpx.RequestError as error:

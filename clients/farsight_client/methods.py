@@ -1,4 +1,4 @@
-"""Makes functions that build a call into methods of the clients that send it."""
+"""Turns functions that build a call into client methods that send it."""
 
 import inspect
 from collections.abc import Callable, Coroutine
@@ -15,7 +15,7 @@ class Sends(Protocol):
     """A client that waits for the answer."""
 
     def send(self, call: Call[T]) -> T:
-        """Sends a call and gives back what was answered."""
+        """Sends a call and returns the answer."""
 
 
 class SendsAsync(Protocol):
@@ -26,7 +26,7 @@ class SendsAsync(Protocol):
 
 
 def method(build: Callable[P, Call[T]]) -> Callable[Concatenate[Sends, P], T]:
-    """A method that sends what `build` makes of its arguments; documented as that is."""
+    """A method that sends what `build` makes of its arguments, with its documentation."""
 
     @wraps(build)
     def send(client: Sends, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -50,7 +50,7 @@ def async_method(
 
 
 def _signature(build: Callable[..., Call[object]]) -> inspect.Signature:
-    """Of the method: `self` before the arguments, and what is answered in place of the call."""
+    """The method's signature: `self` first, and the answer instead of the call."""
     own = inspect.signature(build)
     (answer,) = get_args(own.return_annotation)
     self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)

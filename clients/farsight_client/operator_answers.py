@@ -1,4 +1,4 @@
-"""What the service answers to those who operate it; as farsight_client.answers."""
+"""The service's answers to operators; see farsight_client.answers."""
 
 from datetime import datetime
 from typing import Literal
@@ -13,7 +13,7 @@ class Status(Answer, frozen=True):
 
 
 class Version(Answer, frozen=True):
-    """What is running in the process that was asked.
+    """What is running in the process that answers.
 
     All but `version` is None without a key, unless the service tells everybody.
     """
@@ -36,8 +36,8 @@ class SizeMetrics(Answer, frozen=True):
 
     Attributes:
         size: In px, or `HR` for crops that were not shrunk.
-        n_genuine: Pairs of one person.
-        n_impostor: Pairs of two.
+        n_genuine: Pairs of photos of one person.
+        n_impostor: Pairs of photos of two people.
         eer: Equal error rate.
         tar_at_far: True-accept rate by false-accept rate, such as `1e-3`.
         rank1: How often the most similar person is the right one.
@@ -62,7 +62,7 @@ class Bundle(Answer, frozen=True):
         name: What `reload` takes.
         state: `serving`, `former`, `available` or `broken`.
         reason: Why it is broken.
-        space: None for a broken one, as for what follows.
+        space: None for a broken one, like the fields below.
         created_at: When it was published.
         network: The variant of EdgeFace.
         dsr: Whether small faces are restored first.
@@ -87,30 +87,30 @@ class BundleList(Answer, frozen=True):
 
 
 class JobError(Answer, frozen=True):
-    """Why a job has failed: for programs, and in a sentence."""
+    """Why a job failed: for programs, and in a sentence."""
 
     code: str
     detail: str
 
 
 class Job(Answer, frozen=True):
-    """A reload and how it stands.
+    """A reload and its state.
 
     Attributes:
         id: What `job` and `job_events` take.
-        bundle: That is to serve.
-        space: Its.
-        force: Whether it passes the gate whatever its figures.
-        state: Whether it is still at work.
-        step: At which it is, or at which it ended, such as `re_embed`.
+        bundle: The bundle to serve.
+        space: The bundle's space.
+        force: Whether the gate's verdict is ignored.
+        state: Whether it is running, and how it ended.
+        step: The current step, or the one at which it ended, such as `re_embed`.
         done: Photos embedded so far.
         total: Photos to be embedded; 0 before that is known.
         rate_per_s: Photos embedded per second; None before that is known.
         time_left_s: At that rate.
-        error: Why it has failed.
+        error: Why it failed.
         report: The figures that the gate judged by.
-        attempts: How many processes have worked on it in turn.
-        created_at: When it was asked for.
+        attempts: How many processes have worked on it.
+        created_at: When it was requested.
         updated_at: When it was last heard of.
         finished_at: When it ended.
     """
@@ -138,9 +138,9 @@ class GalleryImport(Answer, frozen=True):
 
     Attributes:
         added: New users.
-        replaced: Users who are now those of the file.
-        skipped: Users who stay as they were.
-        reembedded: The file was of another space: its crops were embedded anew.
+        replaced: Users replaced by the file's.
+        skipped: Users left as they were.
+        reembedded: Whether the file was of another space and its crops were embedded anew.
     """
 
     added: int
@@ -150,7 +150,7 @@ class GalleryImport(Answer, frozen=True):
 
 
 class JobList(Answer, frozen=True):
-    """The latest jobs, youngest first."""
+    """The latest jobs, newest first."""
 
     items: list[Job]
     next_cursor: None
@@ -177,7 +177,7 @@ class KeyList(Answer, frozen=True):
 
 
 class CreatedKey(Answer, frozen=True):
-    """A new key; it is shown only now."""
+    """A new key, shown only this once."""
 
     key: str
 
@@ -201,7 +201,7 @@ class Event(Answer, frozen=True):
 
 
 class EventPage(Answer, frozen=True):
-    """One page of the audit log, youngest first."""
+    """One page of the audit log, newest first."""
 
     items: list[Event]
     next_cursor: str | None

@@ -1,4 +1,4 @@
-"""What concerns those who operate a service, each operation as a function that makes its call."""
+"""Operations for those who run a service, each a function that makes its call."""
 
 import json
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _PAGE = 200
 
 
 def export_gallery(*, crops: bool = False) -> Call[bytes]:
-    """Everybody in one file, as it is streamed."""
+    """Everybody in one file, streamed."""
     return Call(
         "GET",
         "/v1/gallery/export",
@@ -37,11 +37,11 @@ def export_gallery(*, crops: bool = False) -> Call[bytes]:
 
 
 def import_gallery(file: Content, *, on_conflict: str = "refuse") -> Call[GalleryImport]:
-    """Takes everybody of a gallery file in, or nobody.
+    """Imports everybody in a gallery file, or nobody.
 
     Args:
-        file: As `export_gallery` writes it.
-        on_conflict: What becomes of users who are there already: `refuse`, `skip` or `replace`.
+        file: A file from `export_gallery`.
+        on_conflict: What to do with users who already exist: `refuse`, `skip` or `replace`.
     """
     return Call(
         "POST",
@@ -53,32 +53,32 @@ def import_gallery(file: Content, *, on_conflict: str = "refuse") -> Call[Galler
 
 
 def bundle_list() -> Call[BundleList]:
-    """The bundles of the service's store; the files of each are checked now."""
+    """The bundles of the service's store; the files of each are checked."""
     return Call("GET", "/v1/admin/bundles", BundleList, repeatable=True)
 
 
 def reload(bundle: str, *, force: bool = False) -> Call[Job]:
-    """Begins to change to another bundle; `job_events` tells how it goes.
+    """Starts a reload of another bundle; `job_events` reports its progress.
 
-    It is sent once: a second time, there is a reload at work.
+    It is sent only once: repeated, a reload would already be running.
 
     Args:
         bundle: Its name in the store.
-        force: Whatever the gate finds; the audit log keeps who did.
+        force: Ignore the gate's verdict; the audit log records who did.
     """
     return Call("POST", "/v1/admin/reload", Job, body={"bundle": bundle, "force": force})
 
 
 def rollback() -> Call[Serving]:
-    """Brings the bundle that served before back, at once.
+    """Goes back to the previous bundle at once.
 
-    It is sent once: a second time, it would go forward again.
+    It is sent only once: repeated, it would go forward again.
     """
     return Call("POST", "/v1/admin/rollback", Serving)
 
 
 def job(job_id: str) -> Call[Job]:
-    """How a reload stands."""
+    """The state of a reload."""
     return Call("GET", _job(job_id), Job, repeatable=True)
 
 
@@ -94,12 +94,12 @@ def job_events(job_id: str) -> Call[Job]:
 
 
 def job_list(*, limit: int = 50) -> Call[JobList]:
-    """The latest reloads, youngest first; at most `limit`, up to 200."""
+    """The latest reloads, newest first; at most `limit`, up to 200."""
     return Call("GET", "/v1/admin/jobs", JobList, repeatable=True, params={"limit": str(limit)})
 
 
 def key_list() -> Call[KeyList]:
-    """All keys, also revoked ones, without their secrets; oldest first."""
+    """All keys, revoked ones included, without their secrets; oldest first."""
     return Call("GET", "/v1/admin/keys", KeyList, repeatable=True)
 
 
@@ -110,12 +110,12 @@ def create_key(
     expires_at: datetime | None = None,
     groups: Sequence[str] = (),
 ) -> Call[CreatedKey]:
-    """Makes a key; it cannot be shown again.
+    """Creates a key; it cannot be shown again.
 
     Args:
         scopes: Of `enroll`, `identify`, `embed` and `admin`.
-        label: For whom or what.
-        expires_at: When it ends, with a time zone; else never.
+        label: Who or what it is for.
+        expires_at: When it expires, with a time zone; None for never.
         groups: It reaches only users who are in one of these; by default all users.
     """
     body: JsonObject = {"scopes": list(scopes), "label": label, "groups": list(groups)}
@@ -125,11 +125,11 @@ def create_key(
 
 
 def revoke_key(key_id: str, *, even_last: bool = False) -> Call[None]:
-    """Ends a key, from the next request on.
+    """Revokes a key, from the next request on.
 
     Args:
         key_id: Its public half.
-        even_last: Also if no other key has the scope admin.
+        even_last: Even if no other key has the scope admin.
     """
     path = f"/v1/admin/keys/{quote(key_id, safe='')}"
     params = {"even_last": json.dumps(even_last)}
@@ -137,11 +137,11 @@ def revoke_key(key_id: str, *, even_last: bool = False) -> Call[None]:
 
 
 def event_page(*, cursor: str | None = None, limit: int = _PAGE) -> Call[EventPage]:
-    """One page of the audit log, youngest first.
+    """One page of the audit log, newest first.
 
     Args:
-        cursor: `next_cursor` of the page before.
-        limit: Largest number of events, up to 200.
+        cursor: `next_cursor` of the previous page.
+        limit: Maximum number of events, up to 200.
     """
     params = {"limit": str(limit)}
     if cursor is not None:
@@ -150,7 +150,7 @@ def event_page(*, cursor: str | None = None, limit: int = _PAGE) -> Call[EventPa
 
 
 def health() -> Call[Status]:
-    """The same as `ready`, under the name that many monitors know."""
+    """The same as `ready`, under the name that many monitors expect."""
     return Call("GET", "/health", Status)
 
 
@@ -160,9 +160,9 @@ def live() -> Call[Status]:
 
 
 def ready() -> Call[Status]:
-    """Networks and database have answered a moment ago; no key is needed.
+    """Networks and database answered a moment ago; no key is needed.
 
-    It is sent once: that the service is not ready is an answer too, `ApiError` of 503.
+    It is sent only once, because not being ready is an answer, too: `ApiError` with 503.
     """
     return Call("GET", "/readyz", Status)
 

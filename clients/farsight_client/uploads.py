@@ -47,7 +47,7 @@ def named_photos(photos: Photo | Sequence[Photo]) -> list[NamedPhoto]:
 
 @contextmanager
 def writing(target: Target) -> Iterator[IO[bytes]]:
-    """A file to write to; one that a path names appears when it is whole, for its owner alone."""
+    """A file to write to; at a path it appears once complete, for its owner alone."""
     if not isinstance(target, str | os.PathLike):
         yield target
         return
@@ -70,7 +70,7 @@ def _is_one(photos: Photo | Sequence[Photo]) -> TypeGuard[Photo]:
 
 
 def _for_owner_alone(path: str, flags: int) -> int:
-    """It is biometric data."""
+    """Biometric data is for its owner alone."""
     return os.open(path, flags, 0o600)
 
 

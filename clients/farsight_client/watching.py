@@ -12,17 +12,17 @@ from farsight_client.operator_answers import Job
 from farsight_client.operator_calls import job_events
 
 PAUSE_S = 1.0
-"""Before a stream is opened in place of one that broke off."""
+"""Wait before opening a new stream after one broke off."""
 
 _DATA = b"data:"
 
 
 class Watch:
-    """Follows a job over as many streams as it takes.
+    """Follows a job over as many streams as needed.
 
     Args:
         job_id: The job.
-        patience_s: For so long the service may be away, for instance while it is started anew.
+        patience_s: How long the service may be away, for instance during a restart.
     """
 
     def __init__(self, job_id: str, patience_s: float) -> None:
@@ -34,14 +34,14 @@ class Watch:
 
     @property
     def ended(self) -> bool:
-        """Whether the job has."""
+        """Whether the job has ended."""
         return self._job is not None and self._job.state != "running"
 
     def news(self, answer: httpx.Response, chunk: bytes) -> Iterator[Job]:
-        """What a further piece of the stream tells, and was not known.
+        """The news in a further piece of the stream.
 
         Raises:
-            ApiError: It is no such stream.
+            ApiError: It is not such a stream.
         """
         *lines, self._line = (self._line + chunk).split(b"\n")
         for line in lines:
@@ -55,7 +55,7 @@ class Watch:
 
     @contextmanager
     def bearing(self) -> Iterator[None]:
-        """Within it a stream is read; that it breaks off is borne with for a while.
+        """While inside, a stream is read, and breaks are tolerated for a while.
 
         Raises:
             ApiError: The service refuses, or has been away for too long.

@@ -142,7 +142,7 @@ def test_log_tells_of_wrong_secrets_and_shows_none(
     service.client.get("/v1/users", headers=headers)
     warnings = [record for record in caplog.records if record.levelname == "WARNING"]
     assert {record.getMessage() for record in warnings} == {
-        "wrong secrets were sent for the id of a key",
+        "wrong secrets were sent with a valid key id",
         "requests without a valid key are refused",
     }
     assert key_id not in caplog.text

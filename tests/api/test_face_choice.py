@@ -108,7 +108,7 @@ def test_rule_decides_when_a_photo_shows_two(
         ({"box": ['{"photo": 3, "x": 1, "y": 1, "width": 9, "height": 9}']}, "photo 3"),
         ({"box": ['{"photo": 0, "x": 1, "y": 1, "width": 9, "height": 9}'] * 2}, "one box"),
         ({"box": ['{"photo": 0, "x": 1, "y": 1, "width": 0, "height": 9}']}, "greater than 0"),
-        ({"face": "largest", "detect": "false"}, "nothing to choose"),
+        ({"face": "largest", "detect": "false"}, "leave out face and boxes"),
         ({"face": "smallest"}, "'largest' or 'only'"),
     ],
 )
@@ -147,7 +147,7 @@ def test_face_is_refused_when_a_part_of_it_is_hidden(
     assert answer.status_code == 201, answer.text
     reasons = [photo["reason"] for photo in answer.json()["photos"]]
     assert reasons == ["face_covered"] * 3 + [None] * 3
-    assert "take off" in answer.json()["photos"][0]["detail"]
+    assert "Take off" in answer.json()["photos"][0]["detail"]
 
 
 def _covered(service: "Service", photo: bytes, cover: str) -> Image:

@@ -152,4 +152,4 @@ def test_sentence_tells_what_is_wrong_when_json_is(
 def test_body_is_refused_when_none_is_read(service: "Service") -> None:
     answer = service.client.request("GET", "/v1/users", data={"limit": "3"})
     service.assert_problem(answer, 422, "invalid_request")
-    assert answer.json()["detail"] == "No body is read here. Send none."
+    assert answer.json()["detail"] == "This operation takes no body."

@@ -145,5 +145,5 @@ async def test_log_names_nobody_when_tasks_callbacks_and_threads_die(log: Log) -
     thread.join()
     text = log()
     assert text.count("failed: ValueError\n") == text.count("failed: KeyError\n") == 1
-    assert text.count("a thread has died\n") == text.count("RuntimeError\n") == 1
+    assert text.count("a thread died\n") == text.count("RuntimeError\n") == 1
     assert "secret" not in text

@@ -92,7 +92,7 @@ def test_person_is_registered_when_everything_comes_as_json(
         ({"photos": "eA==", "threshold": 2}, "threshold must be at most 1."),
         ({"photos": "eA==", "detect": "perhaps"}, "detect must be true or false."),
         ({"photos": "eA==", "x" * 2: {"deep": [1]}}, "There is no field 'xx'."),
-        ({"photos": ["eA=="] * 1001}, "At most 1000 values are read."),
+        ({"photos": ["eA=="] * 1001}, "At most 1000 values are accepted."),
         ({"top_k": 1}, "photos is missing."),
         (["eA=="], "The body is not a JSON object."),
     ],

@@ -56,7 +56,7 @@ def test_import_is_refused_when_a_bundle_that_ships_has_the_name(
 ) -> None:
     refused = _import(checkpoint, "farsight-xs")
     assert isinstance(refused.exception, BundleError)
-    assert "comes with Farsight" in refused.exception.detail
+    assert "built-in bundle" in refused.exception.detail
     assert not store.exists()
 
 
@@ -124,7 +124,7 @@ def test_pull_says_so_when_there_is_no_network(
     monkeypatch.setattr(bundles, "_CHECKPOINTS", "http://127.0.0.1:9/{}.pt")
     refused = _run("pull", "edgeface_base", "--folder", str(tmp_path))
     assert isinstance(refused.exception, ModelFileError)
-    assert "Is there a network" in refused.exception.detail
+    assert "Is the network up" in refused.exception.detail
 
 
 def test_usage_is_wrong_when_nobody_publishes_it(store: Path) -> None:

@@ -65,7 +65,7 @@ def test_checkpoint_is_measured_and_shown(people: Path, checkpoint: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("--dataset-root", "absent"), "no folder absent"),
+        (("--dataset-root", "absent"), "absent does not exist"),
         (("--edgeface-weights", "absent"), "no bundle named 'absent'"),
         (("--edgeface-weights", "README.md"), "not a checkpoint"),
         (("--edgeface-weights", "docs"), "manifest.json"),
@@ -82,7 +82,7 @@ def test_refused_in_a_sentence(people: Path, words: tuple[str, str], reason: str
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("--sizes", "hr,banana"), "'banana' is no size"),
+        (("--sizes", "hr,banana"), "'banana' is not a size"),
         (("--device", "abacus"), "abacus"),
         (
             ("--edgeface-weights", "weights/farsight-xxs/edgeface.safetensors"),

@@ -118,7 +118,7 @@ def test_everybody_is_listed_and_shown(enrolled: Shell, exported: Path) -> None:
     shown = json.loads(enrolled.done("show", NAMES[0], "--json"))
     assert len(shown["photos"]) == shown["user"]["photo_count"] >= 3
     assert all(0.3 < photo["similarity"] <= 1 for photo in shown["photos"])
-    assert "There is no user 'nobody'" in enrolled.refused("show", "nobody")
+    assert "Nobody is registered as 'nobody'" in enrolled.refused("show", "nobody")
 
 
 def test_export_tells_what_it_wrote_and_keeps_crops_only_when_asked(
@@ -140,7 +140,7 @@ def test_everybody_is_there_when_imported(
     told = json.loads(shell.done("import", exported, "--json"))
     assert told == {"added": 2, "replaced": 0, "skipped": 0, "reembedded": False}
     assert shell.done("list", "--json") == enrolled.done("list", "--json")
-    assert "are there already" in shell.refused("import", exported)
+    assert "exist already" in shell.refused("import", exported)
     assert "2 skipped" in shell.done("import", exported, "--on-conflict", "skip")
     path = tmp_path / "round trip"
     shell.done("export", path, "--crops")
@@ -196,7 +196,7 @@ def test_files_are_merged_and_told_apart(
     assert code == 1
     assert out.splitlines()[0] == f"+ {bert.user_id}: only in second"
     assert out.splitlines()[1].startswith(f"~ {anna.user_id}: the templates have similarity ")
-    assert "are there already" in shell.refused("merge", first, second, both)
+    assert "exist already" in shell.refused("merge", first, second, both)
     assert not both.exists()
     told = json.loads(shell.done("merge", first, second, both, "--on-conflict", "skip", "--json"))
     assert told["users"] == 2
@@ -209,11 +209,11 @@ def test_gallery_of_old_becomes_a_gallery_file_when_its_space_is_told(
 ) -> None:
     old, new = tmp_path / "old.pt", tmp_path / "new.pt"
     torch.save({user.user_id: torch.from_numpy(user.template) for user in gallery.users}, old)
-    assert "saying which space" in shell.refused("import", old, "--gallery-path", new)
+    assert "name its space" in shell.refused("import", old, "--gallery-path", new)
     space = gallery.space_id
     shell.done("import", old, "--legacy-space", space, "--gallery-path", new)
     assert [user.user_id for user in read_gallery(new).users] == list(NAMES)
-    assert "template only" in shell.refused("import", old, "--legacy-space", space)
+    assert "only a template" in shell.refused("import", old, "--legacy-space", space)
     pipeline = build_pipeline(
         PipelineConfig(
             bundle=shell.settings.bundles / "stock",

@@ -98,7 +98,7 @@ def test_other_photos_are_told_of_when_one_is_too_large_for_the_size_asked_for(
     assert done.returncode == 1
     assert f"{ANNA}.jpg: unknown" in done.stdout
     assert f"{BERT}.jpg: " in done.stderr
-    assert "faces are looked for from" in done.stderr
+    assert "the smallest face that can be found" in done.stderr
 
 
 def test_box_is_drawn_around_the_face_when_the_photo_lies_turned(
@@ -138,7 +138,7 @@ def test_crop_is_taken_whole_when_it_is_aligned(
         (["--webcam", "--dir", "{folder}"], 2, "at most"),
         (["{photo}", "--device", "cpu", "--url", "http://x"], 2, "--device"),
         (["--webcam"], 1, "There is no display"),
-        (["--webcam", "{folder}/broken.jpg"], 1, "is not a video"),
+        (["--webcam", "{folder}/broken.jpg"], 1, "is not a readable video"),
         (["{photo}", "--url", "http://127.0.0.1:9"], 1, "did not answer"),
         (["{photo}", "--url", "localhost:8000"], 1, "not an address"),
     ],

@@ -39,7 +39,7 @@ def test_person_is_known_when_registered_from_photos(
 
     again = run_app("register", "--user-id", "john_doe", "--photos", *anna[:3])
     assert again.returncode == 1
-    assert "There is already a user 'john_doe'." in again.stderr
+    assert "'john_doe' is registered already." in again.stderr
     twin = run_app("register", "--user-id", "jane", *anna[3:6], "--json")
     assert twin.returncode == 1
     assert json.loads(twin.stdout)["code"] == "duplicate_person"
@@ -56,7 +56,7 @@ def test_every_photo_is_told_of_when_too_few_are_usable(
     photos = [anna[0], anna[0], text]
     done = run_app("register", "--user-id", "anna", "--photos", *photos)
     assert done.returncode == 1
-    assert "1 of 3 photos are usable. At least 3 must be." in done.stderr
+    assert "1 of 3 photos are usable; at least 3 are needed." in done.stderr
     assert "duplicate_photo" in done.stdout
     assert "unreadable_image" in done.stdout
     assert "Traceback" not in done.stderr
@@ -118,7 +118,7 @@ def test_usage_is_wrong(
         (["--user-id", "Anna Ä", "{photo}"], "cannot be a user_id"),
         (["--user-id", "anna", "{photo}", "--device", "cuda"], "finds no GPU"),
         (["--user-id", "anna", "--webcam"], "There is no display"),
-        (["--user-id", "anna", "--webcam", "{text}"], "is not a video"),
+        (["--user-id", "anna", "--webcam", "{text}"], "is not a readable video"),
         (["--user-id", "anna", "{photo}", "--url", "http://127.0.0.1:9"], "did not answer"),
     ],
 )
@@ -160,7 +160,7 @@ def test_process_ends_with_a_sentence_when_no_frame_of_a_video_is_good(
     video = make_video(grey.getvalue())
     done = run_app("register", "--user-id", "anna", "--webcam", video)
     assert done.returncode == 1
-    assert "Nothing was captured" in done.stderr
+    assert "No frame was good enough" in done.stderr
 
 
 def test_service_registers_when_its_address_is_given(
@@ -194,10 +194,10 @@ def test_gallery_file_knows_whom_it_was_given(
     before = file.read_bytes()
     again = run_app("register", "--user-id", "anna", *anna[:3], *there)
     assert again.returncode == 1
-    assert "There is already a user 'anna'." in again.stderr
+    assert "'anna' is registered already." in again.stderr
     twin = run_app("register", "--user-id", "jane", *anna[3:6], *there)
     assert twin.returncode == 1
-    assert "already registered as 'anna'" in twin.stderr
+    assert "The face is that of 'anna'" in twin.stderr
     assert file.read_bytes() == before
     known = run_app("identify", anna[6], bert[6], "--json", *there)
     faces = [face for line in known.stdout.splitlines() for face in json.loads(line)["faces"]]

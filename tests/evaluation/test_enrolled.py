@@ -150,7 +150,9 @@ def test_network_that_sees_mostly_noise_is_refused(noise: float) -> None:
     random = np.random.default_rng(5).normal(size=before.shape)
     report, figures = judge(people, before, unit(before + noise * unit(random)), threshold=0.5)
     assert len(report.reasons) == 1
-    assert "photos of enrolled people are known by their others, before 90" in report.reasons[0]
+    assert (
+        "photos of enrolled people are recognised by their others, before 90" in report.reasons[0]
+    )
     assert figures.after.genuine_accepted is not None
     assert figures.after.genuine_accepted < 0.9
 
@@ -164,7 +166,7 @@ def test_impostors_are_held_against_the_manifest() -> None:
     assert figures.after.impostor_mean is not None
     assert 0.08 < figures.after.impostor_mean < 0.2
     assert len(report.reasons) == 1
-    assert "is above 0.020 + 3 x 0.020, which the manifest says" in report.reasons[0]
+    assert "is above 0.020 + 3 x 0.020, as the manifest says" in report.reasons[0]
     assert judge(people, before, after, manifest(hr=0.06))[0].passed
 
 

@@ -169,7 +169,7 @@ def test_people_are_registered_identified_and_migrated_in_an_empty_folder(
     assert "barack" in installed.run("farsight", "gallery", "list")
     (line,) = installed.run("farsight", "identify", "--json", barack[1]).splitlines()[-1:]
     assert [face["user_id"] for face in json.loads(line)["faces"]] == ["barack"]
-    assert "as it must be" in installed.run("farsight", "check")
+    assert "in order" in installed.run("farsight", "check")
     assert list(installed.empty.iterdir()) == []
 
 

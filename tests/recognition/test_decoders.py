@@ -117,7 +117,7 @@ def test_service_goes_on_when_a_process_is_killed_while(when: str) -> None:
         bomb = decoders.open(run_length_bmp(3000), DEFAULT_LIMITS)
         killing = threading.Timer(0.2, os.kill, (process, signal.SIGKILL))
         killing.start()
-        with pytest.raises(UnreadableImageError, match="cannot be decoded"):
+        with pytest.raises(UnreadableImageError, match="decoder failed"):
             bomb.decode()
         killing.join()
     else:

@@ -23,9 +23,9 @@ _ROOM_BYTES = 40_000_000
 
 # What each forgery is refused for.
 _NOT_AS_PUBLISHED: dict[Forge, str] = {
-    forgery.flipped_bit: "edgeface.safetensors .* has another SHA-256",
+    forgery.flipped_bit: "edgeface.safetensors .* differs in SHA-256",
     forgery.missing_file: "dsr.safetensors .* is missing",
-    forgery.short_file: "dsr.safetensors .* has another size",
+    forgery.short_file: "dsr.safetensors .* differs in size",
     forgery.no_manifest: "manifest .* is invalid",
     forgery.path_out_of_the_store: "manifest .* is invalid",
     forgery.linked_file: "dsr.safetensors .* not a plain file",

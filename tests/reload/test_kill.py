@@ -100,4 +100,4 @@ def _assert_died(job: Json) -> None:
     assert job["state"] == "failed"
     assert job["attempts"] == 3
     assert job["error"]["code"] == "process_died"
-    assert "3 processes have died" in job["error"]["detail"]
+    assert "3 processes died" in job["error"]["detail"]

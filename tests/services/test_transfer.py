@@ -37,7 +37,7 @@ async def test_export_is_refused_when_somebody_is_not_in_the_space_yet(
         await users.add(session, "anna", None, {})
 
     await sessions.write(work)
-    with pytest.raises(NotReadyError, match="1 users are just being moved"):
+    with pytest.raises(NotReadyError, match="1 users are being moved"):
         await export_gallery(sessions, "test", with_crops=False)
 
 

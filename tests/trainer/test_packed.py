@@ -38,7 +38,7 @@ def test_volumes_together_are_the_whole_when_one_is_full(people: Path, tmp_path:
 
 def test_what_is_no_volume_is_refused(people: Path, tmp_path: Path) -> None:
     (tmp_path / "text.zip").write_text("no zip")
-    with pytest.raises(DataError, match="no volume of packed crops"):
+    with pytest.raises(DataError, match="not a volume of packed crops"):
         read_packed([tmp_path / "text.zip"], processes=1)
     (volume,) = write_packed(load_crops([people / "val"]), tmp_path / "faces", 90, 10_000_000)
     with zipfile.ZipFile(volume) as whole, zipfile.ZipFile(tmp_path / "cut.zip", "w") as cut:

@@ -72,7 +72,7 @@ def test_folder_that_exists_is_left_alone(
 ) -> None:
     (tmp_path / "precious").touch()
     words = ["--photos", photos, "--out", tmp_path, "--detectors", detectors]
-    assert "names a folder to be made" in refused("prepare", *words)
+    assert "must be a new folder" in refused("prepare", *words)
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
 
 
@@ -81,6 +81,6 @@ def test_nothing_is_written_when_nobody_is_left(
 ) -> None:
     words = ["--photos", photos, "--out", tmp_path / "crops", "--detectors", detectors]
     said = refused("prepare", *words, "--min-face-px", 2000)
-    assert "Nobody is left with two crops" in said
+    assert "Nobody has two crops left" in said
     assert "face_too_small" in said
     assert list(tmp_path.iterdir()) == []

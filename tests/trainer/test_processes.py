@@ -70,7 +70,7 @@ def test_ctrl_c_saves_and_resume_equals_an_uninterrupted_run(
     _, err = stopped.communicate(timeout=_TIMEOUT_S)
     assert stopped.returncode == 130, err
     assert err.count("\n") == 1
-    assert "--resume goes on from there" in err
+    assert "continue with --resume" in err
     assert not (tmp_path / "stopped" / "dsr.safetensors").exists()
 
     finish([*command("stopped"), "--resume"])
@@ -120,5 +120,5 @@ def test_ctrl_c_stops_all_processes(people: Path, networks: Path, tmp_path: Path
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=_TIMEOUT_S)
     assert process.returncode != 0
-    assert "--resume goes on from there" in err
+    assert "continue with --resume" in err
     assert (tmp_path / "run" / "checkpoint.pt").is_file()

@@ -208,7 +208,7 @@ def test_file_is_refused_when_its_bytes_are_others(
 
 def test_nothing_is_left_behind_when_a_download_is_damaged(server: Server, tmp_path: Path) -> None:
     server.answer = sending(b"half")
-    with pytest.raises(ModelFileError, match="What was downloaded"):
+    with pytest.raises(ModelFileError, match="The download"):
         fetch(server.yunet, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -120,7 +120,7 @@ def read_bgr(networks: TorchNetworks) -> None:
     ("spoil", "reason"),
     [
         (answer_everything_alike, "answer everything alike"),
-        (answer_nothing, "no embeddings"),
+        (answer_nothing, "not embeddings"),
         (spoil_dsr, r"dsr route .* cosine distance"),
         (read_bgr, r"direct route .* cosine distance"),
     ],

@@ -58,7 +58,7 @@ async def photos_in_space(
         session: Reads.
         space_id: Whose embeddings.
         users: Row ids.
-        per_user: The oldest so many photos of each.
+        per_user: At most this many photos of each, oldest first.
         with_crop: Only those whose crop is kept.
     """
     wanted = [Embedding.space_id == space_id, Photo.user.in_(users)]

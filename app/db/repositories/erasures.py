@@ -1,4 +1,4 @@
-"""Rows of what is deleted but may still be on the disk, in the write-ahead log."""
+"""Rows about data that is deleted but may still be on the disk, in the write-ahead log."""
 
 from collections.abc import Collection, Sequence
 
@@ -9,11 +9,11 @@ from app.db.tables import Erasure
 
 
 async def add(session: WriteSession, subject: str) -> None:
-    """Notes, in the transaction that deletes something, that its bytes are to leave the disk.
+    """Notes, in a transaction that deletes something, that its bytes must leave the disk.
 
     Args:
         session: The transaction.
-        subject: The `user_id` of whom it told; empty where it told of many.
+        subject: The `user_id` of the person it was about; empty where it was about many.
     """
     session.add(Erasure(subject=subject))
     await session.flush()
@@ -25,7 +25,7 @@ async def pending(session: ReadSession) -> Sequence[Erasure]:
 
 
 async def oldest_of(session: ReadSession, subject: str) -> Erasure | None:
-    """The oldest that is not done of a user; None where nothing of them is left."""
+    """A user's oldest erasure that is not done; None if nothing is left."""
     found = select(Erasure).where(Erasure.subject == subject).order_by(Erasure.id).limit(1)
     return await session.scalar(found)
 

@@ -25,12 +25,12 @@ async def record(
 
 
 async def page(session: ReadSession, before_id: int, limit: int) -> Sequence[AuditEvent]:
-    """Events, youngest first.
+    """Events, newest first.
 
     Args:
         session: Reads.
-        before_id: The row id before the page.
-        limit: Largest number of events.
+        before_id: The row id where the previous page ended.
+        limit: Maximum number of events.
     """
     found = select(AuditEvent).where(AuditEvent.id < before_id)
     return (await session.scalars(found.order_by(AuditEvent.id.desc()).limit(limit))).all()
@@ -44,7 +44,7 @@ async def find_answer(
 
 
 async def answers_about(session: WriteSession, user: User) -> Sequence[StoredAnswer]:
-    """All answers that tell of a user."""
+    """All answers about a user."""
     return (await session.scalars(select(StoredAnswer).where(StoredAnswer.user == user.id))).all()
 
 

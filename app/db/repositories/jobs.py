@@ -22,12 +22,12 @@ async def get(session: ReadSession, job_id: UUID) -> Job:
     """
     job = await session.get(Job, job_id)
     if job is None:
-        raise JobNotFoundError(f"There is no job {job_id}.")
+        raise JobNotFoundError(f"No job has the id {job_id}.")
     return job
 
 
 async def latest(session: ReadSession, limit: int) -> Sequence[Job]:
-    """Jobs, youngest first."""
+    """Jobs, newest first."""
     return (await session.scalars(select(Job).order_by(Job.created_at.desc()).limit(limit))).all()
 
 
@@ -44,7 +44,7 @@ async def refuse_second(session: ReadSession) -> None:
     """
     if (job := await running(session)) is not None:
         raise ReloadRunningError(
-            f"A reload of {job.bundle!r} is running; wait for its end.", job_id=str(job.id)
+            f"Wait until the reload of {job.bundle!r} has ended.", job_id=str(job.id)
         )
 
 
@@ -59,7 +59,7 @@ async def add(session: WriteSession, job: Job) -> None:
     try:
         await session.flush()
     except IntegrityError as error:  # another process, on a database that lets two write at once
-        raise ReloadRunningError("Another reload has just begun.") from error
+        raise ReloadRunningError("Another process started one a moment ago.") from error
 
 
 async def owned(session: WriteSession, job_id: UUID, owner: str) -> Job | None:
@@ -69,7 +69,7 @@ async def owned(session: WriteSession, job_id: UUID, owner: str) -> Job | None:
 
 
 async def touch(session: WriteSession, job_id: UUID, owner: str, now: datetime) -> bool:
-    """Says that somebody works on a job; False when it is no longer this process."""
+    """Notes that somebody works on a job; False if that is no longer this process."""
     touched = await session.scalar(
         update(Job)
         .where(Job.id == job_id, Job.owner == owner, Job.state == RUNNING)

@@ -15,7 +15,7 @@ async def find(session: ReadSession, key_id: str) -> ApiKey | None:
 
 
 async def every(session: ReadSession) -> Sequence[ApiKey]:
-    """All keys, also revoked ones, oldest first."""
+    """All keys, revoked ones included, oldest first."""
     return (await session.scalars(select(ApiKey).order_by(ApiKey.created_at))).all()
 
 

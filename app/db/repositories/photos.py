@@ -49,7 +49,7 @@ async def embedding(
 
 
 async def groups(session: ReadSession, photo_id: UUID) -> frozenset[str]:
-    """The groups of the user whose photo it is; none where there is no such photo."""
+    """The groups of the photo's user; none if there is no such photo."""
     found = select(User.groups).join(Photo, Photo.user == User.id).where(Photo.id == photo_id)
     return frozenset(await session.scalar(found) or ())
 
@@ -101,7 +101,7 @@ async def add(
 
 
 async def erase(session: WriteSession, user: User, photo_id: UUID) -> None:
-    """Deletes a user's photo; its embeddings go with the row.
+    """Deletes a user's photo; its embeddings go with it.
 
     Raises:
         PhotoNotFoundError: The user has no such photo.

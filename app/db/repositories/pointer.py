@@ -23,7 +23,7 @@ async def former_bundle(session: ReadSession) -> BundleRow | None:
 
 
 async def activate(session: WriteSession, name: str, space_id: str) -> None:
-    """Points to a bundle; the gallery's revision goes on, the former bundle stays."""
+    """Points to a bundle; the gallery's revision and the former bundle stay."""
     await session.merge(BundleRow(name=name, space_id=space_id))
     await session.flush()
     await session.merge(Pointer(id=_ROW, active_bundle=name))
@@ -39,7 +39,7 @@ async def switch(session: WriteSession, name: str, space_id: str) -> None:
 
 
 async def forget_former(session: WriteSession) -> None:
-    """There is nothing to go back to any more."""
+    """Notes that there is no bundle to go back to."""
     await session.execute(update(Pointer).values(former_bundle=None))
 
 
@@ -49,7 +49,7 @@ async def gallery_revision(session: ReadSession) -> int:
 
 
 async def rewrite(session: WriteSession) -> None:
-    """Writes what is there already, to see whether it can be written."""
+    """Writes the stored value back, to see whether the database can be written."""
     await session.execute(update(Pointer).values(gallery_revision=Pointer.gallery_revision))
 
 

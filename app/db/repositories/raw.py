@@ -38,7 +38,7 @@ async def users(session: ReadSession, after: int, limit: int) -> Sequence[RawUse
     Args:
         session: Reads.
         after: The row id before them; 0 for the first ones.
-        limit: Largest number.
+        limit: Maximum number.
     """
     rows = await session.execute(
         select(User.id, User.user_id).where(User.id > after).order_by(User.id).limit(limit)

@@ -1,4 +1,4 @@
-"""Rows that move people from one space to another."""
+"""Rows for moving people from one space to another."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ async def crops_to_embed(
         session: Reads.
         space_id: The space.
         after: User and photo of the last crop of the page before.
-        limit: Largest number.
+        limit: Maximum number.
     """
     wanted = (
         select(Photo.id, Photo.user, Photo.crop_png, Photo.face_px)
@@ -66,7 +66,7 @@ async def count_users_without_crops(session: ReadSession, space_id: str) -> int:
 async def add_embeddings(
     session: WriteSession, space_id: str, vectors: Mapping[UUID, NDArray[np.float32]]
 ) -> None:
-    """Adds the embeddings of photos, save of those erased or embedded in the meantime."""
+    """Adds the embeddings of photos, except of those erased or embedded in the meantime."""
     wanted = set(
         await session.scalars(
             select(Photo.id).where(Photo.id.in_(vectors), _lacks_embedding(space_id))
@@ -106,8 +106,8 @@ async def embeddings_of_complete_users(
 
 
 async def put_templates(session: WriteSession, templates: Sequence[Template]) -> None:
-    """Adds templates of one space, or takes them in place of the former ones."""
-    # Not by `merge`, which asks for each row by itself: a tenth of the time of a re-embedding.
+    """Adds templates of one space, or replaces the former ones."""
+    # Not by `merge`, which queries row by row: a tenth of a re-embedding's time.
     users = [template.user for template in templates]
     space_ids = {template.space_id for template in templates}
     await session.execute(
@@ -121,7 +121,7 @@ async def erase_outside(session: WriteSession, except_in: Collection[str]) -> in
     """Deletes some templates and embeddings of all spaces but some.
 
     Returns:
-        How many rows went; 0 when nothing is left to delete.
+        How many rows were deleted; 0 when none are left.
     """
     templates = await session.scalars(
         select(Template.user).where(Template.space_id.not_in(except_in)).limit(_ERASED_AT_ONCE)

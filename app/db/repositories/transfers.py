@@ -35,7 +35,7 @@ async def page(
         session: Reads.
         space_id: The space.
         after: The row id before the page; 0 for the first page.
-        limit: Largest number of users.
+        limit: Maximum number of users.
     """
     found = await session.execute(
         select(User, Template)

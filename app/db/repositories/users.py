@@ -33,8 +33,8 @@ async def get(session: ReadSession, user_id: str) -> User:
 
 
 def not_found(user_id: str) -> UserNotFoundError:
-    """What is answered where there is no such user, or the caller may not know."""
-    return UserNotFoundError(f"There is no user {user_id!r}.", user_id=user_id)
+    """The error if there is no such user, or the caller may not know of them."""
+    return UserNotFoundError(f"Nobody is registered as {user_id!r}.", user_id=user_id)
 
 
 async def exists(session: ReadSession, user_id: str) -> bool:
@@ -55,7 +55,7 @@ class Wanted:
     """Which users are listed.
 
     Attributes:
-        search: A part of `user_id`, display name or metadata; capitals of ASCII do not matter.
+        search: A part of `user_id`, display name or metadata; case is ignored in ASCII.
         groups: They are in one of these; None: in any, or in none.
     """
 
@@ -73,7 +73,7 @@ async def page(
         wanted: Which.
         order: Of the list.
         after: The row id, or by `user_id` that, before the page; None for the first.
-        limit: Largest number of users.
+        limit: Maximum number of users.
     """
     photo_count = select(func.count()).where(Photo.user == User.id).scalar_subquery()
     key = User.user_id if order == Order.USER_ID else User.id
@@ -120,7 +120,7 @@ async def add(
     """Adds a user.
 
     Raises:
-        UserExistsError: The `user_id` is taken, be it since a moment ago.
+        UserExistsError: The `user_id` is taken.
     """
     user = User(
         user_id=user_id, display_name=display_name, details=details, groups=sorted(set(groups))
@@ -129,7 +129,7 @@ async def add(
     try:
         await session.flush()
     except IntegrityError as error:
-        raise UserExistsError(f"There is already a user {user_id!r}.", user_id=user_id) from error
+        raise UserExistsError(f"{user_id!r} is registered already.", user_id=user_id) from error
     return user
 
 
@@ -141,7 +141,7 @@ async def erase(session: WriteSession, users: Mapping[str, int]) -> None:
         users: Row id by `user_id`.
     """
     for some in batched(users.values(), VALUES_AT_ONCE):
-        # A retry of the registration must not bring anybody back: that there was an answer stays.
+        # A retry of the registration must not bring anybody back, so the fact of an answer stays.
         await session.execute(
             update(StoredAnswer)
             .where(StoredAnswer.user.in_(some))
@@ -160,7 +160,7 @@ async def put_template(
     photo_count: int,
     revision: int,
 ) -> None:
-    """Adds a user's template of a space or takes it in place of the former one."""
+    """Adds a user's template of a space, or replaces the former one."""
     await session.merge(
         Template(
             user=user.id,

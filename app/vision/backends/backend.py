@@ -1,4 +1,4 @@
-"""What runs a bundle's networks, and which of the two it is."""
+"""What runs a bundle's networks, and the choice between the two."""
 
 from typing import Protocol
 
@@ -53,12 +53,12 @@ def open_backend(bundle: Bundle, device: Device, threads: int = 1) -> Backend:
         threads: Threads within one call of onnxruntime; torch has one number for the process.
 
     Raises:
-        BundleError: An ONNX file is none of these networks; or torch is to run weights that do not
-            fit them.
+        BundleError: An ONNX file is not one of these networks; or torch is to run weights that do
+            not fit them.
     """
     if bundle.onnx is not None and device == "cpu":
         return OnnxBackend(bundle.onnx.edgeface, bundle.onnx.dsr, threads)
-    # Where onnxruntime serves, nobody waits for torch, nor has it in memory.
+    # Where onnxruntime serves, torch costs neither time nor memory.
     from app.vision.backends.by_torch import TorchBackend  # noqa: PLC0415 - torch takes seconds
     from app.vision.torch_networks import build_networks  # noqa: PLC0415 - torch takes seconds
 

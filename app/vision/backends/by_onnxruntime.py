@@ -15,7 +15,7 @@ class OnnxBackend:
 
     Args:
         edgeface: The file's content; takes `crops`.
-        dsr: Likewise; takes `crops` and `face_px`. None: there is no DSR.
+        dsr: Likewise; takes `crops` and `face_px`. None if there is no DSR.
         threads: Threads within one call of a network.
 
     Raises:
@@ -43,7 +43,7 @@ class OnnxBackend:
 
 
 class _Network:
-    """One ONNX file that takes and gives what it should, for any number of crops."""
+    """One ONNX file, checked to take and give what it should for any number of crops."""
 
     def __init__(
         self, name: str, content: bytes, takes: Mapping[str, Sequence[int]], threads: int
@@ -64,7 +64,7 @@ class _Network:
         try:
             output: Floats = self._session.run(None, inputs)[0]
         except ONNX_ERRORS as error:
-            raise BundleError(f"onnxruntime fails at {self._name}: {error}") from error
+            raise BundleError(f"onnxruntime fails to run {self._name}: {error}") from error
         expected = (len(inputs["crops"]), *gives)
         if output.shape != expected:
             raise BundleError(

@@ -1,4 +1,4 @@
-"""A bundle's networks in torch: on a GPU, and on the CPU where there are no ONNX files."""
+"""A bundle's networks in torch: on a GPU, and on the CPU if there are no ONNX files."""
 
 import torch
 from torch import Tensor
