@@ -185,7 +185,7 @@ def test_stranger_to_the_group_is_no_duplicate_when_the_key_is_bound(
 
 def test_admin_key_is_refused_when_it_is_to_be_bound(service: "Service") -> None:
     answer = service.client.post("/v1/admin/keys", json={"scopes": ["admin"], "groups": ["north"]})
-    service.assert_problem(answer, 400, "invalid_request")
+    service.assert_problem(answer, 422, "invalid_request")
 
 
 def test_groups_stay_when_the_gallery_is_moved(doors: "Service", people: People) -> None:
