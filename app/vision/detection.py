@@ -36,6 +36,9 @@ _TILE_OVERLAP_PX = 128
 # On the contact sheets: the side of a face's box, and how much of the photo is around it.
 _FIRST_SHEET_FACE_PX = 40
 _SECOND_SHEET_FACE_PX = 80
+# Of a face whose box is smaller than the second number, the first: enlarged more, its landmarks are
+# less exact (docs/decisions/0003-detection-policy.md).
+_TINY_SHEET_FACE_PX, _TINY_PX = 64, 20
 _SURROUNDINGS = 2
 _SMALLEST_BUDGET_PX = 10_000
 _LARGEST_BUDGET_PX = 1_000_000_000
@@ -278,22 +281,33 @@ class _Search:
         What merely resembles a face seldom does so three times: the mean of all looks counts. The
         two on this sheet say where the landmarks are.
         """
-        views = [self._around(face, _SECOND_SHEET_FACE_PX).turned(turn) for face in likely]
-        both = [*views, *(view.mirrored() for view in views)]
-        seen: dict[int, Face] = {}
-        for index, face in look_together(self._detector, both, self._detector.likely_score):
-            if overlap(face, likely[index % len(likely)]):
-                seen.setdefault(index, face)
+        looks: list[list[Face]] = [[] for _ in likely]
+        sides_px = [_second_sheet_side_px(face) for face in likely]
+        for side_px in set(sides_px):
+            some = [index for index, side in enumerate(sides_px) if side == side_px]
+            views = [self._around(likely[index], side_px).turned(turn) for index in some]
+            both = [*views, *(view.mirrored() for view in views)]
+            seen: dict[int, Face] = {}
+            for place, face in look_together(self._detector, both, self._detector.likely_score):
+                if overlap(face, likely[some[place % len(some)]]):
+                    seen.setdefault(place, face)
+            for place, face in seen.items():
+                looks[some[place % len(some)]].append(face)
         confirmed = []
-        for index, before in enumerate(likely):
-            looks = [seen[i] for i in (index, index + len(likely)) if i in seen]
-            score = (before.score + sum(face.score for face in looks)) / 3
-            if looks and score >= self._detector.full_score:
-                confirmed.append(mean_face(looks, score))
+        for before, of_face in zip(likely, looks, strict=True):
+            score = (before.score + sum(face.score for face in of_face)) / 3
+            if of_face and score >= self._detector.full_score:
+                confirmed.append(mean_face(of_face, score))
         return confirmed
 
     def _around(self, face: Face, face_side_px: int) -> View:
         return around_face(self._image, face, face_side_px, _SURROUNDINGS * face_side_px)
+
+
+def _second_sheet_side_px(face: Face) -> int:
+    _, _, width, height = face.box
+    is_tiny = width * height < _TINY_PX**2
+    return _TINY_SHEET_FACE_PX if is_tiny else _SECOND_SHEET_FACE_PX
 
 
 def _at_coarse_size(image: Image, scale: float) -> View:
