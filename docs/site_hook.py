@@ -30,7 +30,7 @@ _PAGE_OF = {document.lower().replace(" ", "-"): page for page, document in _PAGE
 _FENCE = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 # Python-Markdown wants an empty line between a paragraph and its list, GitHub does not.
-_LIST_AFTER_TEXT = re.compile(r"^(?![-*#|>\s]|\d+\. )(.+)\n(?=- |1\. )", re.MULTILINE)
+_LIST_AFTER_TEXT = re.compile(r"^(?![-#|>\s]|\* |\d+\. )(.+)\n(?=- |1\. )", re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
