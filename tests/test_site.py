@@ -80,18 +80,16 @@ def test_operator_keeps_a_service_as_the_pages_say(
     home: Path, variables: dict[str, str], people: dict[str, list[bytes]]
 ) -> None:
     write(home / "people", {"ada": people["anna"]}, 3)
-    first = type_in(
-        "farsight register --from-dir people\nfarsight keys create --scope identify",
-        home,
-        variables,
-    )
-    (key,) = KEY.findall(first)
+    scopes = ("admin", "identify")
+    before = [f"farsight keys create --scope {scope}" for scope in scopes]
+    said = type_in("\n".join(["farsight register --from-dir people", *before]), home, variables)
+    _, old = KEY.findall(said)
     backup, restore = blocks("docs/backup.md")
     lines = "".join(blocks("docs/operators.md"))
-    type_in(backup + lines + restore, home, variables | {"OLD": key.split("_")[1]})
+    type_in(backup + lines + restore, home, variables | {"OLD": old.split("_")[1]})
     with closing(sqlite3.connect(home / ".local/share/farsight/farsight.db")) as rows:
-        # The backup is from before the key was revoked.
-        assert rows.execute("SELECT revoked_at FROM api_keys").fetchall() == [(None,)]
+        # The backup is from before a key was revoked.
+        assert rows.execute("SELECT revoked_at FROM api_keys").fetchall() == [(None,), (None,)]
         assert rows.execute("SELECT user_id FROM users").fetchall() == [("ada",)]
 
 
