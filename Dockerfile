@@ -1,17 +1,17 @@
-# Farsight on SQLite. Built and linted here without a container engine: see docs/containers.md.
+# Farsight on SQLite. Linted, but never built by its authors: see docs/containers.md.
 #   docker build --tag farsight .
-#   docker build --tag farsight --build-arg TORCH_INDEX=... .    (another build of torch, for CPUs alone for instance)
-#   docker build --tag farsight --build-arg DETECTORS=centerface .    (where YuNet's file is out of reach)
+#   docker build --tag farsight --build-arg TORCH_INDEX=... .    (another build of torch, such as the one for CPUs)
+#   docker build --tag farsight --build-arg DETECTORS=centerface .    (if YuNet's file is out of reach)
 
 FROM python:3.11-slim-bookworm AS build
-# Where to take torch from; without it, from pip's default index as everything else: a CUDA build.
+# Where torch comes from; by default pip's default index, like everything else: a CUDA build.
 ARG TORCH_INDEX
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 RUN python -m venv /opt/farsight
 ENV PATH=/opt/farsight/bin:$PATH
 COPY constraints.txt pyproject.toml ./
-# Such an index has none of the versions of constraints.txt but torch's own: the rest comes after it.
+# Such an index has only torch in the version of constraints.txt: the rest is installed after it.
 RUN if [ -n "$TORCH_INDEX" ]; then \
       pip install --no-deps --constraint constraints.txt --index-url "$TORCH_INDEX" torch; \
     fi
@@ -21,7 +21,7 @@ COPY trainer trainer
 COPY clients clients
 COPY alembic alembic
 COPY weights weights
-# The detectors go into the image, so that it starts without a network.
+# The detectors are in the image, so that it starts without a network.
 ARG DETECTORS="yunet centerface"
 RUN pip install --constraint constraints.txt ./clients . \
     && for detector in $DETECTORS; do \

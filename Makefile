@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo train-demo serve test test-fast coverage soak fuzz fuzz-images fuzz-api check format lint types \
-    contracts containers audit wheel smoke bench lock clean
+    contracts containers docs audit wheel smoke bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,7 +53,7 @@ fuzz-api: $(INSTALLED) ## requests to every operation of the API, valid and inva
 coverage: $(INSTALLED) ## run the whole test suite and measure its coverage
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
-check: lint types contracts containers audit coverage smoke ## everything that CI checks
+check: lint types contracts containers docs audit coverage smoke ## everything that CI checks
 
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format
@@ -72,6 +72,9 @@ contracts: $(INSTALLED) ## who may import whom
 containers: $(INSTALLED) ## lint Dockerfile and compose file; nothing is built
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yml
+
+docs: $(INSTALLED) ## build the documentation site into site/; broken links fail
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
 
 audit: $(INSTALLED) ## look up known vulnerabilities of the pinned packages; says so if it cannot
 	$(BIN)/python .ci/audit.py
@@ -99,4 +102,4 @@ lock: ## resolve all dependencies again into constraints.txt
 	  "$$fresh/bin/pip" freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
 
 clean: ## remove what the demo and the checks wrote; keeps .venv
-	rm -rf dist demo/report.png .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf dist site demo/report.png .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis

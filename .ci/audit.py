@@ -1,7 +1,7 @@
-"""`make audit`: whether a pinned dependency has a known vulnerability, as pip-audit finds out.
+"""`make audit`: whether a pinned dependency has a known vulnerability, according to pip-audit.
 
-Exit code 1: one has. Where nothing could be looked up, the network is to blame and not the code: 0,
-said loudly.
+Exit code 1: one has. If nothing could be looked up, the network is to blame and not the code: then
+it is 0, with a loud message.
 """
 
 import json
@@ -10,12 +10,12 @@ import sys
 
 _COMMAND = ["-m", "pip_audit", "--requirement", "constraints.txt", "--no-deps", "--disable-pip"]
 _OPTIONS = ["--progress-spinner", "off", "--format", "json"]
-# How the last line of pip-audit begins or ends where the network is to blame.
+# How pip-audit's last line begins or ends if the network is to blame.
 _NETWORK = ("requests.exceptions.", "urllib3.exceptions.", "Could not connect", "ServiceError")
 
 
 def main() -> int:
-    """Asks pip-audit, and judges by what it has seen, not by its exit code."""
+    """Asks pip-audit, and judges by what it has looked up, not by its exit code."""
     # S603: constants of this file.
     done = subprocess.run(  # noqa: S603
         [sys.executable, *_COMMAND, *_OPTIONS], capture_output=True, text=True, check=False
@@ -33,9 +33,9 @@ def main() -> int:
         return _tell_that_nothing_was_seen(packages[0]["skip_reason"])
     for package in vulnerable:
         for found in package["vulns"]:
-            mended = ", ".join(found["fix_versions"]) or "no version yet"
+            fixed = ", ".join(found["fix_versions"]) or "no version yet"
             name = f"{package['name']} {package['version']}"
-            sys.stdout.write(f"{name}: {found['id']}, mended in {mended}\n")
+            sys.stdout.write(f"{name}: {found['id']}, fixed in {fixed}\n")
     skipped = sorted(package["name"] for package in packages if "skip_reason" in package)
     if skipped:
         sys.stdout.write(f"NOT LOOKED UP, unknown to the database: {', '.join(skipped)}\n")
@@ -47,7 +47,7 @@ def _tell_that_nothing_was_seen(why: str) -> int:
     rule = "!" * 100
     sys.stdout.write(
         f"{rule}\nNO DEPENDENCY WAS AUDITED: the database of vulnerabilities could not be read.\n"
-        f"{why[:200]}\nRun `make audit` where there is a network, before a release.\n{rule}\n"
+        f"{why[:200]}\nRun `make audit` with a network before a release.\n{rule}\n"
     )
     return 0
 

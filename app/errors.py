@@ -214,7 +214,7 @@ class NoFaceError(FarsightError):
 
 
 class TooFewPhotosError(FarsightError):
-    """Fewer usable photos than needed; `facts["photos"]` tells why, photo by photo."""
+    """Fewer usable photos than needed; `facts["photos"]` says why, photo by photo."""
 
     code = "too_few_photos"
     title = "Too few usable photos"

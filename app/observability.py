@@ -107,7 +107,7 @@ def _prepare(record: logging.LogRecord) -> bool:
 
 
 class OncePerMinute:
-    """Keeps a warning that repeats to one line a minute, which tells how many there were.
+    """Keeps a warning that repeats to one line a minute, which says how many there were.
 
     Nobody may fill the disk with what they send. Failures of requests, which are looked up by
     their id, are all kept.

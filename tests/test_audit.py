@@ -25,7 +25,7 @@ _UNSEEN = {"name": "own", "skip_reason": "Dependency not found"}
     ("pip_audit", "code", "told"),
     [
         (_report(_SOUND), 0, "1 packages looked up, 0 vulnerable"),
-        (_report(_SOUND, _VULNERABLE), 1, "bad 1: CVE-1, mended in 2"),
+        (_report(_SOUND, _VULNERABLE), 1, "bad 1: CVE-1, fixed in 2"),
         (_report(_SOUND, _UNSEEN), 0, "NOT LOOKED UP, unknown to the database: own"),
         (_report(_UNSEEN), 0, "NO DEPENDENCY WAS AUDITED"),
         ("raise SystemExit('requests.exceptions.ProxyError: nobody')", 0, "NO DEPENDENCY"),

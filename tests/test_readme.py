@@ -1,30 +1,22 @@
 """The README's tours, line by line, as somebody would type them."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from app.settings import Settings
+from tests import tours
 from tests.rotated import rotate_bundle
 from tests.service_process import environment, serving
-
-ROOT = Path(__file__).parents[1]
 
 
 def _tour(heading: str) -> list[str]:
     """The commands of the first block of code below a heading."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = readme.partition(f"## {heading}\n")[2]
-    block = re.search(r"```bash\n(.+?)```", section, re.DOTALL)
-    assert block is not None
-    return block[1].strip().splitlines()
+    return tours.blocks("README.md", heading)[0].strip().splitlines()
 
 
 @pytest.fixture
@@ -40,28 +32,13 @@ def folder(tmp_path: Path, people: dict[str, list[bytes]]) -> Path:
 
 
 @pytest.fixture
-def type_in(folder: Path) -> Callable[..., str]:
+def type_in(folder: Path) -> Callable[[str, dict[str, str]], str]:
     """Types a line into a shell in the folder of photos."""
-
-    def typed(line: str, environment: dict[str, str]) -> str:
-        here = f'farsight() {{ "{sys.executable}" -m app "$@"; }}\n'
-        quiet = 'curl() { command curl --silent --show-error --fail-with-body "$@"; }\n'
-        done = subprocess.run(
-            ["bash", "-euc", here + quiet + line],
-            cwd=folder,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    return typed
+    return lambda line, environment: tours.type_in(line, folder, environment)
 
 
 def test_tour_of_the_api_works_as_written(
-    settings: Settings, tmp_path: Path, type_in: Callable[..., str]
+    settings: Settings, tmp_path: Path, type_in: Callable[[str, dict[str, str]], str]
 ) -> None:
     store = tmp_path / "store"
     shutil.copytree(settings.bundles, store)
@@ -87,17 +64,13 @@ def test_tour_of_the_api_works_as_written(
 
 def _admin_tour() -> list[str]:
     """The second block below the heading."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks: list[str] = re.findall(
-        r"```bash\n(.+?)```", readme.partition("## Weights\n")[2], re.DOTALL
-    )
-    return blocks[1].strip().splitlines()
+    return tours.blocks("README.md", "Weights")[1].strip().splitlines()
 
 
 def test_tour_of_the_shell_works_as_written(
-    settings: Settings, folder: Path, type_in: Callable[..., str]
+    settings: Settings, folder: Path, type_in: Callable[[str, dict[str, str]], str]
 ) -> None:
-    shell = environment(settings, PYTHONPATH=str(ROOT))
+    shell = environment(settings, PYTHONPATH=str(tours.ROOT))
     lines = _tour("In the shell and in Python")
     assert len(lines) == 7
     said = [type_in(line, shell) for line in lines]

@@ -1,6 +1,6 @@
 """`/openapi.json` and `/docs`: what the API is, for programs and for people.
 
-FastAPI's own routes write the document anew for whoever asks, milliseconds in which nobody else is
+FastAPI's own routes write the document anew per request, milliseconds in which nobody else is
 answered; and its page loads Swagger UI from another host, which a service on a network of its own
 does not reach.
 """

@@ -115,7 +115,7 @@ def _way(request: Request, bodies: Mapping[str, object]) -> str | None:
     """The one of an operation's media types that a request has; the first where it has no body."""
     headers = request.headers
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
-        return next(iter(bodies), None)  # what is missing in it is told field by field
+        return next(iter(bodies), None)  # missing fields are reported one by one
     if not bodies:
         raise RequestValidationError([_error("This operation takes no body.", "body")])
     sent = media_type_of(headers)

@@ -84,7 +84,7 @@ class RequestContext:
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
                 await send(message)
-                if is_head:  # the answer is complete, and whoever goes on writing is told so
+                if is_head:  # the answer is complete, and further writing is refused
                     await send({"type": "http.response.body", "body": b""})
             elif not is_head:
                 await send(message)
@@ -98,7 +98,7 @@ class RequestContext:
             await internal_problem()(scope, receive, send_with_headers)
         finally:
             if status in _WITHOUT_KEY and _caller(scope) is None:
-                # Anybody could fill the disk with such lines; this one is told once a minute.
+                # Anybody could fill the disk with such lines; this one comes once a minute.
                 _log.warning("requests without a valid key are refused")
             else:
                 route = getattr(scope.get("route"), "path", "-")

@@ -25,8 +25,7 @@ def calibrate(
     false_accept_rate: Annotated[
         float,
         typer.Option(
-            help="Wanted: of so many comparisons of a probe with somebody else's template, one "
-            "is accepted.",
+            help="Wanted share of comparisons with somebody else's template that are accepted.",
             min=1e-6,
             max=0.1,
         ),

@@ -64,8 +64,8 @@ class EnrolledFigures:
         false_accept_rate_before: Among them, every pair with the same weight.
         false_accept_rate_after: Likewise.
         promised_rate: What the new bundle's thresholds were chosen for.
-        p_promise: How likely so many false accepts are if the new bundle keeps the promise.
-        p_serving: How likely so many more than before are if it is no worse than the serving one.
+        p_promise: How likely this many false accepts are if the new bundle keeps the promise.
+        p_serving: How likely this many more than before are if it is no worse than the serving one.
     """
 
     photos: int
@@ -211,7 +211,7 @@ def judge_enrolled(
 
 
 def binomial_tail(count: int, trials: int, probability: float) -> float:
-    """The probability of `count` or more successes in so many trials, exact.
+    """The probability of `count` or more successes in a number of trials, exact.
 
     The sum is taken where terms fall, so that a tiny tail keeps its digits.
 

@@ -117,7 +117,7 @@ class Gallery:
 
         Args:
             changed: Templates that are newer than the gallery.
-            everybody: All who have a template; None if their number tells that nobody went.
+            everybody: All who have a template; None if their number shows that nobody left.
             revision: The database's gallery revision at which they were read.
             read_at: The gallery's `changes` before they were read.
 

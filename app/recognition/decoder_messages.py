@@ -87,7 +87,7 @@ def receive(of: socket.socket) -> bytes:
 
 
 def receive_bytes(of: socket.socket, n_bytes: int) -> bytes:
-    """Receives so many bytes; see receive."""
+    """Receives this many bytes; see receive."""
     content = bytearray(n_bytes)
     receive_into(of, memoryview(content))
     return bytes(content)

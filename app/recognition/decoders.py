@@ -31,9 +31,9 @@ from app.vision.photo_file import ImageLimits, is_jpeg_or_png, refuse_size
 
 # On top of what a header suggests: decoders differ.
 _SPARE_FACTOR, _SPARE_BYTES = 1.2, 60_000_000
-# The decoder of WebP asks for canvases before it tells how large they are, and leaves them empty.
+# The decoder of WebP allocates canvases before it says how large they are, and leaves them empty.
 _OPENING_BYTES_PER_PX = 8
-# The header of a JPEG or PNG bounds the work: of so many pixels (1920 x 1088) some tens of
+# The header of a JPEG or PNG bounds the work: for this many pixels (1920 x 1088) some tens of
 # milliseconds, in which other threads go on. Sending them elsewhere would cost more than it saves.
 _QUICK_PX = 2_100_000
 # A process that computes is killed by its own clock; this is for one that hangs.

@@ -57,7 +57,7 @@ class Activation:
                 load_bundle(self.folder(name)), self._device, self._settings.threads.onnxruntime
             )
         except (MemoryError, RuntimeError) as error:
-            # torch tells of too little memory on a CPU by a RuntimeError.
+            # torch reports too little memory on a CPU as a RuntimeError.
             if isinstance(error, RuntimeError) and "memory" not in str(error):
                 raise
             raise OutOfMemoryError(

@@ -1,4 +1,4 @@
-"""Work that goes on beside requests, from the start of the service to its end."""
+"""Work that runs beside requests, from the start of the service to its end."""
 
 import asyncio
 from collections.abc import Coroutine

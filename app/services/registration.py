@@ -52,7 +52,7 @@ class NewUser:
         metadata: The client's own notes.
         allow_duplicate: Register even if the face belongs to another user already.
         groups: Groups of the user.
-        among: Other users are told of only if they are in one of these groups; None: everybody.
+        among: Other users are named only if they are in one of these groups; None for all users.
     """
 
     user_id: str

@@ -88,7 +88,7 @@ class QualityLimits:
     docs/decisions/0004-quality-thresholds.md has the tables.
 
     Attributes:
-        min_face_px: Small faces in the gallery resemble each other, whoever they are.
+        min_face_px: Small faces in the gallery resemble each other, whoever's they are.
         min_detail_px: The same for faces that are large but blurred.
         min_brightness: Below this the face is mostly noise.
         max_brightness: Above this most of the face is white.

@@ -20,5 +20,5 @@ def enlarge(small: Pixels) -> Pixels:
 
 
 def shrink_and_enlarge(crop: Pixels, face_px: int) -> Pixels:
-    """A crop as if its face had covered so many pixels."""
+    """A crop as if its face had covered this many pixels."""
     return enlarge(shrink(crop, face_px))

@@ -15,7 +15,7 @@ class Status(Answer, frozen=True):
 class Version(Answer, frozen=True):
     """What is running in the process that answers.
 
-    All but `version` is None without a key, unless the service tells everybody.
+    All but `version` is None without a key, unless the service shows it to everybody.
     """
 
     version: str

@@ -95,7 +95,7 @@ def test_field_is_refused_when_it_is_sent_in_the_address(
         ({"data": {"threshold": "2"}}, "threshold must be at most 1."),
         ({"data": {"top_k": "many"}}, "top_k must be a whole number."),
         ({"data": {"detect": "perhaps"}}, "detect must be true or false."),
-        ({"data": {"x" * 65: "1"}}, "There is no field of this name."),
+        ({"data": {"x" * 65: "1"}}, "No field has this name."),
         ({"files": {"threshold": b"x"}}, "threshold must be a number."),
         ({}, "photos is missing."),
     ],

@@ -54,8 +54,8 @@ def test_manifest_passes_when_it_is_no_worse(
     ("new", "serving", "reason"),
     [
         ([measured(tar=0.939)], [measured()], "at hr px fell from 0.9500 to 0.9390"),
-        ([measured("16", 0.5)], [measured("16", 0.6)], "by more than 0.01"),
-        ([measured(tar=0.8, n_genuine=40)], [measured()], "by more than 0.1"),
+        ([measured("16", 0.5)], [measured("16", 0.6)], "more than 0.01"),
+        ([measured(tar=0.8, n_genuine=40)], [measured()], "more than 0.1"),
         ([measured("12", impostor_mean=0.21)], [], "impostor mean 0.210 at 12 px is above 0.2"),
         ([], [measured()], "'new' has no TAR at FAR 1e-3"),
         ([measured("24")], [measured()], "'old' does, at hr px"),

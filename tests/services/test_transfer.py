@@ -51,7 +51,7 @@ async def test_import_is_refused_when_the_weights_have_changed_meanwhile(
             await pointer.activate(session, "other", "0" * 16)
 
         await graph.sessions.write(switch)
-        with pytest.raises(NotReadyError, match="weights have just changed"):
+        with pytest.raises(NotReadyError, match="weights just changed"):
             await graph.gallery_import.run(
                 serving, "test", PortableGallery(serving.space_id, "stock", ()), OnConflict.REFUSE
             )

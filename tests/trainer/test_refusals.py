@@ -177,7 +177,7 @@ def test_run_that_exists_is_not_overwritten(
 
 def test_resume_without_a_run(refused: Refused, folders: Path, networks: Path) -> None:
     words = ["dsr", *options(folders, networks), "--resume"]
-    assert_refused(refused, folders, words, "no provenance.json of a run")
+    assert_refused(refused, folders, words, "provenance.json is missing")
 
 
 def test_resume_as_another_run_names_what_changed(

@@ -1,0 +1,124 @@
+"""The documentation site: its four journeys as somebody would type them, and what it loads."""
+
+import json
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from httpx import Client
+
+from app.settings import Settings
+from tests.service_process import serving
+from tests.tours import ROOT, blocks, type_in
+
+KEY = re.compile(r"fs_[0-9a-f]{12}_[0-9a-f]{64}")
+
+
+@pytest.fixture
+def home(tmp_path: Path, detectors: Path) -> Path:
+    """A machine on which nothing of Farsight is but the detector; the folder is the home, too."""
+    shutil.copytree(detectors, tmp_path / ".local/share/farsight/detectors")
+    shutil.copytree(detectors, tmp_path / "data/detectors")
+    (tmp_path / "weights").symlink_to(ROOT / "weights")
+    return tmp_path
+
+
+@pytest.fixture
+def variables(home: Path) -> dict[str, str]:
+    return {"HOME": str(home), "XDG_DATA_HOME": "", "PYTHONPATH": str(ROOT)}
+
+
+def write(folder: Path, people: Mapping[str, Sequence[bytes]], photos: int) -> None:
+    for person, taken in people.items():
+        (folder / person).mkdir(parents=True)
+        for index, photo in enumerate(taken[:photos], 1):
+            (folder / person / f"{index}.jpg").write_bytes(photo)
+
+
+def test_folder_of_photos_is_recognised_as_the_quick_start_says(
+    home: Path, variables: dict[str, str], people: dict[str, list[bytes]]
+) -> None:
+    write(home / "people", {"ada": people["anna"], "bert": people["bert"]}, 4)
+    (home / "inbox").mkdir()
+    (home / "inbox" / "street.jpg").write_bytes(people["anna"][5])
+    said = type_in("".join(blocks("docs/index.md")), home, variables)
+    assert "ada" in said.partition("street.jpg")[2]
+    assert (home / "named" / "street.jpg").stat().st_size > 0
+
+
+def test_app_and_camera_are_answered_as_their_pages_say(
+    settings: Settings, tmp_path: Path, people: dict[str, list[bytes]]
+) -> None:
+    (tmp_path / "frames").mkdir()
+    names = ["1", "2", "3", "street", "door", "frames/1", "frames/2"]
+    for name, photo in zip(names, people["anna"], strict=False):
+        (tmp_path / f"{name}.jpg").write_bytes(photo)
+    start, *app = blocks("docs/apps.md")
+    assert start.strip() == "farsight serve"
+    camera = blocks("docs/cameras.md")
+    # The camera's page before the last block, which erases whom it is to recognise.
+    lines = "".join([*app[:-1], *camera, app[-1]])
+    with serving(settings, tmp_path) as service:
+        (key,) = KEY.findall(service.log.read_text())
+        lines = lines.replace("http://127.0.0.1:8000", service.url).replace("fs_...", key)
+        said = type_in(lines, tmp_path, {})
+        with Client(headers={"Authorization": f"Bearer {key}"}) as client:
+            assert client.get(f"{service.url}/v1/users/ada").status_code == 404
+    assert said.count('"user_id":"ada"') >= 6
+    for frame in ("1", "2"):
+        (face,) = json.loads((tmp_path / f"frames/{frame}.json").read_text())["faces"]
+        assert face["user_id"] == "ada"
+
+
+def test_operator_keeps_a_service_as_the_pages_say(
+    home: Path, variables: dict[str, str], people: dict[str, list[bytes]]
+) -> None:
+    write(home / "people", {"ada": people["anna"]}, 3)
+    scopes = ("admin", "identify")
+    before = [f"farsight keys create --scope {scope}" for scope in scopes]
+    said = type_in("\n".join(["farsight register --from-dir people", *before]), home, variables)
+    _, old = KEY.findall(said)
+    backup, restore = blocks("docs/backup.md")
+    lines = "".join(blocks("docs/operators.md"))
+    type_in(backup + lines + restore, home, variables | {"OLD": old.split("_")[1]})
+    with closing(sqlite3.connect(home / ".local/share/farsight/farsight.db")) as rows:
+        # The backup is from before a key was revoked.
+        assert rows.execute("SELECT revoked_at FROM api_keys").fetchall() == [(None,), (None,)]
+        assert rows.execute("SELECT user_id FROM users").fetchall() == [("ada",)]
+
+
+def test_own_weights_are_trained_and_serve_as_the_page_says(
+    home: Path, variables: dict[str, str], people: dict[str, list[bytes]]
+) -> None:
+    persons = list(people.items())
+    write(home / "photos" / "train", dict(persons[:4]), 5)
+    write(home / "photos" / "val", dict(persons[4:10]), 5)
+    said = type_in("".join(blocks("docs/training.md")), home, variables)
+    assert "Bundle mine serves" in said
+    assert (home / "runs/report/report.md").stat().st_size > 0
+
+
+def test_site_is_built_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    words = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(site)]
+    built = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    pages = list(site.rglob("*.html"))
+    assert len(pages) >= 40
+    loaded = [
+        (page.name, address)
+        for page in pages
+        for address in re.findall(
+            r"<(?:script|img|link|iframe)\b[^>]*?(?:src|href)=\"?((?:https?:)?//[^\s\">]+)",
+            page.read_text(encoding="utf-8"),
+        )
+    ]
+    assert loaded == []
+    # The theme would load mermaid from a CDN for pages with such diagrams.
+    assert [page for page in pages if 'class="mermaid"' in page.read_text(encoding="utf-8")] == []
