@@ -5,24 +5,31 @@ Exit codes: 0 done, 1 refused or failed with a sentence, 2 wrong usage.
 
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from app.commands import (
+    audit,
     bundles,
     calibrate,
     check,
     evaluate,
+    faces,
     gallery,
     identify,
+    jobs,
     keys,
     openapi,
+    photos,
     register,
     serve,
+    users,
+    verify,
 )
 from app.errors import FarsightError
+from farsight_client import ApiError
 
 cli = typer.Typer(
     name="farsight", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
@@ -30,13 +37,19 @@ cli = typer.Typer(
 cli.command()(serve.serve)
 cli.command()(register.register)
 cli.command()(identify.identify)
-cli.command()(openapi.openapi)
+cli.command()(verify.verify)
+cli.command()(faces.faces)
+cli.add_typer(users.cli, name="users")
+cli.add_typer(photos.cli, name="photos")
+cli.add_typer(gallery.cli, name="gallery")
+cli.add_typer(keys.cli, name="keys")
+cli.command()(audit.audit)
+cli.add_typer(bundles.cli, name="bundles")
+cli.add_typer(jobs.cli, name="jobs")
 cli.command()(evaluate.evaluate)
 cli.command()(calibrate.calibrate)
 cli.command()(check.check)
-cli.add_typer(keys.cli, name="keys")
-cli.add_typer(bundles.cli, name="bundles")
-cli.add_typer(gallery.cli, name="gallery")
+cli.command()(openapi.openapi)
 
 
 def _print_version(wanted: bool) -> None:
@@ -65,8 +78,14 @@ def main() -> None:
         told = f"{error.title}. {error.detail}"
         if error.paths:
             told += f" Looked in: {', '.join(str(path.absolute()) for path in error.paths)}"
-        Console(stderr=True).print(told, style="red", markup=False, soft_wrap=True)
-        sys.exit(1)
+        _fail(told)
+    except ApiError as error:
+        _fail(f"{error.title}. {error.detail}")
+
+
+def _fail(told: str) -> NoReturn:
+    Console(stderr=True).print(told, style="red", markup=False, soft_wrap=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

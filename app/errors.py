@@ -84,11 +84,18 @@ class EvaluationError(FarsightError):
     title = "The evaluation cannot be done"
 
 
-class RemoteServiceError(FarsightError):
-    """A service elsewhere cannot be reached, or its answer fits no other error here."""
+class PhotoFolderError(FarsightError):
+    """A folder of another shape than a command takes, or an empty one; told with the next step."""
 
-    code = "remote_service"
-    title = "The service refused"
+    code = "photo_folder_unusable"
+    title = "The folder of photos cannot be used"
+
+
+class PeopleListError(FarsightError):
+    """A list of people beside their folders that cannot be used as it is."""
+
+    code = "people_list_invalid"
+    title = "The list of people cannot be used"
 
 
 class CameraError(FarsightError):

@@ -14,10 +14,11 @@ from app.recognition.inference import Inference, set_library_threads
 from app.recognition.recognizer import open_recognizer
 from app.recognition.serving import Current
 from app.services.activation import Activation
-from app.services.bundles import Bundles
+from app.services.bundles import Bundles, BundleStore
 from app.services.erasures import Erasures
 from app.services.following import Following
 from app.services.identification import Identifier
+from app.services.job_diary import Jobs
 from app.services.key_diary import KeyDiary
 from app.services.keys import Keys
 from app.services.photo_review import PhotoReview
@@ -36,7 +37,21 @@ _CLOSED_WITHIN_S = 2.0
 
 
 @dataclass(slots=True)
-class Graph:
+class Rows:
+    """What needs the database and no networks: a command that lists users need not load them."""
+
+    sessions: Sessions
+    keys: Keys
+    key_diary: KeyDiary
+    users: Users
+    erasures: Erasures
+    stored_photos: StoredPhotos
+    jobs: Jobs
+    bundle_store: BundleStore
+
+
+@dataclass(slots=True)
+class Graph(Rows):
     """Everything that lives as long as the process.
 
     Attributes:
@@ -45,13 +60,7 @@ class Graph:
     """
 
     current: Current
-    sessions: Sessions
     inference: Inference
-    keys: Keys
-    key_diary: KeyDiary
-    users: Users
-    erasures: Erasures
-    stored_photos: StoredPhotos
     registration: Registration
     identifier: Identifier
     gallery_import: GalleryImport
@@ -72,12 +81,36 @@ async def open_graph(settings: Settings) -> AsyncIterator[Graph]:
         yield await _open(settings, opened)
 
 
-async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
-    limits = settings.limits
-    set_library_threads(settings.threads.torch, settings.threads.opencv)
+@asynccontextmanager
+async def open_rows(settings: Settings) -> AsyncIterator[Rows]:
+    """Opens the database alone, as open_graph does."""
+    async with AsyncExitStack() as opened:
+        yield await _open_rows(settings, opened)
+
+
+async def _open_rows(settings: Settings, opened: AsyncExitStack) -> Rows:
     sessions = await opened.enter_async_context(open_sessions(settings.database))
     key_diary = KeyDiary(sessions)
     opened.push_async_callback(key_diary.close)
+    erasures = Erasures(sessions)
+    opened.push_async_callback(erasures.close)
+    return Rows(
+        sessions=sessions,
+        keys=Keys(sessions, settings.limits.failed_keys_per_minute),
+        key_diary=key_diary,
+        users=Users(sessions, erasures),
+        erasures=erasures,
+        stored_photos=StoredPhotos(sessions),
+        jobs=Jobs(sessions),
+        bundle_store=BundleStore(sessions, settings.bundles),
+    )
+
+
+async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
+    limits = settings.limits
+    set_library_threads(settings.threads.torch, settings.threads.opencv)
+    rows = await _open_rows(settings, opened)
+    sessions, erasures = rows.sessions, rows.erasures
     activation = Activation(settings)
     current = Current(await activation.start(sessions))
     decoders = Decoders(limits.max_decoding_s)
@@ -100,18 +133,18 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     opened.push_async_callback(reload.close)
     following = Following(sessions, current, activation, reembedding, reload)
     opened.push_async_callback(following.close)
-    erasures = Erasures(sessions)
-    opened.push_async_callback(erasures.close)
     quality_limits = overridden(REGISTRATION_LIMITS, "quality", settings.quality)
     return Graph(
-        current=current,
         sessions=sessions,
-        inference=inference,
-        keys=Keys(sessions, limits.failed_keys_per_minute),
-        key_diary=key_diary,
-        users=Users(sessions, current, erasures),
+        keys=rows.keys,
+        key_diary=rows.key_diary,
+        users=Users(sessions, erasures, current),
         erasures=erasures,
-        stored_photos=StoredPhotos(sessions),
+        stored_photos=rows.stored_photos,
+        jobs=rows.jobs,
+        bundle_store=rows.bundle_store,
+        current=current,
+        inference=inference,
         registration=Registration(
             sessions,
             current,
@@ -132,7 +165,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
             sessions, current, inference, retain_crops=settings.retain_crops
         ),
         reload=reload,
-        bundles=Bundles(sessions, current, activation, reembedding, settings.bundles),
+        bundles=Bundles(sessions, current, activation, reembedding),
         following=following,
         readiness=readiness,
         public_version=settings.public_version,

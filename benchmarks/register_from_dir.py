@@ -14,8 +14,11 @@ from typing import Annotated
 
 import typer
 
-from app.commands.people_folder import people_in, register_people
-from app.commands.target import LocalTarget, RegistrationWishes
+from app.commands.enrolment import Enrolment, Wishes
+from app.commands.gallery_place import OpenPlace
+from app.commands.local_service import local_client
+from app.commands.people_folder import register_people
+from app.commands.people_plan import PersonFolder, Plan, user_of
 from app.evaluation.photo_sets import photos_in
 from app.graph import open_graph
 from app.recognition.byte_budget import ByteBudget
@@ -27,10 +30,14 @@ from app.vision.photo_file import ImageLimits
 from benchmarks.material import show
 
 _AT_A_TIME = 50
-_WISHES = RegistrationWishes(detect=False)
+_WISHES = Wishes(detect=False)
 
 
-async def measure(people: list[Path], folder: Path) -> None:
+def _unseen(*_told: object) -> None:
+    """Nobody looks at progress and lines of a report here."""
+
+
+async def measure(people: list[Path], root: Path, folder: Path) -> None:
     """Prints seconds, photos per second and the ratio."""
     settings = Settings(
         database=DatabaseSettings(url=f"sqlite+aiosqlite:///{folder}/farsight.db"),
@@ -38,8 +45,8 @@ async def measure(people: list[Path], folder: Path) -> None:
     )
     bare_s = registering_s = 0.0
     photos = registered = 0
-    async with open_graph(settings) as graph:
-        target = LocalTarget(graph)
+    async with open_graph(settings) as graph, local_client(graph, settings) as client:
+        enrolment = Enrolment(OpenPlace(client), _WISHES)
         embedder = graph.current.serving.embedder
         recognizer = Recognizer(
             load_detector(settings.detector, settings.detectors, 1),
@@ -55,7 +62,11 @@ async def measure(people: list[Path], folder: Path) -> None:
                 embedder.embed([face.crop for face in found.faces])
                 photos += 1
             turned = time.perf_counter()
-            report = await register_people(target, some, _WISHES)
+            plan = Plan(
+                root,
+                [PersonFolder(user_of(of.name), of, tuple(photos_in(of))) for of in some],
+            )
+            report = await register_people(plan, {}, enrolment, _unseen, _unseen)
             registering_s += time.perf_counter() - turned
             bare_s += turned - began
             registered += len(report.registered)
@@ -71,7 +82,8 @@ def main(
 ) -> None:
     """Measures."""
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure(people_in(root)[:people], Path(folder)))
+        some = sorted(path for path in root.iterdir() if path.is_dir())[:people]
+        asyncio.run(measure(some, root, Path(folder)))
 
 
 if __name__ == "__main__":

@@ -98,7 +98,8 @@ def answering(answer: Callable[[Asked], Reply]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(reply.content)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - names given by http.server
+        # Names given by http.server.
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - see above
 
         def log_message(self, *_: object) -> None:
             """Says nothing."""

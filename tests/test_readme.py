@@ -72,10 +72,14 @@ def test_tour_of_the_shell_works_as_written(
 ) -> None:
     shell = environment(settings, PYTHONPATH=str(tours.ROOT))
     lines = _tour("In the shell and in Python")
-    assert len(lines) == 7
+    assert len(lines) == 11
     said = [type_in(line, shell) for line in lines]
-    assert "ada" in said[2]
-    assert "ada" in said[3]
-    assert "bert" in said[3]
-    assert "ada" in said[6]
+    assert "1 people with 4 photos would be sent" in said[1]
+    assert (folder / "report.csv").read_text().count("used") == 4
+    assert "ada" in said[4]
     assert (folder / "out").is_dir()
+    assert "One person" in said[5]
+    assert "ada" in said[6]
+    assert "bert" in said[6]
+    assert "ada" in said[9]
+    assert "gallery.imported" in said[10]

@@ -31,7 +31,8 @@ class RunOptions:
             the run's settings.
         config: A file of options by name, TOML or JSON, such as another run's config.json. An
             option that is typed replaces the file's.
-        resume: Continue the run in --out from its checkpoint.
+        resume: Continue the run in --out from its checkpoint. With more epochs than before, a run
+            that has ended continues too; its learning rates rise again.
     """
 
     # Not --run: torchrun takes that for an abbreviation of its own --run-path.

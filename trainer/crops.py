@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ImageTooLargeError, UnreadableImageError
+from app.evaluation.photo_sets import people_below, people_in
 from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.image import Image, decode_image
 from app.vision.scaling import Pixels
@@ -204,6 +205,8 @@ def _photos_of_people(roots: Sequence[Path]) -> list[Path]:
         folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
         if not folders:
             raise DataError(f"{root} contains no folders; expected one per person.")
+        if not people_in(root) and (deeper := people_below(root)) is not None:
+            raise DataError(f"The folders in {root} contain no photos. Did you mean {deeper}?")
         photos += [path for folder in folders for path in _photos(folder)]
     return photos
 

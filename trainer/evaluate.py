@@ -3,23 +3,21 @@
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import rich.progress
 import torch
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 from tyro.conf import UseAppendAction
 
 from app.errors import EvaluationError
 from app.evaluation.photo_sets import read_pairs, read_people
 from app.evaluation.probes import Degrade, make_viewer
-from app.evaluation.protocols import Contestant, Progress, evaluate_pairs, evaluate_people
+from app.evaluation.protocols import Contestant, evaluate_pairs, evaluate_people
 from app.evaluation.sizes import USUAL_SIZES, format_sizes, parse_sizes
+from app.progress import counted
 from app.vision.bundle import load_bundle
 from app.vision.device import Device, DeviceName, choose_device
 from app.vision.embedder import Embedder
@@ -70,11 +68,11 @@ def evaluate(
     contestants = _contestants(bundle, baseline, choose_device(device))
     if pairs is None:
         photos = read_people(root)
-        with _progress() as progress:
+        with counted("Photos") as progress:
             evaluation = evaluate_people(photos, probe_sizes, view, contestants, progress)
     else:
         listed = read_pairs(pairs, root)
-        with _progress() as progress:
+        with counted("Photos") as progress:
             evaluation = evaluate_pairs(listed, probe_sizes, view, contestants, progress)
     command = shlex.join(("python", "-m", "trainer", *sys.argv[1:]))
     write_report(evaluation, command, out)
@@ -102,27 +100,3 @@ def _contestants(
             plain = Embedder(bundle.without_dsr(), device, threads)
             contestants.append(Contestant(name, space_id, plain, baseline))
     return contestants
-
-
-class _Rate(rich.progress.ProgressColumn):
-    def render(self, task: rich.progress.Task) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:.0f}/s")
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar with rate and time left, on stderr: stdout carries only the table."""
-    columns = (
-        rich.progress.TextColumn("{task.description}"),
-        rich.progress.BarColumn(),
-        rich.progress.MofNCompleteColumn(),
-        _Rate(),
-        rich.progress.TimeRemainingColumn(),
-    )
-    with rich.progress.Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("Photos", total=None)
-
-        def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield advance

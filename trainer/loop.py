@@ -5,8 +5,8 @@ no loop, so the order of events can be read here (docs/decisions/0006).
 """
 
 import math
+import shlex
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
+from app.progress import Advance, counted
 from app.vision.dsr import DSR
 from app.vision.edgeface import EdgeFace
 from trainer.checkpoint import Checkpoint, Place
@@ -27,9 +28,9 @@ from trainer.crops import CropSet, clean_labels
 from trainer.data import Batch, Batches
 from trainer.errors import CollapseError, StoppedError
 from trainer.losses import ArcFaceHead, SearchLoss
-from trainer.metrics import Validation, embed
+from trainer.metrics import Scores, Validation, embed
 from trainer.networks import write_run_networks
-from trainer.runlog import RunLog, epoch_lines, progress_bar
+from trainer.runlog import RunLog, epoch_lines, outcome_lines, start_line
 from trainer.stages import DsrStage, FullStage, HeadStage, Losses, Stage
 from trainer.tally import FINITE, Tally
 from trainer.teacher import Teacher, targets_of
@@ -50,6 +51,7 @@ def train_dsr(
     fit(course, DsrStage(dsr, edgeface, config))
     if fabric.is_global_zero:
         write_run_networks(run, dsr)
+    fabric.print(f"Next: farsight-trainer finetune --dsr {shlex.quote(str(run))} --help")
 
 
 def finetune(
@@ -70,12 +72,16 @@ def finetune(
     head.centre_on(targets, labels)
     search = SearchLoss(targets.to(fabric.device), labels.to(fabric.device))
 
+    before = look(course, edgeface.to(fabric.device), dsr.to(fabric.device))
+    fabric.print(start_line(before))
+
     if course.checkpoint.stage != FullStage.name:
         fit(course, HeadStage(dsr, edgeface, head, config))
 
-    fit(course, FullStage(dsr, edgeface, head, search, config))
+    best = fit(course, FullStage(dsr, edgeface, head, search, config))
     if fabric.is_global_zero:
         write_run_networks(run, dsr, edgeface)
+    fabric.print(outcome_lines(before, best, run))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +118,13 @@ def plan_course(
     return Course(fabric, run, config, batches, validation, Checkpoint(run))
 
 
-def fit(course: Course, stage: Stage) -> None:
+def fit(course: Course, stage: Stage) -> float:
     """Runs one stage, or the rest of it; it ends with its best weights.
 
     Between two looks at the losses nothing waits for the device.
+
+    Returns:
+        The selection score of those weights.
 
     Raises:
         NonFiniteLossError: The files on disk are from before.
@@ -135,44 +144,38 @@ def fit(course: Course, stage: Stage) -> None:
     look_steps = LOOK_STEPS_CPU if on_cpu else LOOK_STEPS_GPU
 
     fabric.print(stage.heading)
-    with (
-        ctrl_c_noticed() as stop_requested,
-        progress_bar(visible=fabric.is_global_zero and sys.stderr.isatty()) as bar,
-        open_log(course, stage, place) as log,
-    ):
+    with ctrl_c_noticed() as stop_requested, open_log(course, stage, place) as log:
         ahead = batches.read_ahead(
             (place.epoch, place.step), stage.epochs, engine.workers, pin_memory=not on_cpu
         )
         tally = Tally(fabric, place)
         while place.epoch < stage.epochs:
-            task = bar.add_task(
-                f"Epoch {place.epoch + 1}", total=len(batches), completed=place.step
-            )
-            for step in range(place.step + 1, len(batches) + 1):
-                batch = next(ahead)
-                done = place.epoch * len(batches) + step
-                rate = learning_rate(done - 1, stage.epochs * len(batches), engine.warmup_steps)
-                for group in optimizer.param_groups:
-                    group["lr"] = rate * group["peak"]
-                losses = take_step(fabric, module, optimizer, batch, engine.max_gradient_norm)
-                tally.add(batch.files, losses)
-                bar.advance(task)
+            with steps_told(fabric, f"Epoch {place.epoch + 1}, steps") as advance:
+                for step in range(place.step + 1, len(batches) + 1):
+                    batch = next(ahead)
+                    done = place.epoch * len(batches) + step
+                    rate = learning_rate(done - 1, stage.epochs * len(batches), engine.warmup_steps)
+                    for group in optimizer.param_groups:
+                        group["lr"] = rate * group["peak"]
+                    losses = take_step(fabric, module, optimizer, batch, engine.max_gradient_norm)
+                    tally.add(batch.files, losses)
+                    advance(step, len(batches))
 
-                if step % look_steps and step < len(batches):
-                    continue
-                looked = tally.read()
-                if log and step % LOG_STEPS == 0:
-                    log.write(place.epoch, done, place.means())
-                if step % engine.checkpoint_steps < looked:
-                    save(course, stage, optimizer, place)
-                stop_if_asked(stop_requested, course, stage, optimizer, place)
-            bar.remove_task(task)
+                    if step % look_steps and step < len(batches):
+                        continue
+                    looked = tally.read()
+                    if log and step % LOG_STEPS == 0:
+                        log.write(place.epoch, done, place.means())
+                    if step % engine.checkpoint_steps < looked:
+                        save(course, stage, optimizer, place)
+                    stop_if_asked(stop_requested, course, stage, optimizer, place)
 
             end_epoch(course, stage, place, log)
             save(course, stage, optimizer, place)
             stop_if_asked(stop_requested, course, stage, optimizer, place)
     if place.best:
         stage.load_state_dict(place.best)
+    return place.best_score
 
 
 def take_step(
@@ -200,13 +203,7 @@ def end_epoch(course: Course, stage: Stage, place: Place, log: RunLog | None) ->
         CollapseError: Strangers became similar to each other.
     """
     fabric, losses = course.fabric, place.means()
-    # One process validates and tells the others: all must come to the same decision. Its batches
-    # have many sizes, and the networks would be compiled anew for each.
-    with torch.compiler.set_stance("force_eager"):
-        looks = fabric.is_global_zero
-        scores = course.validation.scores(stage.edgeface, stage.dsr) if looks else None
-    scores = fabric.broadcast(scores)
-    assert scores is not None
+    scores = look(course, stage.edgeface, stage.dsr)
     fabric.print(epoch_lines(place.epoch, stage.epochs, losses, scores))
     if log:
         log.write(place.epoch, (place.epoch + 1) * len(course.batches), losses | scores.values())
@@ -219,6 +216,23 @@ def end_epoch(course: Course, stage: Stage, place: Place, log: RunLog | None) ->
         place.best_score = scores.selection
         place.best = {name: value.clone() for name, value in stage.state_dict().items()}
     place.end_epoch()
+
+
+def look(course: Course, edgeface: EdgeFace, dsr: DSR) -> Scores:
+    """Validates two networks as they are."""
+    fabric = course.fabric
+    # One process looks and tells the others: all must come to the same decision. Its batches are
+    # of many sizes, for each of which the networks would be compiled anew.
+    with torch.compiler.set_stance("force_eager"):
+        scores = course.validation.scores(edgeface, dsr) if fabric.is_global_zero else None
+    scores = fabric.broadcast(scores)
+    assert scores is not None
+    return scores
+
+
+def steps_told(fabric: Fabric, what: str) -> AbstractContextManager[Advance]:
+    """Tells how far an epoch is, in one process."""
+    return counted(what) if fabric.is_global_zero else nullcontext(lambda _done, _total: None)
 
 
 def stop_if_asked(

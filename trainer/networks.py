@@ -20,6 +20,7 @@ from app.vision.torch_networks import build_networks, pack_weights
 EDGEFACE_FILE = "edgeface.safetensors"
 DSR_FILE = "dsr.safetensors"
 _ARCHITECTURE = "architecture"
+_CHECKPOINT_SUFFIX = ".pt"
 _Network = TypeVar("_Network", DSR, EdgeFace)
 
 
@@ -29,7 +30,7 @@ def read_edgeface(path: Path) -> EdgeFace:
     Raises:
         BundleError: It is none of these, or damaged.
     """
-    if path.is_file():
+    if path.is_file() or path.suffix == _CHECKPOINT_SUFFIX:
         return read_published(path)
     if (path / MANIFEST_NAME).is_file():
         return build_networks(load_bundle(path)).edgeface
@@ -93,6 +94,8 @@ def _write(path: Path, network: DSR | EdgeFace, architecture: str) -> None:
 
 def _read(path: Path, build: Callable[[Any], _Network]) -> _Network:
     """Builds the network whose architecture a run's file names, and fills it."""
+    if not path.parent.is_dir():
+        raise BundleError(f"There is no folder {path.parent}; a bundle's or a run's is expected.")
     try:
         tensors = safetensors.torch.load_file(path)
         with safetensors.safe_open(path, framework="pt") as file:

@@ -11,11 +11,10 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from app.errors import ImageTooLargeError, UnreadableImageError
 from app.evaluation.photo_sets import PersonPhoto, read_people
+from app.progress import counted
 from app.vision.aligned_faces import usable_crop
 from app.vision.alignment import Crop
 from app.vision.detection import find_faces
@@ -77,11 +76,11 @@ def prepare(
     listed = read_people(photos)
     found = load_detector(finder.detector, finder.detectors, offline=finder.offline)
     limits = QualityLimits(min_face_px=min_face_px)
-    console = Console(stderr=True)
-    outcomes = [
-        _crop_of(photo, found, limits)
-        for photo in track(listed, "Photos", console=console, transient=True)
-    ]
+    outcomes = []
+    with counted("Photos") as advance:
+        for photo in listed:
+            outcomes.append(_crop_of(photo, found, limits))
+            advance(len(outcomes), len(listed))
     report = _write(out, outcomes)
     typer.echo(
         f"{report.accepted} crops of {report.people} people in {out / PEOPLE_NAME}; "

@@ -32,6 +32,7 @@ from app.vision.manifest import (
     Routing,
     SizeMetrics,
     Training,
+    measured_on,
 )
 from app.vision.onnx_export import export_dsr, export_edgeface
 from app.vision.published import published_bundle
@@ -133,6 +134,7 @@ def publish(
         routing=Routing(dsr_below_px=below_px),
         thresholds=choose_thresholds(pairs),
         metrics=metrics,
+        measured_on=measured_on(crops.digests),
     )
     manifest, files = _checked_files(manifest, edgeface, dsr, weights, held_out)
     note = notes.read_text(encoding="utf-8") if notes else ""

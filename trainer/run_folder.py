@@ -30,6 +30,8 @@ PROVENANCE_NAME = "provenance.json"
 
 # Settings that a resumed run may change: they change no result.
 _FREE = {"workers"}
+# What may become more: the last stage goes on.
+_MAY_GROW = {"epochs", "stage2_epochs"}
 _REPOSITORY = Path(__file__).parents[1]
 
 
@@ -91,15 +93,19 @@ def open_run(
         earlier=_earlier(paths),
     )
     if resume:
-        _refuse_change(run, config, provenance)
-        return
+        then = _refuse_change(run, config, provenance)
+        if then.config_sha256 == provenance.config_sha256 or not _has_grown(run, config):
+            return
+        # Both are runs that made the result: the longer one follows the other in the record.
+        alone = msgspec.structs.replace(then, earlier=())
+        provenance = msgspec.structs.replace(provenance, earlier=(*then.earlier, alone))
     fabric.barrier()
     if fabric.is_global_zero:
-        run.mkdir(parents=True)
-        (run / CONFIG_NAME).write_text(to_json(config), encoding="utf-8")
-        (run / DATA_LIST_NAME).write_text(train.data_list, encoding="utf-8")
+        run.mkdir(parents=True, exist_ok=resume)
+        _write(run / CONFIG_NAME, to_json(config).encode())
+        _write(run / DATA_LIST_NAME, train.data_list.encode())
         document = msgspec.json.format(msgspec.json.encode(provenance), indent=2)
-        (run / PROVENANCE_NAME).write_bytes(document)
+        _write(run / PROVENANCE_NAME, document)
     fabric.barrier()
 
 
@@ -132,20 +138,42 @@ def read_settings(run: Path) -> dict[str, object]:
         raise RunError(f"{run} is not a run: {CONFIG_NAME} is missing or damaged.") from error
 
 
-def _refuse_change(run: Path, config: Config, now: Provenance) -> None:
+def _refuse_change(run: Path, config: Config, now: Provenance) -> Provenance:
+    """Where the run comes from that is to go on, if it is the same one or a longer one."""
     then = read_provenance(run)
     old, new = read_settings(run), settings(config)
     changed = [
         f"{name} was {old.get(name)}, is {new.get(name)}"
         for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name) and name not in _FREE
+        if old.get(name) != new.get(name) and name not in _FREE and not _grows(name, old, new)
     ]
     if then.data_list_sha256 != now.data_list_sha256:
         changed.append("the training data differs")
     if then.start_sha256 != now.start_sha256:
         changed.append("the initial weights differ")
     if changed:
-        raise RunError(f"{run} can only be resumed unchanged: {'; '.join(changed)}.")
+        raise RunError(
+            f"{run} can only be resumed unchanged, or with more epochs: {'; '.join(changed)}."
+        )
+    return then
+
+
+def _has_grown(run: Path, config: Config) -> bool:
+    old, new = read_settings(run), settings(config)
+    return any(_grows(name, old, new) for name in _MAY_GROW)
+
+
+def _grows(name: str, old: Mapping[str, object], new: Mapping[str, object]) -> bool:
+    before, after = old.get(name), new.get(name)
+    return (
+        name in _MAY_GROW and isinstance(before, int) and isinstance(after, int) and before < after
+    )
+
+
+def _write(path: Path, content: bytes) -> None:
+    incoming = path.with_suffix(".incoming")
+    incoming.write_bytes(content)
+    incoming.replace(path)
 
 
 def _earlier(start: Sequence[Path]) -> tuple[Provenance, ...]:

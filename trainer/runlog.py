@@ -1,22 +1,12 @@
 """A run's log: `metrics.jsonl` for programs, TensorBoard events for people, lines for the shell."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 from torch.utils.tensorboard import SummaryWriter
 
 from trainer.metrics import Scores
@@ -80,11 +70,10 @@ def epoch_lines(epoch: int, epochs: int, losses: Mapping[str, float], scores: Sc
     """What the shell shows after an epoch."""
     accuracy = f" Acc: {losses['Acc']:.4f}" if "Acc" in losses else ""
     parts = {name: value for name, value in losses.items() if name != "Acc"}
-    sizes = " ".join(f"{size}: {value:.4f}" for size, value in scores.tar.items())
     lines = [
         f"Epoch {epoch + 1:02d}/{epochs:02d} | Train Loss: {losses['Total']:.4f}{accuracy}"
         f" | Val Loss: {scores.loss:.4f} Acc: {scores.accuracy:.4f}",
-        f"[Val] TAR at FAR 1e-3 by face px | {sizes} | Impostors: {scores.impostor_mean:+.3f}"
+        f"[Val] {_sizes(scores)} | Impostors: {scores.impostor_mean:+.3f}"
         f" +- {scores.impostor_std:.3f}",
     ]
     if len(parts) > 1:
@@ -93,20 +82,35 @@ def epoch_lines(epoch: int, epochs: int, losses: Mapping[str, float], scores: Sc
     return "\n".join(lines)
 
 
-class _RateColumn(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:.2f} steps/s")
+def start_line(before: Scores) -> str:
+    """What the shell is told before the first epoch."""
+    return f"[Val] Before the first step: {_sizes(before)}"
 
 
-def progress_bar(visible: bool) -> Progress:
-    """Steps done, rate and time left of an epoch, on stderr; silent unless stderr is a terminal."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _RateColumn(),
-        TimeRemainingColumn(),
-        transient=True,
-        console=Console(stderr=True),
-        disable=not visible,
+def outcome_lines(before: Scores, best: float, run: Path) -> str:
+    """What the shell is told in the end: better or worse than it began, and what comes next.
+
+    Args:
+        before: Of the weights that the run started from.
+        best: The selection of those that it leaves.
+        run: Its folder.
+    """
+    command = (
+        f"farsight-trainer publish --run {shlex.quote(str(run))} --store FOLDER --val-dir FOLDER "
+        "--baseline EDGEFACE"
     )
+    change = f"TAR at FAR 1e-3, all sizes: {before.selection:.4f} before, {best:.4f} after."
+    if best >= before.selection:
+        return f"{change}\nNext: {command}"
+    return (
+        f"{change} The run is worse than the weights that it started from; do not publish it.\n"
+        "What helps: a lower --backbone-learning-rate (1e-6 for a dozen people), more people and "
+        "photos in --train-dir, fewer --stage2-epochs if the first ones were the best. If the last "
+        f"ones were: --resume --stage2-epochs N goes on with {run}.\n"
+        f"To look at it all the same: {command}"
+    )
+
+
+def _sizes(scores: Scores) -> str:
+    sizes = " ".join(f"{size}: {value:.4f}" for size, value in scores.tar.items())
+    return f"TAR at FAR 1e-3 by face px | {sizes}"

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Body, Query
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.api.deps import AdminCaller, GraphDep
+from app.api.deps import AdminCaller, RowsDep
 from app.api.problems import problems
 from app.api.routers import keyed_router
 from app.api.schemas import Answer, GroupNames, PageParams
@@ -88,23 +88,23 @@ class EventPageSchema(Answer):
 
 @router.get("/keys", responses=problems(401, 403, 422, 503))
 async def list_keys(
-    graph: GraphDep,
+    rows: RowsDep,
     caller: AdminCaller,  # noqa: ARG001 - asks for the scope
 ) -> KeyListSchema:
     """Lists all keys, without their secrets."""
-    rows = await graph.keys.every()
-    return KeyListSchema(items=[KeySchema.model_validate(row) for row in rows], next_cursor=None)
+    keys = await rows.keys.every()
+    return KeyListSchema(items=[KeySchema.model_validate(key) for key in keys], next_cursor=None)
 
 
 @router.post(
     "/keys", status_code=201, responses=problems(400, 401, 403, 408, 413, 415, 422, 503, 507)
 )
 async def create_key(
-    graph: GraphDep, caller: AdminCaller, wanted: Annotated[NewKeySchema, Body()]
+    rows: RowsDep, caller: AdminCaller, wanted: Annotated[NewKeySchema, Body()]
 ) -> CreatedKeySchema:
     """Creates a key. It cannot be shown again."""
     return CreatedKeySchema(
-        key=await graph.keys.create(
+        key=await rows.keys.create(
             wanted.scopes, wanted.label, caller.key_id, wanted.expires_at, wanted.groups
         )
     )
@@ -117,7 +117,7 @@ async def create_key(
     responses=problems(401, 403, 404, 409, 422, 503, 507),
 )
 async def revoke_key(
-    graph: GraphDep,
+    rows: RowsDep,
     caller: AdminCaller,
     key_id: str,
     even_last: Annotated[
@@ -125,16 +125,16 @@ async def revoke_key(
     ] = False,
 ) -> None:
     """Revokes a key, from the next request on."""
-    await graph.keys.revoke(key_id, caller.key_id, even_last=even_last)
+    await rows.keys.revoke(key_id, caller.key_id, even_last=even_last)
 
 
 @router.get("/events", responses=problems(401, 403, 422, 503))
 async def list_events(
-    graph: GraphDep,
+    rows: RowsDep,
     caller: AdminCaller,  # noqa: ARG001 - asks for the scope
     wanted: Annotated[PageParams, Query()],
 ) -> EventPageSchema:
     """Lists the audit log, newest first."""
     return EventPageSchema.model_validate(
-        await read_events(graph.sessions, wanted.cursor, wanted.limit)
+        await read_events(rows.sessions, wanted.cursor, wanted.limit)
     )

@@ -17,11 +17,11 @@ from app.api.admin_schemas import (
     ReloadSchema,
     ServingSchema,
 )
-from app.api.deps import AdminCaller, GraphDep
+from app.api.deps import AdminCaller, GraphDep, RowsDep
 from app.api.problems import problems
 from app.api.routers import keyed_router
 from app.errors import DatabaseBusyError, UnauthenticatedError
-from app.graph import Graph
+from app.graph import Rows
 from app.services.job_diary import JobView, State
 from app.services.keys import Caller
 
@@ -47,11 +47,11 @@ _JOB_EVENTS = {
 
 @router.get("/bundles", responses=problems(401, 403, 503))
 async def list_bundles(
-    graph: GraphDep,
+    rows: RowsDep,
     caller: AdminCaller,  # noqa: ARG001 - asks for the scope
 ) -> BundleListSchema:
     """Lists the bundles of the store, and checks the files of each."""
-    found = await graph.bundles.every()
+    found = await rows.bundle_store.every()
     return BundleListSchema(items=[BundleSchema.of(view) for view in found], next_cursor=None)
 
 
@@ -77,23 +77,23 @@ async def roll_back(graph: GraphDep, caller: AdminCaller) -> ServingSchema:
 
 @router.get("/jobs", responses=problems(401, 403, 422, 503))
 async def list_jobs(
-    graph: GraphDep,
+    rows: RowsDep,
     caller: AdminCaller,  # noqa: ARG001 - asks for the scope
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobListSchema:
     """Lists the latest reloads, newest first."""
-    found = await graph.reload.latest_jobs(limit)
+    found = await rows.jobs.latest(limit)
     return JobListSchema(items=[JobSchema.model_validate(job) for job in found], next_cursor=None)
 
 
 @router.get("/jobs/{job_id}", responses=problems(401, 403, 404, 422, 503))
 async def show_job(
-    graph: GraphDep,
+    rows: RowsDep,
     caller: AdminCaller,  # noqa: ARG001 - asks for the scope
     job_id: UUID,
 ) -> JobSchema:
     """Shows the state of a reload."""
-    return JobSchema.model_validate(await graph.reload.job(job_id))
+    return JobSchema.model_validate(await rows.jobs.get(job_id))
 
 
 @router.get(
@@ -105,7 +105,7 @@ async def show_job(
     response_class=StreamingResponse,
 )
 async def watch_job(
-    graph: GraphDep,
+    rows: RowsDep,
     caller: AdminCaller,
     job_id: UUID,
 ) -> StreamingResponse:
@@ -113,11 +113,11 @@ async def watch_job(
 
     It ends with the job, or with the key.
     """
-    first = await graph.reload.job(job_id)  # an error is answered before the stream begins
-    return StreamingResponse(_events(graph, caller, first), media_type="text/event-stream")
+    first = await rows.jobs.get(job_id)  # an error is answered before the stream begins
+    return StreamingResponse(_events(rows, caller, first), media_type="text/event-stream")
 
 
-async def _events(graph: Graph, caller: Caller, job: JobView) -> AsyncIterator[str]:
+async def _events(rows: Rows, caller: Caller, job: JobView) -> AsyncIterator[str]:
     told = None
     while True:
         event = f"event: job\ndata: {JobSchema.model_validate(job).model_dump_json()}\n\n"
@@ -129,7 +129,7 @@ async def _events(graph: Graph, caller: Caller, job: JobView) -> AsyncIterator[s
         await asyncio.sleep(_LOOK_EVERY_S)
         with suppress(DatabaseBusyError):  # there will be news later
             try:
-                await graph.keys.caller(caller.key_id)
+                await rows.keys.caller(caller.key_id)
             except UnauthenticatedError:  # it has ended
                 return
-            job = await graph.reload.job(job.id)
+            job = await rows.jobs.get(job.id)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Response
 
-from app.api.deps import EnrollCaller, GraphDep
+from app.api.deps import EnrollCaller, RowsDep
 from app.api.problems import problems
 from app.api.reach import SeenUserId
 from app.api.routers import keyed_router
@@ -24,15 +24,15 @@ _PICTURE: dict[int | str, dict[str, Any]] = {
 
 @router.get("/photos/{photo_id}/crop", responses=_PICTURE, response_class=Response)
 async def show_crop(
-    graph: GraphDep, caller: EnrollCaller, user_id: SeenUserId, photo_id: UUID
+    rows: RowsDep, caller: EnrollCaller, user_id: SeenUserId, photo_id: UUID
 ) -> Response:
     """The face of a stored photo, as it was aligned. The audit log records who asked."""
-    crop = await graph.stored_photos.crop(caller.key_id, user_id, photo_id)
+    crop = await rows.stored_photos.crop(caller.key_id, user_id, photo_id)
     return Response(crop, media_type=_PNG)
 
 
 @router.get("/thumbnail", responses=_PICTURE, response_class=Response)
-async def show_thumbnail(graph: GraphDep, caller: EnrollCaller, user_id: SeenUserId) -> Response:
+async def show_thumbnail(rows: RowsDep, caller: EnrollCaller, user_id: SeenUserId) -> Response:
     """The largest face that is stored of a user. The audit log records who asked."""
-    crop = await graph.stored_photos.crop(caller.key_id, user_id)
+    crop = await rows.stored_photos.crop(caller.key_id, user_id)
     return Response(crop, media_type=_PNG)

@@ -14,7 +14,7 @@ from starlette.types import Scope as AsgiScope
 
 from app.api.bodies import Bodies, Body
 from app.errors import MissingScopeError, UnauthenticatedError
-from app.graph import Graph
+from app.graph import Graph, Rows
 from app.recognition.serving import Serving
 from app.services.keys import Caller, Scope
 from app.services.rate import Rate
@@ -26,6 +26,10 @@ _BEARER = HTTPBearer(
     description="`farsight keys create --scope ...` makes one.",
     auto_error=False,
 )
+
+
+LOCAL_CALLER = "local_caller"
+"""In a request's state: who calls without HTTP, in the process that runs the application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,19 @@ def _graph(request: Request) -> Graph:
     return graph
 
 
+def _rows(request: Request) -> Rows:
+    rows = request.state.graph
+    assert isinstance(rows, Rows)
+    return rows
+
+
 # Coroutines, though they wait for nothing: FastAPI hands plain functions to a thread.
 async def _give_graph(request: Request) -> Graph:
     return _graph(request)
+
+
+async def _give_rows(request: Request) -> Rows:
+    return _rows(request)
 
 
 def admission_of(connection: HTTPConnection) -> Admission:
@@ -79,6 +93,9 @@ async def _serving(request: Request) -> Serving:
 
 
 GraphDep = Annotated[Graph, Depends(_give_graph)]
+RowsDep = Annotated[Rows, Depends(_give_rows)]
+"""For what needs no networks: commands ask for it without loading any."""
+
 ServingDep = Annotated[Serving, Depends(_serving)]
 """The current serving; FastAPI asks once per request, however many take it."""
 
@@ -90,11 +107,16 @@ async def authenticate(request: Request) -> Caller:
         UnauthenticatedError: No key, or an unknown one.
         RateLimitedError: This address has sent too many wrong keys.
     """
-    graph = _graph(request)
-    key_id = await graph.keys.recognise(_bearer(request), address_of(request))
+    # Put there by the process that runs the application; nothing that is sent gets there.
+    if (local := getattr(request.state, LOCAL_CALLER, None)) is not None:
+        assert isinstance(local, Caller)
+        requester.set(Requester(local.key_id))
+        return local
+    rows = _rows(request)
+    key_id = await rows.keys.recognise(_bearer(request), address_of(request))
     requester.set(Requester(key_id))  # for this request alone: each has a task of its own
-    caller = await graph.keys.caller(key_id)
-    graph.key_diary.used(key_id)
+    caller = await rows.keys.caller(key_id)
+    rows.key_diary.used(key_id)
     return caller
 
 
@@ -133,7 +155,7 @@ class KeyedRoute(APIRoute):
             except MissingScopeError:
                 if needed.scope == Scope.ADMIN:
                     call = f"{request.method} {self.path_format}"
-                    _graph(request).key_diary.refused(caller.key_id, call)
+                    _rows(request).key_diary.refused(caller.key_id, call)
                 raise
             if admission.requests is not None:
                 admission.requests.spend(caller.key_id)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api.deps import (
     AdminCaller,
     GraphDep,
+    RowsDep,
     ServingDep,
     take_content,
 )
@@ -49,14 +50,14 @@ class ImportSchema(BaseModel):
     response_class=StreamingResponse,
 )
 async def export_gallery_file(
-    graph: GraphDep,
+    rows: RowsDep,
     caller: AdminCaller,
     crops: Annotated[
         bool, Query(description="true: include crops, so that it can be moved to another space")
     ] = False,
 ) -> StreamingResponse:
     """Exports everybody to one file, bound to the space of the serving bundle."""
-    gallery = await export_gallery(graph.sessions, caller.key_id, with_crops=crops)
+    gallery = await export_gallery(rows.sessions, caller.key_id, with_crops=crops)
     pieces = await asyncio.to_thread(encode_gallery, gallery)
     name = f"farsight-{gallery.space_id}.gallery"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -4,20 +4,20 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
-from app.api.deps import GraphDep
+from app.api.deps import RowsDep
 from app.api.schemas import UserId
 from app.services.keys import Caller
 
 _InPath = Annotated[UserId, Path()]
 
 
-async def _seen(graph: GraphDep, request: Request, user_id: _InPath) -> str:
-    await graph.users.require_reach(user_id, _caller(request).groups, change=False)
+async def _seen(rows: RowsDep, request: Request, user_id: _InPath) -> str:
+    await rows.users.require_reach(user_id, _caller(request).groups, change=False)
     return user_id
 
 
-async def _changed(graph: GraphDep, request: Request, user_id: _InPath) -> str:
-    await graph.users.require_reach(user_id, _caller(request).groups, change=True)
+async def _changed(rows: RowsDep, request: Request, user_id: _InPath) -> str:
+    await rows.users.require_reach(user_id, _caller(request).groups, change=True)
     return user_id
 
 

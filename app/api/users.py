@@ -9,6 +9,7 @@ from pydantic import Json
 from app.api.deps import (
     EnrollCaller,
     GraphDep,
+    RowsDep,
     ServingDep,
     take_content,
 )
@@ -32,7 +33,7 @@ from app.api.schemas import (
 from app.api.ways_in import PhotoRoute
 from app.errors import InvalidRequestError
 from app.gallery.user_fields import MAX_GROUPS
-from app.graph import Graph
+from app.graph import Rows
 from app.services.face_choice import Box, FaceChoice, FaceRule
 from app.services.keys import Caller
 from app.services.registration import NewUser
@@ -121,13 +122,13 @@ async def register_user(
 
 @router.get("", responses=problems(401, 403, 422, 503))
 async def list_users(
-    graph: GraphDep,
+    rows: RowsDep,
     caller: EnrollCaller,
     wanted: Annotated[UserPageParams, Query()],
 ) -> UserPageSchema:
     """Lists users, all or those that match a search, page by page."""
     which = Wanted(wanted.search, caller.within(wanted.groups))
-    page = await graph.users.page(wanted.cursor, wanted.limit, which, wanted.order)
+    page = await rows.users.page(wanted.cursor, wanted.limit, which, wanted.order)
     answer = UserPageSchema.model_validate(page)
     for user in answer.items:
         user.groups = caller.shown(user.groups)
@@ -172,16 +173,16 @@ async def put_user(
 
 
 @router.get("/{user_id}", responses=problems(401, 403, 404, 422, 503))
-async def get_user(graph: GraphDep, caller: EnrollCaller, user_id: SeenUserId) -> UserDetailSchema:
+async def get_user(rows: RowsDep, caller: EnrollCaller, user_id: SeenUserId) -> UserDetailSchema:
     """Shows a user and their stored photos."""
-    answer = UserDetailSchema.model_validate(await graph.users.get(user_id))
+    answer = UserDetailSchema.model_validate(await rows.users.get(user_id))
     answer.user.groups = caller.shown(answer.user.groups)
     return answer
 
 
 @router.patch("/{user_id}", responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 503))
 async def change_user(
-    graph: GraphDep, caller: EnrollCaller, user_id: ChangedUserId, changes: UserChangesSchema
+    rows: RowsDep, caller: EnrollCaller, user_id: ChangedUserId, changes: UserChangesSchema
 ) -> UserDetailSchema:
     """Changes display name, metadata or groups."""
     given: UserChanges = {}
@@ -191,7 +192,7 @@ async def change_user(
         given["metadata"] = dict(changes.metadata)
     if "groups" in changes.model_fields_set:
         given["groups"] = sorted(caller.within(changes.groups) or ())
-    return UserDetailSchema.model_validate(await graph.users.change(caller.key_id, user_id, given))
+    return UserDetailSchema.model_validate(await rows.users.change(caller.key_id, user_id, given))
 
 
 @router.delete(
@@ -201,21 +202,21 @@ async def change_user(
     responses={**_PENDING, **problems(401, 403, 404, 422, 503, 507)},
 )
 async def erase_user(
-    graph: GraphDep, caller: EnrollCaller, user_id: ChangedUserId, response: Response
+    rows: RowsDep, caller: EnrollCaller, user_id: ChangedUserId, response: Response
 ) -> ErasureSchema | None:
     """Erases a user: rows, crops, embeddings and templates are overwritten."""
-    done = await graph.users.erase(caller.key_id, user_id)
-    return await _told(graph, user_id, response, done=done)
+    done = await rows.users.erase(caller.key_id, user_id)
+    return await _told(rows, user_id, response, done=done)
 
 
 @router.get("/{user_id}/erasure", responses=problems(401, 403, 422, 503))
 async def show_erasure(
-    graph: GraphDep,
+    rows: RowsDep,
     caller: EnrollCaller,  # noqa: ARG001 - asks for the scope
     user_id: _UserIdInPath,
 ) -> ErasureSchema:
     """Shows whether erased data of a user may still be on the disk."""
-    return ErasureSchema.model_validate(await graph.erasures.of_user(user_id))
+    return ErasureSchema.model_validate(await rows.erasures.of_user(user_id))
 
 
 @router.post(
@@ -278,13 +279,13 @@ def _new_user(
 
 
 async def _told(
-    graph: Graph, user_id: str, response: Response, *, done: bool
+    rows: Rows, user_id: str, response: Response, *, done: bool
 ) -> ErasureSchema | None:
     """204 when nothing is left on the disk, else 202 and its state."""
     if done:
         return None
     response.status_code = 202
-    return ErasureSchema.model_validate(await graph.erasures.of_user(user_id))
+    return ErasureSchema.model_validate(await rows.erasures.of_user(user_id))
 
 
 def _choice(rule: FaceRule | None, boxes: list[PhotoBoxSchema]) -> FaceChoice:

@@ -1,7 +1,6 @@
 """`farsight bundles`: the weights in the bundle store."""
 
 import asyncio
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,24 +8,14 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
-from app.api.admin_schemas import JobSchema
 from app.commands.download import download
-from app.db.migration import open_sessions
-from app.errors import BundleError, ReloadFailedError
+from app.commands.jobs import require_success, until_ended
+from app.commands.measure import measure
+from app.commands.place import AsJson, Url, ask
+from app.errors import BundleError
 from app.graph import open_graph
-from app.recognition.serving import Serving
-from app.services.bundles import BundleView
-from app.services.bundles import list_bundles as every_bundle
-from app.services.job_diary import JobView, State
 from app.services.keys import COMMAND_LINE
 from app.settings import Settings
 from app.shipped import BUNDLES
@@ -38,14 +27,12 @@ from app.vision.bundle import (
 from app.vision.embedder import Embedder
 from app.vision.model_files import CENTERFACE, YUNET, fetch
 from app.vision.self_test import check_parity, check_self_test, known_answers
+from farsight_client import AsyncClient, Job
 
 _CHECKPOINTS = (
     "https://gitlab.idiap.ch/bob/bob.paper.tbiom2023_edgeface/-/raw/master/checkpoints/{}.pt"
 )
 _DETECTORS = {model.detector: model for model in (YUNET, CENTERFACE)}
-
-_LOOK_EVERY_S = 0.2
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 cli = typer.Typer(help="Bundles of weights, and the files they are made of.", no_args_is_help=True)
 
@@ -65,6 +52,7 @@ class Pullable(StrEnum):
 def import_checkpoint(
     edgeface: Annotated[Path, typer.Option(help="A published checkpoint (.pt).")],
     name: Annotated[str, typer.Option(help="The bundle's name.")],
+    as_json: AsJson = False,
 ) -> None:
     """Turn a published EdgeFace checkpoint into a bundle without DSR."""
     from app.vision.published import published_bundle, read_published  # noqa: PLC0415 - torch takes seconds
@@ -77,48 +65,48 @@ def import_checkpoint(
     manifest = msgspec.structs.replace(bundle.manifest, self_test=known_answers(embedder))
     folder = write_bundle(Settings.read().bundles, manifest, bundle.files)
     variant = manifest.networks.edgeface.variant
-    typer.echo(f"Bundle {name} ({variant}), space {manifest.space_id}, is in {folder}.")
+    _tell(
+        {"name": name, "space": manifest.space_id, "network": variant, "folder": str(folder)},
+        f"Bundle {name} ({variant}), space {manifest.space_id}, is in {folder}.\n"
+        f"Nobody has measured it yet:\n  farsight bundles measure {name} --dataset-root PEOPLE",
+        as_json=as_json,
+    )
 
 
 @cli.command("list")
-def list_bundles(as_json: AsJson = False) -> None:
+def list_bundles(url: Url = None, as_json: AsJson = False) -> None:
     """Check the files of every bundle in the store and list them, broken ones with the reason."""
-
-    async def find() -> list[BundleView]:
-        settings = Settings.read()
-        async with open_sessions(settings.database) as sessions:
-            return await every_bundle(sessions, settings.bundles)
-
-    found = asyncio.run(find())
+    found = ask(url, lambda farsight: farsight.bundles())
     if as_json:
-        typer.echo(json.dumps([_as_json(view) for view in found]))
+        typer.echo(msgspec.json.encode(found).decode())
         return
     table = Table("name", "network", "DSR", "space", "created", "state")
-    for view in found:
-        if view.manifest is None:
-            table.add_row(view.name, "", "", "", "", f"{view.state}: {view.reason}")
-            continue
-        networks = view.manifest.networks
-        table.add_row(
-            view.name,
-            networks.edgeface.variant,
-            "yes" if networks.dsr else "no",
-            view.manifest.space_id,
-            f"{view.manifest.created_at:%Y-%m-%d %H:%M}",
-            view.state,
-        )
+    for of in found:
+        state = of.state if of.reason is None else f"{of.state}: {of.reason}"
+        dsr = "" if of.dsr is None else "yes" if of.dsr else "no"
+        created = "" if of.created_at is None else f"{of.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(of.name, of.network, dsr, of.space, created, state)
     Console().print(table)
 
 
+cli.command()(measure)
+
+
 @cli.command()
-def verify(name: Annotated[str, typer.Argument(help="The bundle's name.")]) -> None:
+def verify(
+    name: Annotated[str, typer.Argument(help="The bundle's name.")], as_json: AsJson = False
+) -> None:
     """Check every file of a bundle, load its networks, and check their answers to known crops."""
     folder = find_bundle(Settings.read().bundles, name)
     bundle = load_bundle(folder)
     embedder = Embedder(bundle, "cpu")
     check_self_test(embedder)
     check_parity(embedder)
-    typer.echo(f"Bundle {name} is as it was published; space {bundle.space_id}.")
+    _tell(
+        {"name": name, "space": bundle.space_id},
+        f"Bundle {name} is as it was published; space {bundle.space_id}.",
+        as_json=as_json,
+    )
 
 
 @cli.command()
@@ -127,82 +115,51 @@ def reload(
     force: Annotated[
         bool, typer.Option("--force", help="Ignore the gate's verdict; the audit log records it.")
     ] = False,
+    url: Url = None,
     as_json: AsJson = False,
 ) -> None:
     """Change to another bundle: everybody is embedded anew, services follow within seconds.
 
-    The work is done by this command; services on the same database keep answering.
+    Without --url the work is done by this command; services on the same database keep answering.
     """
-    job = asyncio.run(_reload(name, force, visible=not as_json))
+
+    async def work(farsight: AsyncClient) -> Job:
+        job = await farsight.reload(name, force=force)
+        return await until_ended(farsight, job.id)
+
+    job = ask(url, work, networks=True)
     if as_json:
-        typer.echo(JobSchema.model_validate(job).model_dump_json())
-    if job.error is not None:
-        raise ReloadFailedError(f"{job.error['detail']} The previous bundle is still in use.")
+        typer.echo(msgspec.json.encode(job).decode())
+    require_success(job)
     if not as_json:
-        typer.echo(f"Bundle {name} serves, space {job.space_id}.")
+        typer.echo(f"Bundle {name} serves, space {job.space}; {job.done} photos were moved.")
 
 
 @cli.command()
-def rollback(as_json: AsJson = False) -> None:
+def rollback(url: Url = None, as_json: AsJson = False) -> None:
     """Go back to the previous bundle at once."""
-
-    async def roll_back() -> Serving:
-        async with open_graph(Settings.read()) as graph:
-            return await graph.bundles.rollback(COMMAND_LINE)
-
-    serving = asyncio.run(roll_back())
-    name, space_id = serving.manifest.name, serving.space_id
-    typer.echo(
-        json.dumps({"bundle": name, "space": space_id})
-        if as_json
-        else f"Bundle {name} serves again, space {space_id}."
+    serving = ask(url, lambda farsight: farsight.rollback(), networks=True)
+    _tell(
+        {"bundle": serving.bundle, "space": serving.space},
+        f"Bundle {serving.bundle} serves again, space {serving.space}.",
+        as_json=as_json,
     )
 
 
 @cli.command()
 def prune(as_json: AsJson = False) -> None:
-    """Forget the former bundle's embeddings; afterwards there is no way back to it."""
+    """Forget the former bundle's embeddings here; afterwards there is no way back to it."""
 
     async def erase() -> int:
         async with open_graph(Settings.read()) as graph:
             return await graph.bundles.prune(COMMAND_LINE)
 
     erased = asyncio.run(erase())
-    typer.echo(json.dumps({"erased": erased}) if as_json else f"{erased} rows deleted.")
+    _tell({"erased": erased}, f"{erased} rows deleted.", as_json=as_json)
 
 
-async def _reload(name: str, force: bool, *, visible: bool) -> JobView:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    async with open_graph(Settings.read()) as graph:
-        job = await graph.reload.start(name, COMMAND_LINE, force=force)
-        with Progress(*columns, disable=not visible) as progress:
-            task = progress.add_task(job.step, total=None, rate="")
-            while job.state is State.RUNNING:
-                await asyncio.sleep(_LOOK_EVERY_S)
-                job = await graph.reload.job(job.id)
-                rate = f"{job.rate_per_s:.0f}/s" if job.rate_per_s else ""
-                total = job.total or None
-                progress.update(
-                    task, description=job.step, completed=job.done, total=total, rate=rate
-                )
-    return job
-
-
-def _as_json(view: BundleView) -> dict[str, object]:
-    manifest = None if view.manifest is None else msgspec.to_builtins(view.manifest)
-    return {
-        "name": view.name,
-        "state": view.state,
-        "reason": view.reason,
-        "space": None if view.manifest is None else view.manifest.space_id,
-        "manifest": manifest,
-    }
+def _tell(facts: dict[str, object], sentence: str, *, as_json: bool) -> None:
+    typer.echo(msgspec.json.encode(facts).decode() if as_json else sentence)
 
 
 @cli.command()
@@ -212,17 +169,22 @@ def pull(
         Path | None,
         typer.Option(help="Where checkpoints go. By default: `checkpoints` in the data folder."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Download a published file; an interrupted download resumes where it stopped."""
     settings = Settings.read()
     if what.value in _DETECTORS:
         path = fetch(_DETECTORS[what.value], settings.detectors)
-        typer.echo(f"{path} is already there, as published.")
+        _tell({"path": str(path)}, f"{path} is already there, as published.", as_json=as_json)
         return
     folder = folder or settings.home / "checkpoints"
     path = download(_CHECKPOINTS.format(what.value), folder / f"{what.value}.pt")
     from app.vision.published import read_published  # noqa: PLC0415 - torch takes seconds
 
     read_published(path)  # it must be a network that we know
-    typer.echo(f"{path} is there. Make a bundle of it:")
-    typer.echo(f"  farsight bundles import --edgeface {path} --name {what.value}")
+    _tell(
+        {"path": str(path)},
+        f"{path} is there. Make a bundle of it:\n"
+        f"  farsight bundles import --edgeface {path} --name {what.value}",
+        as_json=as_json,
+    )

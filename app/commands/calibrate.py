@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from app.commands.calibration_plot import require_matplotlib, write_plot
-from app.commands.progress import counted
 from app.db.migration import open_sessions
+from app.progress import counted
 from app.recognition.inference import set_library_threads
 from app.recognition.serving import Serving
 from app.services.activation import Activation

@@ -16,7 +16,7 @@ from app.db.migration import database_path, open_sessions
 from app.db.session import Sessions
 from app.errors import DatabaseDamagedError, ModelFileError
 from app.graph import open_graph
-from app.services.bundles import BundleState, list_bundles
+from app.services.bundles import BundleState, BundleStore
 from app.services.soundness import (
     Damage,
     Defect,
@@ -90,7 +90,7 @@ async def _repair(settings: Settings) -> None:
 
 
 async def _check_bundles(sessions: Sessions, store: Path) -> list[Defect]:
-    views = await list_bundles(sessions, store)
+    views = await BundleStore(sessions, store).every()
     found = [
         Defect("bundles", f"{view.name}: {view.reason}", False)
         for view in views

@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.commands.progress import counted
 from app.errors import EvaluationError
 from app.evaluation.comparison import FEW_PAIRS
 from app.evaluation.person_figures import PersonFigures, person_figures
@@ -19,6 +18,7 @@ from app.evaluation.probes import make_viewer
 from app.evaluation.protocols import Contestant, Evaluation, SizeResult, evaluate_people
 from app.evaluation.sizes import USUAL_SIZES, Size, format_sizes, parse_sizes
 from app.evaluation.verification import FALSE_ACCEPT_RATES, USUAL_FAR
+from app.progress import counted
 from app.settings import Settings
 from app.vision.bundle import Bundle, find_bundle, load_bundle
 from app.vision.detector_choice import DetectorName
@@ -77,7 +77,7 @@ def _sizes(text: str) -> tuple[Size, ...]:
 def _weights(named: Path | None, settings: Settings) -> Bundle:
     if named is None:
         return load_bundle(find_bundle(settings.bundles, settings.bundle))
-    if named.is_file():
+    if named.is_file() or named.suffix == ".pt":
         if named.suffix == ".safetensors":
             raise typer.BadParameter(
                 f"{named.name} is one file of a bundle: name its folder, {named.parent}.",

@@ -6,13 +6,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from app.commands.place import AsJson, Url, ask, refuse_both
 from app.db.migration import open_sessions
-from app.errors import SpaceMismatchError, UserNotFoundError
-from app.gallery.file import read_gallery, write_gallery
+from app.errors import GalleryFileError, SpaceMismatchError, UserNotFoundError
+from app.gallery.file import encode_gallery, read_gallery, write_gallery
 from app.gallery.merge import OnConflict, diff_galleries, merge_galleries
 from app.gallery.portable import (
     PortableGallery,
@@ -20,27 +22,25 @@ from app.gallery.portable import (
     crops_of,
     move_gallery,
 )
-from app.graph import open_graph
 from app.pipeline import PipelineConfig, build_pipeline
-from app.services.keys import COMMAND_LINE
-from app.services.transfer import ImportAnswer, export_gallery, read_everybody
+from app.services.transfer import read_everybody
 from app.settings import Settings
 
 cli = typer.Typer(
-    help="Who is enrolled, in the local database or in a gallery file.", no_args_is_help=True
+    help="Gallery files, and who is in them or in the local database; of a service, see users.",
+    no_args_is_help=True,
 )
 
 _GalleryPath = Annotated[
     Path | None, typer.Option(help="A gallery file, instead of the local database.")
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _OnConflictOption = Annotated[
     OnConflict, typer.Option(help="What to do with users who already exist.")
 ]
 
 
 @cli.command("list")
-def list_users(gallery_path: _GalleryPath = None, as_json: _Json = False) -> None:
+def list_users(gallery_path: _GalleryPath = None, as_json: AsJson = False) -> None:
     """List everybody."""
     gallery = _source(gallery_path)
     if as_json:
@@ -56,7 +56,7 @@ def list_users(gallery_path: _GalleryPath = None, as_json: _Json = False) -> Non
 def show(
     user_id: Annotated[str, typer.Argument(help="Who.")],
     gallery_path: _GalleryPath = None,
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show a user and the photos behind the template."""
     gallery = _source(gallery_path)
@@ -96,14 +96,20 @@ def export_file(
         bool, typer.Option(help="Include crops, so that it can be moved to another space.")
     ] = False,
     gallery_path: _GalleryPath = None,
-    as_json: _Json = False,
+    url: Url = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write everybody into a gallery file."""
-    gallery = read_gallery(gallery_path) if gallery_path else asyncio.run(_export(crops))
-    if not crops:
-        gallery = _without_crops(gallery)
-    write_gallery(file, gallery)
-    _tell_written(file, gallery, as_json)
+    if gallery_path is not None:
+        refuse_both(url, gallery_path)
+        gallery = read_gallery(gallery_path)
+        write_gallery(file, gallery if crops else _without_crops(gallery))
+    else:
+        try:
+            ask(url, lambda farsight: farsight.export_gallery(file, crops=crops))
+        except OSError as error:
+            raise GalleryFileError(f"{file} cannot be written: {error.strerror}.") from error
+    _tell_written(file, read_gallery(file), as_json)
 
 
 @cli.command("import")
@@ -118,7 +124,8 @@ def import_file(
         str | None,
         typer.Option(help="FILE is {label: tensor} of torch.save, in the space of this id."),
     ] = None,
-    as_json: _Json = False,
+    url: Url = None,
+    as_json: AsJson = False,
 ) -> None:
     """Import everybody in a gallery file, or nobody.
 
@@ -126,12 +133,18 @@ def import_file(
     """
     gallery = _read_legacy(file, legacy_space) if legacy_space else read_gallery(file)
     if gallery_path is not None:
+        refuse_both(url, gallery_path)
         target = _import_into_file(gallery_path, gallery, on_conflict)
         _tell_written(gallery_path, target, as_json)
         return
-    answer = asyncio.run(_import_into_database(gallery, on_conflict))
+    content = b"".join(encode_gallery(gallery))
+    answer = ask(
+        url,
+        lambda farsight: farsight.import_gallery(content, on_conflict=on_conflict),
+        networks=True,
+    )
     if as_json:
-        typer.echo(json.dumps(asdict(answer)))
+        typer.echo(msgspec.json.encode(answer).decode())
         return
     typer.echo(
         f"Users: {answer.added} added, {answer.replaced} replaced, {answer.skipped} skipped."
@@ -145,7 +158,7 @@ def merge(
     second: Annotated[Path, typer.Argument(help="Another one of the same space.")],
     file: Annotated[Path, typer.Argument(help="The gallery file to write.")],
     on_conflict: _OnConflictOption = OnConflict.REFUSE,
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write everybody of two gallery files into one; `skip` keeps the users of the first."""
     gallery = merge_galleries(read_gallery(first), read_gallery(second), on_conflict)
@@ -157,7 +170,7 @@ def merge(
 def diff(
     first: Annotated[Path, typer.Argument(help="A gallery file.")],
     second: Annotated[Path, typer.Argument(help="Another one of the same space.")],
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare two gallery files; like diff, exit with 1 if they differ."""
     found = diff_galleries(read_gallery(first), read_gallery(second))
@@ -186,11 +199,6 @@ async def _read_database() -> PortableGallery:
         return await read_everybody(sessions, with_crops=False)
 
 
-async def _export(with_crops: bool) -> PortableGallery:
-    async with open_sessions(Settings.read().database) as sessions:
-        return await export_gallery(sessions, COMMAND_LINE, with_crops=with_crops)
-
-
 def _import_into_file(
     path: Path, gallery: PortableGallery, on_conflict: OnConflict
 ) -> PortableGallery:
@@ -213,13 +221,6 @@ def _moved(gallery: PortableGallery, target: PortableGallery) -> PortableGallery
             f"The bundle {target.bundle!r} in the store is not the one that made the gallery."
         )
     return move_gallery(gallery, target.space_id, target.bundle, pipeline.embed_crops(crops))
-
-
-async def _import_into_database(gallery: PortableGallery, on_conflict: OnConflict) -> ImportAnswer:
-    async with open_graph(Settings.read()) as graph:
-        return await graph.gallery_import.run(
-            graph.current.serving, COMMAND_LINE, gallery, on_conflict
-        )
 
 
 def _without_crops(gallery: PortableGallery) -> PortableGallery:

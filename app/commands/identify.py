@@ -1,54 +1,91 @@
-"""`farsight identify`: who is in photos, in a folder, or before the camera."""
+"""`farsight identify`: who is in photos, in folders, or before the camera."""
 
 import asyncio
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-from PIL import Image as PillowImage
 
 from app.commands.annotate import draw_identified
 from app.commands.camera import Frame, open_camera
 from app.commands.capture import open_preview
-from app.commands.target import Target, read_photo
-from app.commands.target_options import TargetOptions, open_target
+from app.commands.drawings import Drawings
+from app.commands.per_photo import Unread, each_photo
+from app.commands.photo_paths import Recursive, find_photos
+from app.commands.place import Device, Groups, Place, Url, open_place
 from app.commands.window import Key
-from app.errors import (
-    FarsightError,
-    ImageTooLargeError,
-    InvalidRequestError,
-    UnreadableImageError,
-)
-from app.evaluation.photo_sets import photos_in
 from app.settings import Settings
 from app.vision.detection import LARGEST_MIN_FACE_PX, SMALLEST_MIN_FACE_PX
-from app.vision.device import DeviceName
-from app.vision.image import Image, decode_image
+from app.vision.image import decode_image
 from app.vision.png import encode_png
-from farsight_client import Identification, IdentifiedFace
+from farsight_client import AsyncClient, Identification, IdentifiedFace, NamedPhoto
 
 # Of a camera or a video, a frame so often: people do not come and go faster.
 _BETWEEN_FRAMES_S = 0.5
 
+MinFacePx = Annotated[
+    float | None,
+    typer.Option(
+        help="The smallest face that is looked for, in source pixels under its aligned crop. "
+        "Default: a setting, 16; more in large photos.",
+        min=SMALLEST_MIN_FACE_PX,
+        max=LARGEST_MIN_FACE_PX,
+    ),
+]
+MaxFaces = Annotated[
+    int, typer.Option(help="Faces of a photo to tell of, largest first.", min=1, max=100)
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(help="Similarity to use instead of the bundle's threshold.", min=0, max=1),
+]
+JsonLines = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object per photo, each on a line.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """As AsyncClient.identify takes them."""
+
+    threshold: float | None
+    top_k: int
+    max_faces: int
+    detect: bool
+    min_face_px: float | None
+    groups: Sequence[str]
+
+    async def ask(self, client: AsyncClient, photo: NamedPhoto | bytes) -> Identification:
+        """Who is in a photo."""
+        return await client.identify(
+            [photo],
+            threshold=self.threshold,
+            top_k=self.top_k,
+            max_faces=self.max_faces,
+            detect=self.detect,
+            min_face_px=self.min_face_px,
+            groups=self.groups,
+        )
+
 
 def identify(
     files: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
-            help="Photos; with --webcam, a video file in place of the camera.",
-            exists=True,
-            dir_okay=False,
+            help="Photos: files, folders of them, or patterns; with --webcam, a video file in "
+            "place of the camera."
         ),
     ] = None,
     folder: Annotated[
         Path | None,
         typer.Option("--dir", help="All photos right in a folder.", exists=True, file_okay=False),
     ] = None,
+    recursive: Recursive = False,
     webcam: Annotated[
         bool,
         typer.Option(
@@ -64,34 +101,23 @@ def identify(
     aligned: Annotated[
         bool, typer.Option("--aligned", help="The photos are aligned 112x112 face crops already.")
     ] = False,
-    min_face_px: Annotated[
-        float | None,
-        typer.Option(
-            help="The smallest face that is looked for, in source pixels under its aligned crop. "
-            "Default: a setting, 16; more in large photos.",
-            min=SMALLEST_MIN_FACE_PX,
-            max=LARGEST_MIN_FACE_PX,
-        ),
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option(
-            help="A service to ask, its key in FARSIGHT_API_KEY. Without it: the local database "
-            "of the settings."
-        ),
-    ] = None,
+    threshold: Threshold = None,
+    top_k: Annotated[
+        int,
+        typer.Option(help="The most similar users to tell of, whoever it is.", min=0, max=100),
+    ] = 0,
+    max_faces: MaxFaces = 10,
+    min_face_px: MinFacePx = None,
+    group: Groups = None,
+    url: Url = None,
     gallery_path: Annotated[
         Path | None,
         typer.Option(
             help="A gallery file, instead of the local database.", exists=True, dir_okay=False
         ),
     ] = None,
-    device: Annotated[
-        DeviceName | None, typer.Option(help="Instead of FARSIGHT_DEVICE; local work only.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per photo, each on a line.")
-    ] = False,
+    device: Device = None,
+    as_json: JsonLines = False,
 ) -> None:
     """Tell who is in photos; strangers are "unknown".
 
@@ -103,132 +129,58 @@ def identify(
             raise typer.BadParameter("--webcam takes a video file at most, no --dir or --aligned.")
     elif (folder is None) == (not given):
         raise typer.BadParameter("Give photos, --dir or --webcam.")
-    photos = given if folder is None else photos_in(folder)
-    teller = _Teller(_Drawings(draw, photos) if draw else None, as_json=as_json)
-    video = given[0] if given else None
+    photos = find_photos(given if folder is None else [folder], recursive=recursive)
+    drawings = Drawings(draw, photos) if draw else None
+    wishes = _Wishes(threshold, top_k, max_faces, not aligned, min_face_px, group or ())
 
-    async def work() -> None:
+    async def work() -> bool:
         settings = Settings.read()
-        async with open_target(TargetOptions(url, gallery_path, device), settings) as target:
+        async with open_place(Place(url, gallery_path, device), settings) as place:
             if webcam:
-                await _identify_frames(target, video, teller, min_face_px)
-            else:
-                await _identify_photos(
-                    target, photos, teller, detect=not aligned, min_face_px=min_face_px
-                )
+                video = photos[0] if photos else None
+                await _identify_frames(place.client, wishes, video, drawings, as_json=as_json)
+                return True
+            return await _identify_photos(place.client, wishes, photos, drawings, as_json=as_json)
 
-    asyncio.run(work())
-    raise typer.Exit(1 if teller.unread else 0)
-
-
-class _Drawings:
-    """Annotated copies: below the folder as the photos lie below what they have in common.
-
-    Args:
-        folder: Made where it is missing.
-        photos: All that are to be drawn.
-    """
-
-    def __init__(self, folder: Path, photos: Sequence[Path]) -> None:
-        self._folder = folder
-        parents = [path.resolve().parent for path in photos]
-        self._root = Path(os.path.commonpath(parents)) if parents else Path()
-        if parents and folder.resolve() == self._root:
-            raise typer.BadParameter("--draw would write over the photos; name another folder.")
-
-    def save(self, photo: Path, image: Image, faces: Sequence[IdentifiedFace]) -> None:
-        """Writes one, in the photo's own format."""
-        path = self._folder / photo.resolve().relative_to(self._root)
-        self._write(path, draw_identified(image, faces))
-
-    def save_frame(self, name: str, image: Image) -> None:
-        """Writes a frame that is drawn already."""
-        self._write(self._folder / f"{name}.jpg", image)
-
-    @staticmethod
-    def _write(path: Path, image: Image) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        PillowImage.fromarray(image).save(path)
-
-
-class _Teller:
-    """Prints what was found.
-
-    Attributes:
-        drawings: None where none are wanted.
-        unread: How many photos could not be read.
-    """
-
-    def __init__(self, drawings: _Drawings | None, *, as_json: bool) -> None:
-        self.drawings = drawings
-        self.unread = 0
-        self._as_json = as_json
-
-    def tell(self, photo: str, found: Identification) -> None:
-        """One photo's faces."""
-        if self._as_json:
-            typer.echo(json.dumps({"photo": photo, **msgspec.to_builtins(found)}))
-            return
-        if not found.faces:
-            typer.echo(f"{photo}: no face")
-        for face in found.faces:
-            typer.echo(f"{photo}: {_sentence(face)}")
-
-    def tell_unread(self, photo: str, error: FarsightError) -> None:
-        """A photo that is none, or too large for what is asked of it."""
-        self.unread += 1
-        if self._as_json:
-            problem = {"code": error.code, "title": error.title, "detail": error.detail}
-            typer.echo(json.dumps({"photo": photo, **problem}))
-        else:
-            typer.echo(f"{photo}: {error.title}. {error.detail}", err=True)
-
-
-def _sentence(face: IdentifiedFace) -> str:
-    place = f"face of {face.face_px:.0f} px at {face.box.x:.0f},{face.box.y:.0f}"
-    if face.similarity is None:
-        return f"unknown ({place}; nobody is registered)"
-    return (
-        f"{face.user_id or 'unknown'} ({place}; similarity {face.similarity:.2f}, "
-        f"threshold {face.threshold:.2f})"
-    )
+    raise typer.Exit(0 if asyncio.run(work()) else 1)
 
 
 async def _identify_photos(
-    target: Target,
+    client: AsyncClient,
+    wishes: _Wishes,
     photos: Sequence[Path],
-    teller: _Teller,
+    drawings: Drawings | None,
     *,
-    detect: bool,
-    min_face_px: float | None,
-) -> None:
-    for path in photos:
-        try:
-            _, content = read_photo(path)
-            found = await target.identify(content, detect=detect, min_face_px=min_face_px)
-        except (UnreadableImageError, ImageTooLargeError, InvalidRequestError) as error:
-            teller.tell_unread(str(path), error)
-            continue
-        teller.tell(str(path), found)
-        if teller.drawings:
-            teller.drawings.save(path, decode_image(content), found.faces)
+    as_json: bool,
+) -> bool:
+    """Whether all could be read."""
+    unread = Unread(as_json=as_json)
+    async for path, photo, found in each_photo(photos, lambda of: wishes.ask(client, of), unread):
+        _tell(str(path), found, as_json=as_json)
+        if drawings is not None:
+            with unread.told(str(path)):
+                drawings.save(path, draw_identified(decode_image(photo[1]), found.faces))
+    return not unread.count
 
 
 async def _identify_frames(
-    target: Target, video: Path | None, teller: _Teller, min_face_px: float | None
+    client: AsyncClient,
+    wishes: _Wishes,
+    video: Path | None,
+    drawings: Drawings | None,
+    *,
+    as_json: bool,
 ) -> None:
     with ExitStack() as opened:
         window = open_preview(opened, video)
         frames = opened.enter_context(open_camera(video))
         for frame in _now_and_then(frames):
-            found = await target.identify(
-                encode_png(frame.image), detect=True, min_face_px=min_face_px
-            )
+            found = await wishes.ask(client, encode_png(frame.image))
             name = f"frame-{frame.at_s:08.2f}"
-            teller.tell(name, found)
+            _tell(name, found, as_json=as_json)
             drawn = draw_identified(frame.image, found.faces)
-            if teller.drawings:
-                teller.drawings.save_frame(name, drawn)
+            if drawings:
+                drawings.save_frame(name, drawn)
             if window is not None and window.show(drawn) is Key.END:
                 return
 
@@ -240,3 +192,26 @@ def _now_and_then(frames: Iterator[Frame]) -> Iterator[Frame]:
         if frame.at_s >= next_s:
             next_s = frame.at_s + _BETWEEN_FRAMES_S
             yield frame
+
+
+def _tell(photo: str, found: Identification, *, as_json: bool) -> None:
+    """One photo's faces."""
+    if as_json:
+        typer.echo(json.dumps({"photo": photo, **msgspec.to_builtins(found)}))
+        return
+    if not found.faces:
+        typer.echo(f"{photo}: no face")
+    for face in found.faces:
+        typer.echo(f"{photo}: {_sentence(face)}")
+        for candidate in face.candidates:
+            typer.echo(f"{photo}:   {candidate.similarity:.2f} {candidate.user_id}")
+
+
+def _sentence(face: IdentifiedFace) -> str:
+    place = f"face of {face.face_px:.0f} px at {face.box.x:.0f},{face.box.y:.0f}"
+    if face.similarity is None:
+        return f"unknown ({place}; nobody is registered)"
+    return (
+        f"{face.user_id or 'unknown'} ({place}; similarity {face.similarity:.2f}, "
+        f"threshold {face.threshold:.2f})"
+    )

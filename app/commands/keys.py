@@ -1,26 +1,21 @@
 """`farsight keys`: who may call the service."""
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Annotated, TypeVar
+from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from app.db.migration import open_sessions
-from app.db.tables import ApiKey, utc_now
-from app.errors import LastAdminKeyError
-from app.services.keys import Keys, Scope
-from app.settings import Settings
+from app.commands.place import AsJson, Url, ask
+from app.db.tables import utc_now
+from app.services.keys import Scope
+from farsight_client import ApiError
 
-T = TypeVar("T")
+_MOST_LABEL_CHARS = 100
 
-cli = typer.Typer(help="API keys.", no_args_is_help=True)
-
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+cli = typer.Typer(help="API keys, here or of a service.", no_args_is_help=True)
 
 
 @cli.command()
@@ -30,32 +25,45 @@ def create(
     days: Annotated[
         int | None, typer.Option(help="Days until it expires; never by default.", min=1, max=3650)
     ] = None,
-    as_json: _Json = False,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="It reaches only users who are in this group; repeatable."),
+    ] = None,
+    url: Url = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a key and print it; it cannot be shown again."""
     expires_at = utc_now() + timedelta(days=days) if days else None
-    key = asyncio.run(
-        _with_keys(lambda keys: keys.create(scope, label[:100], expires_at=expires_at))
+    scopes, short = list(dict.fromkeys(scope)), label[:_MOST_LABEL_CHARS]
+    made = ask(
+        url,
+        lambda farsight: farsight.create_key(
+            scopes, label=short, expires_at=expires_at, groups=group or ()
+        ),
     )
-    told = {"key": key, "scopes": scope, "expires_at": expires_at and expires_at.isoformat()}
-    typer.echo(json.dumps(told) if as_json else key)
+    told = {
+        "key": made.key,
+        "scopes": scopes,
+        "label": short,
+        "groups": group or [],
+        "expires_at": expires_at,
+    }
+    typer.echo(msgspec.json.encode(told).decode() if as_json else made.key)
 
 
 @cli.command("list")
-def list_keys(as_json: _Json = False) -> None:
+def list_keys(url: Url = None, as_json: AsJson = False) -> None:
     """List all keys, without their secrets; last uses are accurate to ten minutes."""
-    rows = asyncio.run(_with_keys(Keys.every))
+    found = ask(url, lambda farsight: farsight.keys())
     if as_json:
-        typer.echo(json.dumps([_as_dict(row) for row in rows], default=datetime.isoformat))
+        typer.echo(msgspec.json.encode(found).decode())
         return
     table = Table(
         Column("id", no_wrap=True), "scopes", "label", "created", "last used", "expires", "revoked"
     )
-    for row in rows:
-        values = _as_dict(row).values()
-        table.add_row(
-            *(f"{of:%Y-%m-%d %H:%M}" if isinstance(of, datetime) else of for of in values)
-        )
+    for key in found:
+        times = (key.created_at, key.last_used_at, key.expires_at, key.revoked_at)
+        table.add_row(key.id, ", ".join(key.scopes), key.label, *(_told(of) for of in times))
     Console().print(table)
 
 
@@ -65,28 +73,20 @@ def revoke(
     yes: Annotated[
         bool, typer.Option("--yes", help="Do not ask whether the last admin key may go.")
     ] = False,
+    url: Url = None,
+    as_json: AsJson = False,
 ) -> None:
     """Revoke a key. Asks before it revokes the last one with the scope admin."""
     try:
-        asyncio.run(_with_keys(lambda keys: keys.revoke(key_id, even_last=yes)))
-    except LastAdminKeyError as error:
+        ask(url, lambda farsight: farsight.revoke_key(key_id, even_last=yes))
+    except ApiError as error:
+        if error.code != "last_admin_key":
+            raise
         typer.confirm(f"{error.detail} Revoke it anyway?", abort=True)
-        asyncio.run(_with_keys(lambda keys: keys.revoke(key_id, even_last=True)))
-    typer.echo(f"Key {key_id} is revoked.")
+        ask(url, lambda farsight: farsight.revoke_key(key_id, even_last=True))
+    told = msgspec.json.encode({"id": key_id, "revoked": True}).decode()
+    typer.echo(told if as_json else f"Key {key_id} is revoked.")
 
 
-def _as_dict(row: ApiKey) -> dict[str, str | datetime | None]:
-    return {
-        "id": row.id,
-        "scopes": ", ".join(row.scopes),
-        "label": row.label,
-        "created_at": row.created_at,
-        "last_used_at": row.last_used_at,
-        "expires_at": row.expires_at,
-        "revoked_at": row.revoked_at,
-    }
-
-
-async def _with_keys(work: Callable[[Keys], Awaitable[T]]) -> T:
-    async with open_sessions(Settings.read().database) as sessions:
-        return await work(Keys(sessions))
+def _told(time: datetime | None) -> str | None:
+    return None if time is None else f"{time:%Y-%m-%d %H:%M}"

@@ -1,49 +1,40 @@
 """A folder of folders, each the photos of one person, registered one after the other.
 
-Each person is one transaction, in the order of their names. So a run that was killed and started
-again ends as one run would: whoever is already registered is skipped.
+Each person is a transaction; who is registered already is passed over, so that a run that was
+killed goes on when it is begun again. Two people are on their way at a time: while one waits for
+the networks, the other's photos are read. So of two neighbours who are the same person either may
+be the one who is refused.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import zip_longest
-from pathlib import Path
 
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.commands.target import RegistrationWishes, Store, Target, read_photo
-from app.errors import (
-    DuplicatePersonError,
-    FarsightError,
-    InvalidRequestError,
-    TooFewPhotosError,
-    TooManyPhotosError,
-    UnreadableImageError,
-    UserExistsError,
-)
-from app.evaluation.photo_sets import photos_in
-from farsight_client import PhotoReport
+from app.commands.enrolment import Enrolment
+from app.commands.people_plan import PersonFolder, Plan, RefusedPerson, Skipped
+from app.commands.people_report import PhotoLine
+from app.errors import UserExistsError
+from app.progress import Advance
+from farsight_client import ApiError, PhotoReport
 
+_AT_ONCE = 2
 # These concern one person. Any other error ends the run: the next person would meet it too.
-_REFUSALS = (
-    DuplicatePersonError,
-    InvalidRequestError,
-    TooFewPhotosError,
-    TooManyPhotosError,
-    UnreadableImageError,
+_REFUSALS = frozenset(
+    [
+        "body_too_large",
+        "deadline_exceeded",
+        "duplicate_person",
+        "image_too_large",
+        "internal_error",
+        "invalid_request",
+        "too_few_photos",
+        "unreadable_image",
+    ]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedPerson:
-    """Somebody who is not registered, and why."""
-
-    user_id: str
-    code: str
-    detail: str
+_EXISTS = UserExistsError.code
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,81 +55,142 @@ class FolderReport:
     already_registered: list[str] = field(default_factory=list)
     refused: list[RefusedPerson] = field(default_factory=list)
     rejected_photos: list[RejectedPhoto] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
 
 
-def people_in(folder: Path) -> list[Path]:
-    """The folders in a folder, by name."""
-    return sorted(path for path in folder.iterdir() if path.is_dir())
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of one person.
+
+    Attributes:
+        code: None when registered; `user_exists`, or that of a refusal.
+        detail: Of a refusal.
+        told: Of photos that were sent, by their place.
+    """
+
+    code: str | None
+    detail: str
+    told: dict[int, PhotoReport]
 
 
 async def register_people(
-    target: Target, people: Sequence[Path], wishes: RegistrationWishes
+    plan: Plan,
+    users: dict[str, int | None],
+    enrolment: Enrolment,
+    advance: Advance,
+    note: Callable[[PhotoLine], None],
 ) -> FolderReport:
-    """Registers everybody; progress goes to stderr.
+    """Registers everybody.
 
     Args:
-        target: Where.
-        people: A folder of photos each, named by the user_id.
-        wishes: For each of them.
+        plan: Who.
+        users: Who is there already, with the number of photos.
+        enrolment: Where, and what is asked of each.
+        advance: Told after each person.
+        note: Told of every photo, as soon as it is known what became of it.
 
     Raises:
-        FarsightError: Something that does not concern one person alone. Whoever was
-            registered before stays registered.
+        FarsightError: Something that does not concern one person alone, as for ApiError. Who was
+            registered before stays so.
     """
-    report = FolderReport()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("people", total=len(people))
-        following: asyncio.Task[Store] | None = None
-        try:
-            for person, next_person in zip_longest(people, people[1:]):
-                reading = following or _read(target, person, wishes)
-                # One person's photos are read while another is stored; stored in their order.
-                following = _read(target, next_person, wishes) if next_person else None
-                await _register(person.name, reading, report)
-                progress.advance(task)
-        finally:
-            if following is not None:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+    report = FolderReport(refused=list(plan.refused), skipped=list(plan.skipped))
+    on_their_way: deque[tuple[PersonFolder, asyncio.Task[_Outcome]]] = deque()
+
+    async def arrive() -> None:
+        person, task = on_their_way[0]
+        _note(person, await task, plan, report, note)
+        on_their_way.popleft()
+        arrived = len(report.registered) + len(report.already_registered) + len(report.refused)
+        advance(arrived, len(plan.people) + len(plan.refused))
+
+    try:
+        for person in plan.people:
+            if len(on_their_way) == _AT_ONCE:
+                await arrive()
+            task = asyncio.create_task(_register(person, users, enrolment))
+            on_their_way.append((person, task))
+        while on_their_way:
+            await arrive()
+    finally:
+        for _, task in on_their_way:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in on_their_way), return_exceptions=True)
     return report
 
 
-def _read(target: Target, folder: Path, wishes: RegistrationWishes) -> asyncio.Task[Store]:
-    async def read() -> Store:
-        photos = [read_photo(path) for path in photos_in(folder)]
-        return await target.prepare(folder.name, photos, wishes)
-
-    return asyncio.create_task(read())
-
-
-async def _register(user_id: str, reading: Awaitable[Store], report: FolderReport) -> None:
+async def _register(
+    person: PersonFolder, users: dict[str, int | None], enrolment: Enrolment
+) -> _Outcome:
+    told: dict[int, PhotoReport] = {}
+    user_id = person.person.user_id
     try:
-        store = await reading
-        registration = await store()
+        if user_id not in users:
+            await enrolment.register(person.person, person.photos, told)
+            return _Outcome(None, "", told)
+        stored = users[user_id]
+        if stored is not None and stored <= enrolment.max_photos < len(person.photos):
+            # An earlier run may have ended after this person's first request.
+            await _add_rest(person, enrolment, told)
     except UserExistsError:
+        pass
+    except ApiError as error:
+        if error.code in _REFUSALS:
+            return _Outcome(error.code, error.detail, told)
+        if error.code != _EXISTS:
+            raise
+    return _Outcome(_EXISTS, "", told)
+
+
+async def _add_rest(
+    person: PersonFolder, enrolment: Enrolment, told: dict[int, PhotoReport]
+) -> None:
+    first = enrolment.max_photos
+    rest: dict[int, PhotoReport] = {}
+    try:
+        await enrolment.add(person.person.user_id, person.photos[first:], rest)
+    except ApiError as error:
+        if error.code != "too_few_photos":  # most often all of them are there already
+            raise
+    told.update({first + place: report for place, report in rest.items()})
+
+
+def _note(
+    person: PersonFolder,
+    outcome: _Outcome,
+    plan: Plan,
+    report: FolderReport,
+    note: Callable[[PhotoLine], None],
+) -> None:
+    user_id = person.person.user_id
+    if outcome.code is None:
+        report.registered.append(user_id)
+    elif outcome.code == _EXISTS:
         report.already_registered.append(user_id)
-        return
-    except _REFUSALS as error:
-        report.refused.append(RefusedPerson(user_id, error.code, error.detail))
-        _note_rejected(user_id, _photo_reports(error), report)
-        return
-    report.registered.append(user_id)
-    _note_rejected(user_id, registration.photos, report)
+    else:
+        report.refused.append(RefusedPerson(user_id, outcome.code, outcome.detail))
+    for place, path in enumerate(person.photos):
+        of_photo = outcome.told.get(place)
+        name = path.relative_to(plan.root).as_posix()
+        note(_line(user_id, name, of_photo, outcome))
+        if of_photo is not None and of_photo.reason is not None:
+            name = path.relative_to(person.folder).as_posix()
+            report.rejected_photos.append(
+                RejectedPhoto(user_id, name, of_photo.reason, of_photo.detail)
+            )
 
 
-def _photo_reports(error: FarsightError) -> list[PhotoReport]:
-    return msgspec.convert(error.facts.get("photos", []), list[PhotoReport])
+def _line(user_id: str, name: str, told: PhotoReport | None, outcome: _Outcome) -> PhotoLine:
+    """What the report file says of a photo."""
+    if told is not None and told.reason is not None:
+        return PhotoLine(name, user_id, "not used", told.reason, told.detail or "", "")
+    if outcome.code == _EXISTS and told is None:
+        return PhotoLine(name, user_id, "not sent", _EXISTS, "The person was there already.", "")
+    if outcome.code is not None and outcome.code != _EXISTS:
+        return PhotoLine(name, user_id, "not used", outcome.code, outcome.detail, "")
+    photo_id = told.photo_id if told is not None else None
+    return PhotoLine(name, user_id, "used", "", "", photo_id or "")
 
 
-def _note_rejected(user_id: str, photos: list[PhotoReport], report: FolderReport) -> None:
-    report.rejected_photos.extend(
-        RejectedPhoto(user_id, photo.filename, photo.reason, photo.detail)
-        for photo in photos
-        if photo.reason is not None
-    )
+def as_json_text(report: FolderReport) -> str:
+    """For programs."""
+    return msgspec.json.encode(report).decode()

@@ -7,6 +7,7 @@ the people enrolled here (`judge_enrolled`). No constant here was tuned on photo
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -44,9 +45,15 @@ class SizeComparison:
 
 @dataclass(frozen=True, slots=True)
 class HeldOutFigures:
-    """What two manifests say, size by size; TAR is at FAR 1e-3."""
+    """What two manifests say, size by size; TAR is at FAR 1e-3.
+
+    Attributes:
+        sizes: Figures.
+        same_people: Whether both were measured on the same; else they are not compared.
+    """
 
     sizes: tuple[SizeComparison, ...]
+    same_people: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +89,11 @@ class EnrolledFigures:
     p_serving: float
 
 
+Found = TypeVar("Found", HeldOutFigures, EnrolledFigures)
+
+
 @dataclass(frozen=True, slots=True)
-class GateReport:
+class GateReport(Generic[Found]):
     """A judgement.
 
     Attributes:
@@ -91,7 +101,7 @@ class GateReport:
         reasons: Why the bundle should not serve, each with its figures.
     """
 
-    figures: HeldOutFigures | EnrolledFigures
+    figures: Found
     reasons: tuple[str, ...]
 
     @property
@@ -131,8 +141,13 @@ def loss_reasons(
     ]
 
 
-def judge_manifests(new: Manifest, serving: Manifest, max_loss: float) -> GateReport:
-    """Compares what two bundles' publishers measured on people who were not trained on.
+def judge_manifests(
+    new: Manifest, serving: Manifest, max_loss: float
+) -> GateReport[HeldOutFigures]:
+    """Judges what a bundle's publisher measured on people who were not trained on.
+
+    It is compared with what the serving bundle's publisher measured where that was on the same
+    people: on others the same weights have other figures.
 
     Args:
         new: Of the bundle that is to serve.
@@ -140,24 +155,34 @@ def judge_manifests(new: Manifest, serving: Manifest, max_loss: float) -> GateRe
         max_loss: How much TAR at FAR 1e-3 may fall at any size that both report, 0 to 1.
     """
     before, after = _tar_by_size(serving.metrics), _tar_by_size(new.metrics)
+    same_people = _are_same_people(new, serving)
     reasons = collapse_reasons(new.metrics, MAX_IMPOSTOR_MEAN)
-    reasons += loss_reasons(new.metrics, serving.metrics, max_loss)
-    if before and not before.keys() & after.keys():
-        reasons.append(
-            f"the manifest of {new.name!r} has no TAR at FAR {USUAL_FAR} to compare; that of "
-            f"{serving.name!r} does, at {', '.join(before)} px"
-        )
+    if same_people:
+        reasons += loss_reasons(new.metrics, serving.metrics, max_loss)
     impostor_means = {of.size: of.impostor_mean for of in new.metrics}
     sizes = tuple(
         SizeComparison(size, before.get(size), after.get(size), impostor_means.get(size))
         for size in before | after | impostor_means
     )
-    return GateReport(HeldOutFigures(sizes), tuple(reasons))
+    return GateReport(HeldOutFigures(sizes, same_people), tuple(reasons))
+
+
+def unmeasured_reasons(new: Manifest, enrolled: EnrolledFigures) -> list[str]:
+    """A reason against a bundle of which nobody has shown that it tells strangers apart.
+
+    Either its publisher has, or it does so with the people enrolled, where anybody is.
+    """
+    if new.metrics or not enrolled.photos or enrolled.n_impostor:
+        return []
+    return [
+        f"nobody has measured {new.name!r}, and photos of one person tell nothing of strangers: "
+        f"`farsight bundles measure {new.name}` measures it on people of yours"
+    ]
 
 
 def judge_enrolled(
     photos: EnrolledPhotos, new: Manifest, false_accept_rate: float, max_loss: float
-) -> GateReport:
+) -> GateReport[EnrolledFigures]:
     """Compares what two bundles make of enrolled people, as the service compares them.
 
     Refused are: strangers that look alike (impostor mean above 0.2, or above the manifest's by 3 of
@@ -271,6 +296,19 @@ def _lost_reasons(
         f"{known_after} of {n} photos of enrolled people are recognised by their others, before "
         f"{known_before}: a loss of {lost / n:.3g}, more than {max_loss:g}"
     ]
+
+
+def _are_same_people(new: Manifest, serving: Manifest) -> bool:
+    if new.measured_on is not None and serving.measured_on is not None:
+        return new.measured_on == serving.measured_on
+    # Older manifests do not tell; of other people there are other numbers of pairs.
+    before, after = _pairs_by_size(serving.metrics), _pairs_by_size(new.metrics)
+    shared = before.keys() & after.keys()
+    return bool(shared) and all(before[size] == after[size] for size in shared)
+
+
+def _pairs_by_size(metrics: Sequence[SizeMetrics]) -> dict[str, tuple[int, int]]:
+    return {of.size: (of.n_genuine, of.n_impostor) for of in metrics}
 
 
 def _tar_by_size(metrics: Sequence[SizeMetrics]) -> dict[str, float]:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import EvaluationError
+from app.errors import EvaluationError, PhotoFolderError
+from app.vision.photo_file import is_photo
 
 _SUFFIXES = frozenset(
     [
@@ -23,6 +24,9 @@ _SUFFIXES = frozenset(
         ".gif",
     ]
 )
+# Of macOS, Synology, QNAP and Windows.
+_LEFT_ALONE_STARTS = (".", "@", "#", "$RECYCLE")
+_LEFT_ALONE = frozenset(["__MACOSX", "lost+found", "Thumbs.db"])
 _GENUINE_FIELDS = 3
 _IMPOSTOR_FIELDS = 4
 _FEWEST_FOLDS = 2
@@ -53,30 +57,29 @@ class Pair:
 def read_people(root: Path) -> list[PersonPhoto]:
     """Reads a tree with one folder per person, by name.
 
-    Other files than images, hidden files and people without photos are skipped.
+    Other files than photos, hidden files and people without photos are skipped.
 
     Args:
         root: `root/<person>/<photo>.jpg` (or png, heic and so on).
 
     Raises:
-        EvaluationError: Fewer than two people, or nobody with two photos.
+        PhotoFolderError: Fewer than two people, or nobody with two photos.
     """
     if not root.is_dir():
-        raise EvaluationError(f"The folder {root} does not exist.")
+        raise PhotoFolderError(f"The folder {root} does not exist.")
     photos = [
-        PersonPhoto(path, folder.name)
-        for folder in sorted(root.iterdir())
-        if folder.is_dir()
-        for path in photos_in(folder)
+        PersonPhoto(path, folder.name) for folder in people_in(root) for path in photos_in(folder)
     ]
     people = {photo.person for photo in photos}
     if len(people) < 2:  # noqa: PLR2004 - an impostor pair takes two people
-        raise EvaluationError(
+        deeper = people_below(root)
+        hint = f" Did you mean {deeper}?" if deeper is not None and not people else ""
+        raise PhotoFolderError(
             f"{root} has photos of {len(people)} people in their own folders; at least 2 are "
-            "needed. Expected: one folder per person with that person's photos."
+            f"needed. Expected: one folder per person with that person's photos.{hint}"
         )
     if len(photos) == len(people):
-        raise EvaluationError(f"Nobody in {root} has two photos, so there is no genuine pair.")
+        raise PhotoFolderError(f"Nobody in {root} has two photos; at least two people must.")
     return photos
 
 
@@ -127,12 +130,47 @@ def read_pairs(file: Path, root: Path) -> list[Pair]:
 
 
 def photos_in(folder: Path) -> list[Path]:
-    """The images directly in a folder, by name; hidden ones are skipped."""
-    return sorted(
+    """The photos right in a folder, by name; see may_be_photo."""
+    return [path for path in sorted(folder.iterdir()) if path.is_file() and may_be_photo(path)]
+
+
+def folders_below(folder: Path) -> list[Path]:
+    """All folders in a folder, and in those; hidden ones and a system's own are left alone."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink() and not is_left_alone(path):
+            found += [path, *folders_below(path)]
+    return found
+
+
+def people_below(root: Path) -> Path | None:
+    """A folder below another one that has a folder with photos for each person, if there is any.
+
+    Whoever names a folder one level too high means it.
+    """
+    return next((each for each in folders_below(root) if people_in(each)), None)
+
+
+def people_in(folder: Path) -> list[Path]:
+    """The folders right in a folder that have photos right in them, by name."""
+    return [
         path
-        for path in folder.iterdir()
-        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
-    )
+        for path in sorted(folder.iterdir())
+        if path.is_dir() and not is_left_alone(path) and photos_in(path)
+    ]
+
+
+def is_left_alone(path: Path) -> bool:
+    """Whether a file or folder is hidden, or a system's own, such as previews on a NAS."""
+    return path.name.startswith(_LEFT_ALONE_STARTS) or path.name in _LEFT_ALONE
+
+
+def may_be_photo(path: Path) -> bool:
+    """Whether a file is a photo by its content, or should be one by its name.
+
+    One that should be and is damaged is to be told of, not passed over.
+    """
+    return not is_left_alone(path) and (path.suffix.lower() in _SUFFIXES or is_photo(path))
 
 
 def _read_header(file: Path, lines: list[str]) -> tuple[int, int]:

@@ -4,6 +4,8 @@ The patterns are of whole values, without anchors: the libraries that check them
 ways.
 """
 
+import re
+
 MAX_USER_ID_CHARS = 64
 USER_ID_PATTERN = rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{MAX_USER_ID_CHARS - 1}}}"
 USER_ID_DESCRIPTION = f"1 to {MAX_USER_ID_CHARS} letters, digits, `.`, `_`, `@`, `-`"
@@ -11,6 +13,16 @@ USER_ID_DESCRIPTION = f"1 to {MAX_USER_ID_CHARS} letters, digits, `.`, `_`, `@`,
 MAX_GROUPS = 32
 GROUP_PATTERN = USER_ID_PATTERN
 """Without quotes, so that a name can be found in a list that is stored as JSON."""
+
+
+def user_id_trouble(value: str) -> str | None:
+    """Why a text cannot be a `user_id`, in a sentence; None where it can."""
+    if re.fullmatch(USER_ID_PATTERN, value):
+        return None
+    return (
+        f"{value!r} cannot be a user_id, which is {USER_ID_DESCRIPTION}, a letter or digit first."
+    )
+
 
 MAX_DISPLAY_NAME_CHARS = 200
 DISPLAY_NAME_PATTERN = r"[^\x00-\x1f\x7f]+"

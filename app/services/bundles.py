@@ -42,28 +42,39 @@ class BundleView:
     manifest: Manifest | None
 
 
-async def list_bundles(sessions: Sessions, store: Path) -> list[BundleView]:
-    """All bundles of a store by name; the files of each are checked."""
-    async with sessions.read() as session:
-        active = await pointer.active_bundle(session)
-        former = await pointer.former_bundle(session)
-    states = {}
-    if former is not None:
-        states[former.name, former.space_id] = BundleState.FORMER
-    if active is not None:
-        states[active.name, active.space_id] = BundleState.SERVING
-    return await asyncio.to_thread(_views, store, states)
+class BundleStore:
+    """The bundles that there are; nothing is loaded.
+
+    Args:
+        sessions: Where it is kept which of them serves.
+        folder: Of bundles.
+    """
+
+    def __init__(self, sessions: Sessions, folder: Path) -> None:
+        self._sessions = sessions
+        self._folder = folder
+
+    async def every(self) -> list[BundleView]:
+        """All bundles by name; the files of each are checked."""
+        async with self._sessions.read() as session:
+            active = await pointer.active_bundle(session)
+            former = await pointer.former_bundle(session)
+        states = {}
+        if former is not None:
+            states[former.name, former.space_id] = BundleState.FORMER
+        if active is not None:
+            states[active.name, active.space_id] = BundleState.SERVING
+        return await asyncio.to_thread(_views, self._folder, states)
 
 
 class Bundles:
-    """Lists bundles, rolls back to the former one, and forgets it.
+    """Rolls back to the former bundle, and forgets it.
 
     Args:
         sessions: Where the pointer is.
         current: What serves.
         activation: Loads bundles.
         reembedding: Completes the former space.
-        store: The folder of bundles.
     """
 
     def __init__(
@@ -72,17 +83,11 @@ class Bundles:
         current: Current,
         activation: Activation,
         reembedding: Reembedding,
-        store: Path,
     ) -> None:
         self._sessions = sessions
         self._current = current
         self._activation = activation
         self._reembedding = reembedding
-        self._store = store
-
-    async def every(self) -> list[BundleView]:
-        """See list_bundles."""
-        return await list_bundles(self._sessions, self._store)
 
     async def rollback(self, actor: str) -> Serving:
         """Goes back to the former bundle, in whose space everybody still has a template.

@@ -11,7 +11,7 @@ from app.db.repositories import enrolled
 from app.db.repositories.enrolled import EnrolledPhoto
 from app.db.session import Sessions, patiently
 from app.evaluation.enrolled import EnrolledPhotos
-from app.evaluation.gate import GateReport, judge_enrolled
+from app.evaluation.gate import EnrolledFigures, GateReport, judge_enrolled
 from app.recognition.inference import Inference
 from app.recognition.serving import Serving
 from app.services.reembedding import PATIENCE_S, decode_crops
@@ -36,7 +36,9 @@ class EnrolledSample:
         self._sessions = sessions
         self._inference = inference
 
-    async def judge(self, serving: Serving, new: Serving, max_loss: float) -> GateReport:
+    async def judge(
+        self, serving: Serving, new: Serving, max_loss: float
+    ) -> GateReport[EnrolledFigures]:
         """Compares both on all users, or on some if there are many.
 
         Args:

@@ -115,6 +115,31 @@ def view_job(row: Job) -> JobView:
     )
 
 
+class Jobs:
+    """What is known of jobs, whoever works on them.
+
+    Args:
+        sessions: Where they are kept.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def get(self, job_id: UUID) -> JobView:
+        """How a job stands.
+
+        Raises:
+            JobNotFoundError: There is none of this id.
+        """
+        async with self._sessions.read() as session:
+            return view_job(await jobs.get(session, job_id))
+
+    async def latest(self, limit: int) -> list[JobView]:
+        """Jobs, youngest first."""
+        async with self._sessions.read() as session:
+            return [view_job(row) for row in await jobs.latest(session, limit)]
+
+
 class JobDiary:
     """Writes about one job, as long as this process works on it.
 

@@ -21,7 +21,7 @@ from app.errors import (
     JobLostError,
     ReloadRefusedError,
 )
-from app.evaluation.gate import judge_manifests
+from app.evaluation.gate import judge_manifests, unmeasured_reasons
 from app.gallery.gallery import Gallery
 from app.recognition.batcher import warm_up
 from app.recognition.inference import Inference
@@ -29,7 +29,7 @@ from app.recognition.memory import give_back_freed_memory
 from app.recognition.serving import Current, Serving
 from app.services.activation import Activation
 from app.services.enrolled_sample import EnrolledSample
-from app.services.job_diary import JobDiary, JobView, State, Step, is_abandoned, view_job
+from app.services.job_diary import JobDiary, Jobs, JobView, State, Step, is_abandoned, view_job
 from app.services.reembedding import PATIENCE_S, Reembedding
 from app.services.switching import erase_other_spaces, read_gallery, refuse_lost_users, switch
 from app.vision.bundle import verify_bundle
@@ -65,6 +65,7 @@ class Reload:
         max_loss: float,
     ) -> None:
         self._sessions = sessions
+        self._jobs = Jobs(sessions)
         self._current = current
         self._inference = inference
         self._reembedding = Reembedding(sessions, current, inference)
@@ -110,20 +111,6 @@ class Reload:
             return view_job(job)
 
         return await self._sessions.write(store)
-
-    async def job(self, job_id: UUID) -> JobView:
-        """The state of a job.
-
-        Raises:
-            JobNotFoundError: No job has this id.
-        """
-        async with self._sessions.read() as session:
-            return view_job(await jobs.get(session, job_id))
-
-    async def latest_jobs(self, limit: int) -> list[JobView]:
-        """Jobs, newest first."""
-        async with self._sessions.read() as session:
-            return [view_job(row) for row in await jobs.latest(session, limit)]
 
     async def take_over(self) -> None:
         """Continues a job that nobody works on."""
@@ -174,7 +161,7 @@ class Reload:
         diary = JobDiary(self._sessions, job_id, self._owner)
         try:
             async with diary.kept_alive():
-                await self._carry_out(await self.job(job_id), diary)
+                await self._carry_out(await self._jobs.get(job_id), diary)
         except JobLostError:
             _log.warning("job %s is carried out by another process", job_id)
         except FarsightError as error:
@@ -226,8 +213,8 @@ class Reload:
     async def _pass_gate(self, job: JobView, diary: JobDiary, embedder: Embedder) -> None:
         """Judges the new bundle by its manifest and by the people enrolled."""
         serving = self._current.serving
-        on_paper = judge_manifests(embedder.bundle.manifest, serving.manifest, self._max_loss)
         new = self._activation.serving(embedder, Gallery())
+        on_paper = judge_manifests(new.manifest, serving.manifest, self._max_loss)
         on_people = await self._sample.judge(serving, new, self._max_loss)
         report: JsonObject = {"held_out": asdict(on_paper), "enrolled": asdict(on_people)}
 
@@ -236,7 +223,8 @@ class Reload:
             row.report = report
 
         await patiently(partial(self._sessions.write, store), PATIENCE_S)
-        reasons = [*on_paper.reasons, *on_people.reasons]
+        unmeasured = unmeasured_reasons(new.manifest, on_people.figures)
+        reasons = [*on_paper.reasons, *on_people.reasons, *unmeasured]
         if reasons and not job.force:
             raise GateError("; ".join(reasons))
 

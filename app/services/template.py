@@ -40,7 +40,7 @@ async def add_photos(
     await photos.add(session, rows, serving.space_id, embeddings)
 
 
-async def refresh_templates(session: WriteSession, current: Current, user: User) -> int:
+async def refresh_templates(session: WriteSession, current: Current | None, user: User) -> int:
     """Rebuilds a user's templates from stored embeddings; galleries follow after the commit.
 
     In a space where a photo has no embedding (yet), the user has no template.
@@ -62,6 +62,7 @@ async def refresh_templates(session: WriteSession, current: Current, user: User)
     user.updated_at = utc_now()
     groups = frozenset(user.groups)
     enrolled = {space_id: Enrolled(template, groups) for space_id, template in templates.items()}
-    follow = partial(current.follow_user, user.user_id, enrolled, revision)
-    session.after_commit.append(follow)
+    if current is not None:
+        follow = partial(current.follow_user, user.user_id, enrolled, revision)
+        session.after_commit.append(follow)
     return photo_count

@@ -73,9 +73,17 @@ class UserChanges(TypedDict, total=False):
 
 
 class Users:
-    """Everything about users that needs no photo."""
+    """Everything about users that needs no photo.
 
-    def __init__(self, sessions: Sessions, current: Current, erasures: Erasures) -> None:
+    Args:
+        sessions: Where they are kept.
+        erasures: Erases.
+        current: Its galleries follow; None where none are in memory.
+    """
+
+    def __init__(
+        self, sessions: Sessions, erasures: Erasures, current: Current | None = None
+    ) -> None:
         self._sessions = sessions
         self._current = current
         self._erasures = erasures
@@ -167,8 +175,9 @@ class Users:
             await users.erase(session, {user_id: user.id})
             await events.record(session, actor, "user.erased", user_id, {})
             revision = await pointer.count_gallery_change(session)
-            forget = partial(self._current.follow_user, user_id, {}, revision)
-            session.after_commit.append(forget)
+            if self._current is not None:
+                forget = partial(self._current.follow_user, user_id, {}, revision)
+                session.after_commit.append(forget)
 
         return await self._erasures.run(store)
 

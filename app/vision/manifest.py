@@ -1,6 +1,7 @@
 """What a bundle says about itself: `manifest.json`, its types, and the space that it defines."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -127,7 +128,11 @@ class Training(_Record, frozen=True, kw_only=True):
 
 
 class Manifest(_Record, frozen=True, kw_only=True):
-    """`manifest.json` of a bundle."""
+    """`manifest.json` of a bundle.
+
+    `measured_on` is the digest of the photos that `metrics` come from: figures of other people say
+    nothing about each other. None where that is not known.
+    """
 
     format_version: Literal[1] = 1
     name: Name
@@ -137,6 +142,7 @@ class Manifest(_Record, frozen=True, kw_only=True):
     routing: Routing = Routing()
     thresholds: tuple[Threshold, ...] = ()
     metrics: tuple[SizeMetrics, ...] = ()
+    measured_on: Sha256 | None = None
     self_test: SelfTest | None = None
     parent: str | None = None
     training: Training | None = None
@@ -174,6 +180,15 @@ class Manifest(_Record, frozen=True, kw_only=True):
             if fits and entry.false_accept_rate == false_accept_rate:
                 return entry.similarity
         return None
+
+
+def measured_on(digests: Iterable[str]) -> str:
+    """One digest of many photos, whatever they are called and however they are sorted.
+
+    Args:
+        digests: SHA-256 of each file.
+    """
+    return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 
 def read_manifest(folder: Path) -> Manifest:

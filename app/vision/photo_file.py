@@ -7,6 +7,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 
 from PIL import AvifImagePlugin, PngImagePlugin
 from PIL import Image as PillowImage
@@ -129,6 +130,15 @@ class PhotoFile:
 def is_jpeg_or_png(data: bytes) -> bool:
     """Whether a file is in one of the formats of most photos."""
     return data.startswith((_JPEG_START, png_chunks.SIGNATURE))
+
+
+def is_photo(path: Path) -> bool:
+    """Whether a file is of one of FORMATS, by what it begins with: its name does not matter."""
+    try:
+        with PillowImage.open(path, formats=FORMATS):
+            return True
+    except DECODER_ERRORS:
+        return False
 
 
 def has_known_cost(data: bytes) -> bool:

@@ -78,6 +78,11 @@ def published_bundle(network: EdgeFace, name: str | None = None) -> Bundle:
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise BundleError(
+            f"There is no file {path}. `farsight bundles pull` downloads published checkpoints; "
+            "its --help names them."
+        )
     try:
         with warnings.catch_warnings():
             # torch deprecates quantised tensors, but these files will not change any more.

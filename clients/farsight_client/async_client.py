@@ -34,12 +34,14 @@ class AsyncClient:
         *,
         timeout_s: float = TIMEOUT_S,
         patience_s: float = PATIENCE_S,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._http = httpx.AsyncClient(
             base_url=address(url),
             headers=headers(key),
             timeout=timeout_s,
             trust_env=is_elsewhere(url),
+            transport=transport,
         )
         self._patience_s = patience_s
 

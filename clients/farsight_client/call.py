@@ -77,9 +77,13 @@ class Call(Generic[T_co]):
             ApiError: It is not an answer of the service.
         """
         media_type = answer.headers.get("content-type", "").partition(";")[0]
-        is_empty = answer.status_code == httpx.codes.NO_CONTENT and self.empty is not None
+        is_empty = answer.status_code == httpx.codes.NO_CONTENT and self._may_be_empty
         if not answer.is_success or (media_type != self.media_type and not is_empty):
             raise not_farsight(answer)
+
+    @property
+    def _may_be_empty(self) -> bool:
+        return self.empty is not None or self.answer is type(None)
 
     def decode(self, answer: httpx.Response, body: bytes) -> T_co:
         """A body as a value: JSON, or the bytes themselves.
@@ -87,8 +91,8 @@ class Call(Generic[T_co]):
         Raises:
             ApiError: It is not an answer of the service.
         """
-        if not body and self.empty is not None:
-            return self.empty
+        if not body and self._may_be_empty:
+            return cast("T_co", self.empty)  # None where that is the answer's type
         if self.answer is bytes:
             return cast("T_co", body)
         try:

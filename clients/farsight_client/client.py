@@ -36,6 +36,7 @@ class Client:
         key: An API key with the scopes for what is called; `live`, `ready` and `version` need none.
         timeout_s: For one attempt.
         patience_s: Total waiting time after 503 and 429.
+        transport: httpx's, instead of the network: a service in this process, or a test's answers.
 
     Raises:
         ValueError: The address or the key is malformed.
@@ -48,12 +49,14 @@ class Client:
         *,
         timeout_s: float = TIMEOUT_S,
         patience_s: float = PATIENCE_S,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._http = httpx.Client(
             base_url=address(url),
             headers=headers(key),
             timeout=timeout_s,
             trust_env=is_elsewhere(url),
+            transport=transport,
         )
         self._patience_s = patience_s
 

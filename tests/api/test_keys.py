@@ -15,9 +15,8 @@ from app.db.repositories import keys as key_rows
 from app.db.session import ReadSession
 from app.db.tables import ApiKey, utc_now
 from app.main import create_app
-from app.services.job_diary import JobView
+from app.services.job_diary import Jobs, JobView
 from app.services.keys import Scope
-from app.services.reload import Reload
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -107,20 +106,20 @@ def test_open_event_stream_ends_when_its_key_is_revoked(
 ) -> None:
     settings = settings.model_copy(update={"bundles": store, "bundle": "farsight-xxs"})
     gate, looked = threading.Event(), threading.Semaphore(0)
-    job = Reload.job
+    get = Jobs.get
 
     def hold(*_arguments: object) -> None:
         assert gate.wait(timeout=PATIENCE_S)
         raise RuntimeError("enough")
 
-    async def look(reload: Reload, job_id: UUID) -> JobView:
+    async def look(jobs: Jobs, job_id: UUID) -> JobView:
         looked.release()
-        return await job(reload, job_id)
+        return await get(jobs, job_id)
 
     monkeypatch.setattr("app.services.reload.verify_bundle", hold)
     with run_service(settings) as service, ThreadPoolExecutor(1) as pool:
         headers = service.key(Scope.ADMIN)
-        monkeypatch.setattr(Reload, "job", look)
+        monkeypatch.setattr(Jobs, "get", look)
         started = service.client.post("/v1/admin/reload", json={"bundle": "turned"})
         path = f"/v1/admin/jobs/{started.json()['id']}/events"
         stream = pool.submit(service.client.get, path, headers=headers)

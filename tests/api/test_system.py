@@ -256,11 +256,12 @@ def test_every_error_has_a_status_or_is_one_of_the_service() -> None:
         errors.LandmarksError,
         errors.MislabelledError,
         errors.ModelFileError,
+        errors.PhotoFolderError,
+        errors.PeopleListError,
         errors.OutOfMemoryError,
         errors.ReloadFailedError,
-        errors.RemoteServiceError,
         errors.SettingsError,
         errors.UnusablePhotoError,  # of which there are two kinds
     }
     assert of_app - inside == set(STATUSES)
-    assert len({error.code for error in of_app}) == len(of_app) == 52
+    assert len({error.code for error in of_app}) == len(of_app) == 54

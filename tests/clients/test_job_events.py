@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from farsight_client import ApiError, AsyncClient, Client, Job, async_client, client
+from farsight_client.connecting import PATIENCE_S
 from tests.answering import EVENTS, Asked, Reply, answering, events, problem
 
 RUNNING: dict[str, object] = {
@@ -53,13 +54,13 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> Iterator[Streams]:
         yield state
 
 
-def _watch(streams: Streams, **options: float) -> list[Job]:
-    with Client(streams.url, "key", **options) as farsight:
+def _watch(streams: Streams, patience_s: float = PATIENCE_S) -> list[Job]:
+    with Client(streams.url, "key", patience_s=patience_s) as farsight:
         return list(farsight.job_events("17"))
 
 
-async def _watch_async(streams: Streams, **options: float) -> list[Job]:
-    async with AsyncClient(streams.url, "key", **options) as farsight:
+async def _watch_async(streams: Streams, patience_s: float = PATIENCE_S) -> list[Job]:
+    async with AsyncClient(streams.url, "key", patience_s=patience_s) as farsight:
         return [job async for job in farsight.job_events("17")]
 
 

@@ -76,7 +76,7 @@ class Recorder:
 
     def answer(self, asked: Asked) -> Reply:
         address = urlsplit(asked.path)
-        operation = _operation(asked.method, address.path)
+        operation = operation_of(asked.method, address.path)
         sent = self.names.setdefault(operation, set())
         sent |= {*parse_qs(address.query), *_fields(asked)}
         sent |= {"idempotency-key"} & {name.lower() for name in asked.headers}
@@ -90,7 +90,7 @@ def recorder() -> Iterator[Recorder]:
         yield state
 
 
-def _operation(method: str, path: str) -> str:
+def operation_of(method: str, path: str) -> str:
     """As the document names it; as it came where the document does not know it."""
     for name in OPERATIONS:
         pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(name))
@@ -171,7 +171,7 @@ def test_answers_have_the_fields_and_types_of_the_document() -> None:
             continue
         call = build(**{name: EXAMPLES[name] for name in inspect.signature(build).parameters})
         assert isinstance(call, Call)
-        operation = _operation(call.method, call.path)
+        operation = operation_of(call.method, call.path)
         for status, answer in OPERATIONS[operation]["responses"].items():
             schema = answer.get("content", {}).get("application/json", {}).get("schema")
             if status.startswith("2") and schema is not None:

@@ -1,6 +1,8 @@
 """`bundles` from the shell, with a checkpoint."""
 
 import json
+import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,14 @@ from typer.testing import CliRunner, Result
 from app.__main__ import cli
 from app.commands import bundles
 from app.errors import BundleError, ModelFileError
+from app.settings import Settings
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
 from app.vision.self_test import check_self_test
+from tests.conftest import TRAINED, MakeCrops
+from tests.program import run_app
+from tests.sample_people import write_people
+from tests.service_process import environment
 
 
 @pytest.fixture
@@ -129,3 +136,46 @@ def test_pull_says_so_when_there_is_no_network(
 
 def test_usage_is_wrong_when_nobody_publishes_it(store: Path) -> None:
     assert _run("pull", "edgeface_huge").exit_code == 2
+
+
+def test_imported_bundle_serves_after_it_was_measured_here(
+    checkpoint: Path, settings: Settings, make_crops: MakeCrops, tmp_path: Path
+) -> None:
+    store = tmp_path / "imported"
+    shutil.copytree(TRAINED, store / "serving")
+    manifest = json.loads((store / "serving" / "manifest.json").read_text())
+    (store / "serving" / "manifest.json").write_text(json.dumps(manifest | {"name": "serving"}))
+    changes = {"FARSIGHT_BUNDLES": str(store), "FARSIGHT_BUNDLE": "serving"}
+    run = partial(run_app, environment=environment(settings, COLUMNS="200", **changes))
+    crops = make_crops(12, 4)
+    people = write_people(tmp_path / "people", crops)
+    first = sorted(path for path in people.iterdir() if path.is_dir())[0]
+    enrolled = run("register", "--user-id", "one", "--aligned", first)
+    assert enrolled.returncode == 0, enrolled.stdout
+    imported = run("bundles", "import", "--edgeface", checkpoint, "--name", "mine", "--json")
+    assert json.loads(imported.stdout)["name"] == "mine"
+    refused = run("bundles", "reload", "mine")
+    assert refused.returncode == 1
+    assert "`farsight bundles measure mine`" in refused.stderr
+
+    shutil.rmtree(first)
+    told = run("bundles", "measure", "mine", "--dataset-root", people, "--aligned", "--json")
+    assert told.returncode == 0, told.stderr
+    measured = json.loads(told.stdout)
+    assert [of["size"] for of in measured["metrics"]] == ["hr", "32", "24", "16", "12"]
+    assert measured["reasons"] == []
+    assert load_bundle(store / "mine").manifest.measured_on == measured["measured_on"]
+    assert "mine serves" in run("bundles", "reload", "mine").stdout
+
+
+def test_bundle_that_comes_with_farsight_is_not_measured_anew(store: Path, tmp_path: Path) -> None:
+    refused = _run("measure", "farsight-xs", "--dataset-root", str(tmp_path))
+    assert isinstance(refused.exception, BundleError)
+    assert "`farsight evaluate` measures it" in refused.exception.detail
+
+
+def test_import_says_what_to_do_when_there_is_no_such_file(store: Path, tmp_path: Path) -> None:
+    refused = _import(tmp_path / "missing.pt", "mine")
+    assert isinstance(refused.exception, BundleError)
+    assert "There is no file" in refused.exception.detail
+    assert "bundles pull" in refused.exception.detail

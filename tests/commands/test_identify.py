@@ -117,6 +117,30 @@ def test_box_is_drawn_around_the_face_when_the_photo_lies_turned(
     assert [255, 165, 0] in upper_edge.tolist()
 
 
+def test_every_picture_is_drawn_whatever_the_photos_are_called(
+    run_app: "RunApp", folder: Path, tmp_path: Path
+) -> None:
+    (folder / "broken.jpg").rename(folder / "b-broken")  # between the others
+    (folder / f"{ANNA}.jpg").rename(folder / "a")
+    (folder / f"{BERT}.jpg").rename(folder / "c.jfif")
+    shutil.copy(folder / "c.jfif", folder / "d.photo")
+    out = tmp_path / "out"
+    (out / "c.jfif").mkdir(parents=True)  # so that it cannot be written
+    done = run_app("identify", *sorted(folder.iterdir()), "--draw", out, "--json")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(Path(each["photo"]).name, each.get("code")) for each in told] == [
+        ("a", None),
+        ("b-broken", "unreadable_image"),
+        ("c.jfif", None),
+        ("c.jfif", "not_drawn"),
+        ("d.photo", None),
+        ("notes.txt", "unreadable_image"),
+    ]
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "c.jfif", "d.photo.png"]
+
+
 def test_crop_is_taken_whole_when_it_is_aligned(
     run_app: "RunApp", make_crops: MakeCrops, tmp_path: Path
 ) -> None:

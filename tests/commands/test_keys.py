@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.__main__ import cli
-from app.errors import KeyNotFoundError
+from farsight_client import ApiError
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def test_list_shows_the_time_when_a_key_is_revoked() -> None:
     assert _run("revoke", key_id).exit_code == 0
     assert _run("list").stdout.count("20") > before.count("20")
     (told,) = json.loads(_run("list", "--json").stdout)
-    assert (told["id"], told["scopes"], told["last_used_at"]) == (key_id, "identify", None)
+    assert (told["id"], told["scopes"], told["last_used_at"]) == (key_id, ["identify"], None)
     assert told["revoked_at"] > told["created_at"]
 
 
@@ -73,4 +73,6 @@ def test_usage_is_wrong_when_the_scope_is_missing_or_unknown() -> None:
 
 
 def test_nothing_is_revoked_when_the_key_is_unknown() -> None:
-    assert isinstance(_run("revoke", "nobody").exception, KeyNotFoundError)
+    refused = _run("revoke", "nobody").exception
+    assert isinstance(refused, ApiError)
+    assert refused.code == "key_not_found"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service_process import PATIENCE_S
+from tests.program import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 

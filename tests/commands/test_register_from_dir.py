@@ -31,7 +31,7 @@ def _folder(make_crops: MakeCrops, tmp_path: Path, people: int) -> Path:
     some = [folder / person for person in crops]
     (folder / "zz-twin").symlink_to(some[0])
     (folder / "empty").mkdir()
-    (folder / "no user id").symlink_to(some[1])
+    (folder / "zz no id").symlink_to(some[1])
     return folder
 
 
@@ -79,8 +79,8 @@ def test_same_people_are_registered_when_the_process_was_killed_in_between(
     assert len(report["registered"]) > PEOPLE * 0.8
     codes = {person["user_id"]: person["code"] for person in report["refused"]}
     assert codes["zz-twin"] == "duplicate_person"
-    assert codes["empty"] == "too_few_photos"
-    assert codes["no user id"] == "invalid_request"
+    assert codes["empty"] == "no_photos"
+    assert codes["zz-no-id"] == "duplicate_person"
 
     database = Path(settings.database.url.partition("///")[2])
     nowhere = Path(os.devnull)
@@ -94,7 +94,7 @@ def test_same_people_are_registered_when_the_process_was_killed_in_between(
 
     rest = json.loads(run_app(*arguments, **changes).stdout)
     assert len(rest["already_registered"]) == before
-    assert rest["already_registered"] + rest["registered"] == report["registered"]
+    assert sorted(rest["already_registered"] + rest["registered"]) == report["registered"]
     assert {person["user_id"] for person in rest["refused"]} == set(codes)
     photos, user_ids, templates = _rows(database)
     photos_once, user_ids_once, templates_once = _rows(once)
@@ -108,7 +108,7 @@ def test_report_is_a_table_when_it_is_for_people(
 ) -> None:
     done = run_app("register", "--from-dir", _folder(make_crops, tmp_path, 20), "--aligned")
     assert done.returncode == 1
-    assert "too_few_photos" in done.stdout
+    assert "no_photos" in done.stdout
     assert "people are registered now, 0 were already" in done.stdout
 
 

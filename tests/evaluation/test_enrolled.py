@@ -67,7 +67,7 @@ def judge(
     new: Manifest | None = None,
     threshold: float = 0.3,
     max_loss: float = MAX_LOSS,
-) -> tuple[GateReport, EnrolledFigures]:
+) -> tuple[GateReport[EnrolledFigures], EnrolledFigures]:
     thresholds = np.full(len(people), threshold)
     photos = EnrolledPhotos(people, before, after, thresholds, thresholds)
     report = judge_enrolled(photos, new or manifest(), FAR, max_loss)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import EvaluationError
+from app.errors import EvaluationError, PhotoFolderError
 from app.evaluation.photo_sets import read_pairs, read_people
 
 HEADER = "2 1"
@@ -50,17 +50,17 @@ def test_photos_are_sorted_and_others_passed_over_when_a_tree_is_read(people: Pa
 
 
 def test_tree_is_refused_when_no_pair_can_be_made(tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match="no folder"):
+    with pytest.raises(PhotoFolderError, match="does not exist"):
         read_people(tmp_path / "absent")
-    with pytest.raises(EvaluationError, match="0 people"):
+    with pytest.raises(PhotoFolderError, match="0 people"):
         read_people(tmp_path)
     for name in ("ann", "bob"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.jpg").touch()
-    with pytest.raises(EvaluationError, match="two photos"):
+    with pytest.raises(PhotoFolderError, match="two photos"):
         read_people(tmp_path)
     (tmp_path / "bob" / "1.jpg").unlink()
-    with pytest.raises(EvaluationError, match="1 people"):
+    with pytest.raises(PhotoFolderError, match="1 people"):
         read_people(tmp_path)
 
 

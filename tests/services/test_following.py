@@ -135,10 +135,10 @@ async def test_abandoned_job_is_taken_over_when_its_last_sign_of_life_is_in_the_
         )
 
     with pytest.raises(JobNotFoundError):
-        await graph.reload.job(job_id)
+        await graph.jobs.get(job_id)
     await graph.sessions.write(leave_behind)
     await graph.reload.take_over()
-    job = await graph.reload.job(job_id)
+    job = await graph.jobs.get(job_id)
     assert job.state == State.FAILED
     assert job.error is not None
     assert job.error["code"] == "process_died"

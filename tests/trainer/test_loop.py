@@ -221,6 +221,7 @@ def test_lines_are_those_that_the_issue_shows(
     losses = rf"\| Train Loss: {number} Acc: {number} \| Val Loss: {number} Acc: {number}"
     expected = [
         "0 of 9 validation photos have doubtful names.",
+        r"\[Val\] Before the first step: TAR at FAR 1e-3 by face px \| hr: .*",
         r"STAGE 1: Training ArcFace head \(backbone frozen\)",
         rf"Epoch 01/01 {losses}",
         r"\[Val\] .*",
@@ -232,8 +233,12 @@ def test_lines_are_those_that_the_issue_shows(
             rf"\[Losses\] Total: {number} \| Cls: {number} \| Cont: {number} \|.*",
             r"\[Val\] .*",
         ]
+    expected += [
+        rf"TAR at FAR 1e-3, all sizes: {number} before, {number} after\.",
+        r"Next: farsight-trainer publish --run .*",
+    ]
     said = capsys.readouterr().out.splitlines()
-    assert len(said) == len(expected) == 11
+    assert len(said) == len(expected) == 14
     for line, pattern in zip(said, expected, strict=True):
         assert re.fullmatch(pattern, line), line
 

@@ -1,75 +1,111 @@
-"""A gallery file instead of the database.
+"""What commands work on, and a gallery file instead of the database.
 
 The rules are those of the database, because it is one: an empty one of the command's own, whose
 gallery in memory knows the file's users too. Whoever is registered is added to the file.
 """
 
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from app.commands.target import LocalTarget, RegistrationWishes, Store
+from app.commands.local_service import local_client
 from app.errors import UserExistsError
 from app.gallery.file import read_gallery, write_gallery
+from app.gallery.gallery import Enrolled
 from app.gallery.merge import OnConflict, merge_galleries
 from app.gallery.portable import PortableGallery, crops_of, move_gallery
 from app.graph import Graph, open_graph
 from app.recognition.serving import Serving
-from app.services.registration import Prepared
 from app.services.transfer import read_everybody
 from app.settings import DatabaseSettings, Settings
-from farsight_client import NamedPhoto, Registration
+from farsight_client import AsyncClient
 
 # The file is written as a whole: often enough to lose little, seldom enough to cost little.
 _REGISTRATIONS_PER_WRITE = 50
 
 
-class GalleryTarget(LocalTarget):
-    """Registers into a gallery file and identifies by it.
+class OpenPlace:
+    """A service, or the local database.
 
     Args:
+        client: Speaks with it.
+
+    Attributes:
+        client: Likewise.
+    """
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.client = client
+
+    async def users(self) -> dict[str, int | None]:
+        """Who is registered, with the number of photos; None where none can be added."""
+        return {user.user_id: user.photo_count async for user in self.client.users()}
+
+    def refuse_known(self, user_id: str) -> None:
+        """Refuses users of whom the client does not know.
+
+        Raises:
+            UserExistsError: There is one.
+        """
+
+    async def keep(self) -> None:
+        """To be called when somebody was registered."""
+
+
+class GalleryPlace(OpenPlace):
+    """A gallery file.
+
+    Args:
+        client: Of the graph.
         graph: On an empty database.
         path: The file; created if missing.
-        known: What it holds, in the graph's space.
+        in_file: What it holds, in the graph's space.
         with_crops: Keep the crops of new users in the file.
     """
 
     def __init__(
-        self, graph: Graph, path: Path, known: PortableGallery, *, with_crops: bool
+        self,
+        client: AsyncClient,
+        graph: Graph,
+        path: Path,
+        in_file: PortableGallery,
+        *,
+        with_crops: bool,
     ) -> None:
-        super().__init__(graph)
+        super().__init__(client)
+        self._graph = graph
         self._path = path
-        self._known = known
-        self._user_ids = {user.user_id for user in known.users}
+        self._in_file = in_file
+        self._user_ids = {user.user_id for user in in_file.users}
         self._with_crops = with_crops
         self._unwritten = 0
 
-    async def prepare(
-        self, user_id: str, photos: Sequence[NamedPhoto], wishes: RegistrationWishes
-    ) -> Store:
-        """See Target."""
+    async def users(self) -> dict[str, int | None]:
+        """See OpenPlace."""
+        return dict.fromkeys(self._user_ids) | await super().users()
+
+    def refuse_known(self, user_id: str) -> None:
+        """See OpenPlace."""
         if user_id in self._user_ids:
             raise UserExistsError(f"{user_id!r} is registered already.")
-        return await super().prepare(user_id, photos, wishes)
 
-    async def _store(self, prepared: Prepared) -> Registration:
-        registration = await super()._store(prepared)
+    async def keep(self) -> None:
+        """Writes the file now and then."""
         self._unwritten += 1
         if self._unwritten == _REGISTRATIONS_PER_WRITE:
             await self.write()
-        return registration
 
     async def write(self) -> None:
         """Brings the file up to date."""
         if self._unwritten:
             new = await read_everybody(self._graph.sessions, with_crops=self._with_crops)
-            write_gallery(self._path, merge_galleries(self._known, new, OnConflict.REFUSE))
+            write_gallery(self._path, merge_galleries(self._in_file, new, OnConflict.REFUSE))
             self._unwritten = 0
 
 
 @asynccontextmanager
-async def open_gallery(path: Path, settings: Settings) -> AsyncIterator[GalleryTarget]:
+async def open_gallery(path: Path, settings: Settings) -> AsyncIterator[GalleryPlace]:
     """Opens a gallery file; what was registered is saved in the end, even if a person failed.
 
     Raises:
@@ -80,15 +116,19 @@ async def open_gallery(path: Path, settings: Settings) -> AsyncIterator[GalleryT
         database = DatabaseSettings(url=f"sqlite+aiosqlite:///{folder}/farsight.db")
         async with open_graph(settings.model_copy(update={"database": database})) as graph:
             serving = graph.current.serving
-            known = await _moved(_read(path, serving), graph)
+            in_file = await _moved(_read(path, serving), graph)
             gallery = serving.gallery
-            templates = {user.user_id: user.template for user in known.users}
+            templates = {
+                user.user_id: Enrolled(user.template, frozenset(user.groups))
+                for user in in_file.users
+            }
             gallery.catch_up(templates, None, gallery.revision, read_at=gallery.changes)
-            target = GalleryTarget(graph, path, known, with_crops=settings.retain_crops)
-            try:
-                yield target
-            finally:
-                await target.write()
+            async with local_client(graph, settings, is_shared=False) as client:
+                place = GalleryPlace(client, graph, path, in_file, with_crops=settings.retain_crops)
+                try:
+                    yield place
+                finally:
+                    await place.write()
 
 
 def _read(path: Path, serving: Serving) -> PortableGallery:
