@@ -26,6 +26,8 @@ from app.services.reembedding import Reembedding
 from app.services.registration import Registration
 from app.services.reload import Reload
 from app.services.stored_photos import StoredPhotos
+from app.services.subject_recognition import SubjectRecognition
+from app.services.subjects import MIN_PHOTOS, Subjects
 from app.services.transfer import GalleryImport
 from app.services.users import Users
 from app.settings import Settings, overridden
@@ -54,6 +56,8 @@ class Graph:
     stored_photos: StoredPhotos
     registration: Registration
     identifier: Identifier
+    subjects: Subjects
+    subject_recognition: SubjectRecognition
     gallery_import: GalleryImport
     reload: Reload
     bundles: Bundles
@@ -103,31 +107,46 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     erasures = Erasures(sessions)
     opened.push_async_callback(erasures.close)
     quality_limits = overridden(REGISTRATION_LIMITS, "quality", settings.quality)
+    review = PhotoReview(
+        inference, quality_limits, limits.max_photos, settings.registration.outlier_similarity
+    )
+
+    def registration(min_photos: int) -> Registration:
+        return Registration(
+            sessions,
+            current,
+            review,
+            erasures,
+            min_photos=min_photos,
+            outlier_similarity=settings.registration.outlier_similarity,
+            duplicate_similarity=settings.registration.duplicate_similarity,
+            retain_crops=settings.retain_crops,
+        )
+
+    users = Users(sessions, current, erasures)
+    stored_photos = StoredPhotos(sessions)
+    identifier = Identifier(inference, limits.max_photos)
     return Graph(
         current=current,
         sessions=sessions,
         inference=inference,
         keys=Keys(sessions, limits.failed_keys_per_minute),
         key_diary=key_diary,
-        users=Users(sessions, current, erasures),
+        users=users,
         erasures=erasures,
-        stored_photos=StoredPhotos(sessions),
-        registration=Registration(
+        stored_photos=stored_photos,
+        registration=registration(settings.registration.min_photos),
+        identifier=identifier,
+        subjects=Subjects(
             sessions,
             current,
-            PhotoReview(
-                inference,
-                quality_limits,
-                limits.max_photos,
-                settings.registration.outlier_similarity,
-            ),
+            users,
+            registration(MIN_PHOTOS),
+            stored_photos,
             erasures,
-            min_photos=settings.registration.min_photos,
             outlier_similarity=settings.registration.outlier_similarity,
-            duplicate_similarity=settings.registration.duplicate_similarity,
-            retain_crops=settings.retain_crops,
         ),
-        identifier=Identifier(inference, limits.max_photos),
+        subject_recognition=SubjectRecognition(sessions, identifier, stored_photos),
         gallery_import=GalleryImport(
             sessions, current, inference, retain_crops=settings.retain_crops
         ),
