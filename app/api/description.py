@@ -27,8 +27,8 @@ the service ask other hosts.
 Send the API key as `Authorization: Bearer KEY`. Errors are `application/problem+json` (RFC 9457)
 with a stable `code`. With `Idempotency-Key` a registration can be sent again safely.
 """
-# Told where an operation takes several kinds of bodies: in such functions openapi-python-client uses
-# what it imports for optional parameters alone.
+# For operations that take several kinds of bodies: their functions, as openapi-python-client writes
+# them, use a name that it imports only where there is an optional parameter.
 _REQUEST_ID = {
     "name": "X-Request-ID",
     "in": "header",
