@@ -42,8 +42,8 @@ _REJECTIONS = {
     Rejection.UNREADABLE_IMAGE: _IMAGE_UNREADABLE,
 }
 _NOT_HERE = (
-    "Farsight answers CompreFace's requests about subjects, faces, recognize and verify of "
-    "/api/v1/recognition; there is nothing at this address, or not with this method."
+    "Farsight supports CompreFace's subjects, faces, recognize and verify, all under "
+    "/api/v1/recognition. It has nothing at this address, or not with this method."
 )
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def install(app: FastAPI) -> None:
 def internal_error() -> JSONResponse:
     """For errors that nobody foresaw; to be called where one is handled."""
     _log.exception("request failed")
-    return answer(500, _UNDEFINED, "The service has failed. Its log tells more.")
+    return answer(500, _UNDEFINED, "The service has failed. See its log.")
 
 
 async def _farsight_error(_request: Request, error: Exception) -> JSONResponse:

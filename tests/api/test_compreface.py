@@ -151,8 +151,8 @@ def test_photo_is_refused_when_the_rules_of_registration_say_so(
     compreface: CompreFace, people: People
 ) -> None:
     compreface.added(ANNA, people[ANNA][0])
-    assert_refused(compreface.add(ANNA, people[BERT][0]), 400, 26, "does not look like")
-    assert_refused(compreface.add(ANNA, people[ANNA][0]), 400, 26, "The same picture")
+    assert_refused(compreface.add(ANNA, people[BERT][0]), 400, 26, "does not match")
+    assert_refused(compreface.add(ANNA, people[ANNA][0]), 400, 26, "the same picture")
     assert_refused(compreface.add(BERT, nobody()), 400, 28, "No face was found")
     assert_refused(compreface.add(BERT, b"none"), 400, 21, "Send another photo")
     assert_refused(

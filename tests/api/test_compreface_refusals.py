@@ -103,7 +103,7 @@ def test_scope_is_asked_for_before_the_body_when_a_key_lacks_it(
         ("POST", "/recognize?limit=-1", {"files": {"file": b"x"}}, 400, 26, "limit must be at"),
         ("DELETE", "/faces/7", {}, 400, 26, "image_id must be a UUID."),
         ("POST", f"/faces/{NOBODY}/verify", {"files": {"file": b"x"}}, 404, 44, "no photo"),
-        ("POST", "/embeddings/recognize", {"json": {}}, 404, 0, "nothing at this address"),
+        ("POST", "/embeddings/recognize", {"json": {}}, 404, 0, "has nothing at this address"),
         ("PATCH", "/subjects", {"json": {}}, 405, 0, "not with this method"),
     ],
 )
