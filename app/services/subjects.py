@@ -4,6 +4,7 @@ A subject is a user: its name is the display name, or the `user_id` of a user wh
 photo makes a subject, and the last one takes it away. Why: docs/decisions/0027-compreface.md.
 """
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -19,7 +20,6 @@ from app.errors import (
     UserExistsError,
     UserNotFoundError,
 )
-from app.gallery.user_fields import derived_user_id
 from app.recognition.serving import Current, Serving
 from app.services.erasures import Erasures
 from app.services.face_choice import SureFaces
@@ -112,9 +112,7 @@ class Subjects:
                 raise UserExistsError("There is already a subject of this name.")
             await subjects.announce(session, caller.key_id, name)
             # The log is kept for good, a name only as long as its subject.
-            await events.record(
-                session, caller.key_id, "subject.announced", derived_user_id(name), {}
-            )
+            await events.record(session, caller.key_id, "subject.announced", _user_id(name), {})
 
         await self._sessions.write(store)
 
@@ -342,9 +340,19 @@ async def _find(session: ReadSession, caller: Caller, name: str) -> User | None:
             )
 
 
+def _user_id(name: str, attempt: int = 0) -> str:
+    """The same for the same name, and nothing to read: the audit log keeps it for good.
+
+    Args:
+        name: A subject's.
+        attempt: Another id for each, for when one is taken by a user of another name.
+    """
+    return f"subject-{hashlib.sha256(f'{attempt}:{name}'.encode()).hexdigest()[:16]}"
+
+
 async def _free_user_id(session: ReadSession, name: str) -> str:
     attempt = 0
-    while await users.exists(session, user_id := derived_user_id(name, attempt)):
+    while await users.exists(session, user_id := _user_id(name, attempt)):
         attempt += 1
     return user_id
 

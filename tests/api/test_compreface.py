@@ -236,6 +236,19 @@ def test_name_is_kept_until_its_first_photo_when_it_is_added_alone(
     assert_refused(compreface.send("DELETE", "/subjects/Ada"), 404, 42, "no subject")
 
 
+def test_audit_log_names_no_subject_when_one_was_added_and_erased(
+    compreface: CompreFace, people: People
+) -> None:
+    compreface.send("POST", "/subjects", json={"subject": ADA})
+    compreface.added(ADA, people[ANNA][0])
+    compreface.send("DELETE", f"/subjects/{ADA}")
+    log = compreface.service.client.get("/v1/admin/events")
+    actor = compreface.key.split("_")[1]
+    actions = [of["action"] for of in log.json()["items"] if of["actor"] == actor]
+    assert actions == ["user.erased", "photos.added", "subject.announced"]
+    assert "lovelace" not in log.text.lower()
+
+
 def test_everybody_is_erased_when_no_subject_is_named(
     compreface: CompreFace, people: People
 ) -> None:
