@@ -27,11 +27,11 @@ def _not_blank(name: object) -> object:
 
 SubjectName = Annotated[
     str,
-    BeforeValidator(_not_blank),
     Field(
         max_length=user_fields.MAX_DISPLAY_NAME_CHARS,
         pattern=f"^{user_fields.DISPLAY_NAME_PATTERN}$",
     ),
+    BeforeValidator(_not_blank),
 ]
 
 

@@ -263,7 +263,7 @@ class Subjects:
         async with self._sessions.read() as session:
             user = await subjects.owner(session, photo_id, caller.groups)
             if user is None:
-                raise PhotoNotFoundError(f"There is no photo {photo_id}.")
+                raise PhotoNotFoundError(f"No photo has the id {photo_id}.")
             count = await photos.count(session, user)
         require_alone(user, caller.groups)
         if count > MIN_PHOTOS:

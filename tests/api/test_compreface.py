@@ -289,7 +289,7 @@ def test_photos_go_when_their_ids_are_sent(compreface: CompreFace, people: Peopl
         {"image_id": of_bert, "subject": BERT},
     ]
     assert compreface.examples() == [{"image_id": second, "subject": ANNA}]
-    assert_refused(compreface.send("DELETE", f"/faces/{NOBODY}"), 404, 44, "no photo")
+    assert_refused(compreface.send("DELETE", f"/faces/{NOBODY}"), 404, 44, "No photo has")
 
 
 def test_picture_is_the_aligned_face_when_a_photo_is_shown(

@@ -49,9 +49,9 @@ def test_subjects_of_others_are_unknown_when_keys_are_bound_to_groups(
     assert (north.subjects(), south.subjects()) == ([ADA, "Carl"], [ADA])
     assert [face["image_id"] for face in south.examples()] == [of_south]
     assert south.recognized(people[ANNA][1])["subjects"][0]["similarity"] < 0.5
-    assert_refused(south.send("DELETE", f"/faces/{of_north}"), 404, 44, "no photo")
+    assert_refused(south.send("DELETE", f"/faces/{of_north}"), 404, 44, "No photo has")
     verified = south.send_photo(f"/faces/{of_north}/verify", people[ANNA][1])
-    assert_refused(verified, 404, 44, "no photo")
+    assert_refused(verified, 404, 44, "No photo has")
     assert south.send("GET", f"/faces/{of_north}/img").content == b""
     assert south.send("DELETE", "/subjects").json() == {"deleted": 1}
 
@@ -102,7 +102,7 @@ def test_scope_is_asked_for_before_the_body_when_a_key_lacks_it(
         ("POST", "/subjects", {"json": {"name": "x"}}, 400, 34, "subject is missing."),
         ("POST", "/recognize?limit=-1", {"files": {"file": b"x"}}, 400, 26, "limit must be at"),
         ("DELETE", "/faces/7", {}, 400, 26, "image_id must be a UUID."),
-        ("POST", f"/faces/{NOBODY}/verify", {"files": {"file": b"x"}}, 404, 44, "no photo"),
+        ("POST", f"/faces/{NOBODY}/verify", {"files": {"file": b"x"}}, 404, 44, "No photo has"),
         ("POST", "/embeddings/recognize", {"json": {}}, 404, 0, "has nothing at this address"),
         ("PATCH", "/subjects", {"json": {}}, 405, 0, "not with this method"),
     ],
