@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo train-demo serve test test-fast coverage soak fuzz fuzz-images fuzz-api check format lint types \
-    contracts containers docs audit wheel smoke bench lock clean
+    contracts containers docs audit wheel smoke generated-clients bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,7 +53,7 @@ fuzz-api: $(INSTALLED) ## requests to every operation of the API, valid and inva
 coverage: $(INSTALLED) ## run the whole test suite and measure its coverage
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
-check: lint types contracts containers docs audit coverage smoke ## everything that CI checks
+check: lint types contracts containers docs audit coverage smoke generated-clients ## everything that CI checks
 
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format
@@ -86,6 +86,14 @@ wheel: $(INSTALLED) ## build sdist and wheel of client and service into dist/
 
 smoke: wheel ## try dist/ in an empty environment and folder (PYTHON=python3.13 for another Python)
 	PYTHON=$(PYTHON) $(BIN)/python -m pytest tests/installed/smoke.py
+
+generated-clients: $(INSTALLED) ## clients that three generators make of docs/openapi.json; they need npm's registry
+	test -x .generators/bin/python || $(PYTHON) -m venv .generators
+	.generators/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --requirement tests/generated/requirements.txt
+	PATH="$$PWD/.generators/bin:$$PATH" npm ci --prefix tests/generated/typescript \
+	    --no-audit --no-fund --no-update-notifier
+	$(BIN)/python -m pytest tests/generated/clients.py
 
 bench: $(INSTALLED) ## measure every figure in the docs (hours; BASE=DIR compares with that checkout)
 	test -x .bench-venv/bin/python || $(PYTHON) -m venv .bench-venv

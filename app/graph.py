@@ -27,6 +27,8 @@ from app.services.reembedding import Reembedding
 from app.services.registration import Registration
 from app.services.reload import Reload
 from app.services.stored_photos import StoredPhotos
+from app.services.subject_recognition import SubjectRecognition
+from app.services.subjects import MIN_PHOTOS, Subjects
 from app.services.transfer import GalleryImport
 from app.services.users import Users
 from app.settings import Settings, overridden
@@ -63,6 +65,8 @@ class Graph(Rows):
     inference: Inference
     registration: Registration
     identifier: Identifier
+    subjects: Subjects
+    subject_recognition: SubjectRecognition
     gallery_import: GalleryImport
     reload: Reload
     bundles: Bundles
@@ -134,33 +138,47 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
     following = Following(sessions, current, activation, reembedding, reload)
     opened.push_async_callback(following.close)
     quality_limits = overridden(REGISTRATION_LIMITS, "quality", settings.quality)
+    review = PhotoReview(
+        inference, quality_limits, limits.max_photos, settings.registration.outlier_similarity
+    )
+
+    def registration(min_photos: int) -> Registration:
+        return Registration(
+            sessions,
+            current,
+            review,
+            erasures,
+            min_photos=min_photos,
+            outlier_similarity=settings.registration.outlier_similarity,
+            duplicate_similarity=settings.registration.duplicate_similarity,
+            retain_crops=settings.retain_crops,
+        )
+
+    users = Users(sessions, erasures, current)
+    identifier = Identifier(inference, limits.max_photos)
     return Graph(
         sessions=sessions,
         keys=rows.keys,
         key_diary=rows.key_diary,
-        users=Users(sessions, erasures, current),
+        users=users,
         erasures=erasures,
         stored_photos=rows.stored_photos,
         jobs=rows.jobs,
         bundle_store=rows.bundle_store,
         current=current,
         inference=inference,
-        registration=Registration(
+        registration=registration(settings.registration.min_photos),
+        identifier=identifier,
+        subjects=Subjects(
             sessions,
             current,
-            PhotoReview(
-                inference,
-                quality_limits,
-                limits.max_photos,
-                settings.registration.outlier_similarity,
-            ),
+            users,
+            registration(MIN_PHOTOS),
+            rows.stored_photos,
             erasures,
-            min_photos=settings.registration.min_photos,
             outlier_similarity=settings.registration.outlier_similarity,
-            duplicate_similarity=settings.registration.duplicate_similarity,
-            retain_crops=settings.retain_crops,
         ),
-        identifier=Identifier(inference, limits.max_photos),
+        subject_recognition=SubjectRecognition(sessions, identifier, rows.stored_photos),
         gallery_import=GalleryImport(
             sessions, current, inference, retain_crops=settings.retain_crops
         ),

@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from app.api import (
     access,
     admin,
+    compreface,
     crops,
     description,
     documentation,
@@ -69,7 +70,13 @@ def create_app(settings: Settings) -> FastAPI:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "X-Request-ID",
+                *([compreface.KEY_HEADER] if settings.compreface else []),
+            ],
             expose_headers=[
                 "Content-Disposition",
                 "RateLimit",
@@ -85,4 +92,6 @@ def create_app(settings: Settings) -> FastAPI:
     description.install(app, settings.root_path)
     if settings.docs:
         documentation.install(app)
+    if settings.compreface:
+        app.mount(compreface.PATH, compreface.create_app())
     return app

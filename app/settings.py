@@ -195,6 +195,8 @@ class Settings(BaseSettings):
         detection: Values of `app.vision.detection.DetectionPolicy` to change.
         retain_crops: Keep the crops of enrolled photos, which re-embedding needs.
         docs: Serve the interactive documentation at /docs.
+        compreface: Also answer requests of CompreFace's clients, under /api/v1
+            (docs/decisions/0027-compreface.md).
         cors_origins: Whose pages may call the API from a browser, separated by commas.
         root_path: The path under which a proxy shows the service, such as /farsight.
         trusted_proxies: Whose X-Forwarded-For and X-Forwarded-Proto count, separated by commas.
@@ -219,6 +221,7 @@ class Settings(BaseSettings):
     detection: dict[str, float] = {}
     retain_crops: bool = True
     docs: bool = True
+    compreface: bool = False
     cors_origins: Annotated[tuple[_Origin, ...], NoDecode, BeforeValidator(_between_commas)] = ()
     root_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_between_commas)] = (

@@ -41,7 +41,7 @@ class KeyListSchema(BaseModel):
     """All keys, revoked ones included, oldest first."""
 
     items: list[KeySchema]
-    next_cursor: None = Field(description="Always null: there is one page")
+    next_cursor: str | None = Field(description="Always null: there is one page")
 
 
 class NewKeySchema(BaseModel):

@@ -28,12 +28,13 @@ from app.services.keys import Caller
 router = keyed_router("/v1/admin", "admin")
 
 _LOOK_EVERY_S = 0.5
-# `itemSchema` is OpenAPI 3.2's, and what FastAPI writes for its own streams of events.
+# Of each event. OpenAPI 3.2 has `itemSchema` for it, which generators of 3.1 refuse.
 _JOB_EVENTS = {
-    "itemSchema": {
+    "schema": {
         "type": "object",
+        "title": "JobEvent",
         "properties": {
-            "event": {"const": "job"},
+            "event": {"type": "string", "const": "job"},
             "data": {
                 "type": "string",
                 "contentMediaType": "application/json",

@@ -58,7 +58,7 @@ class BundleListSchema(BaseModel):
     """All bundles of the store, by name."""
 
     items: list[BundleSchema]
-    next_cursor: None = Field(description="Always null: there is one page")
+    next_cursor: str | None = Field(description="Always null: there is one page")
 
 
 class ReloadSchema(BaseModel):
@@ -113,4 +113,4 @@ class JobListSchema(BaseModel):
     """The latest jobs, newest first."""
 
     items: list[JobSchema]
-    next_cursor: None = Field(description="Always null: there is one page")
+    next_cursor: str | None = Field(description="Always null: there is one page")

@@ -22,7 +22,7 @@ from app.settings import LimitSettings
 from app.turns import Requester, requester
 
 _BEARER = HTTPBearer(
-    scheme_name="API key",
+    scheme_name="ApiKey",
     description="`farsight keys create --scope ...` makes one.",
     auto_error=False,
 )
@@ -100,8 +100,12 @@ ServingDep = Annotated[Serving, Depends(_serving)]
 """The current serving; FastAPI asks once per request, however many take it."""
 
 
-async def authenticate(request: Request) -> Caller:
+async def authenticate(request: Request, read_key: Callable[[Request], str]) -> Caller:
     """Who sends a request, by its key; from now on they take turns with other keys.
+
+    Args:
+        request: Theirs.
+        read_key: Where its key is.
 
     Raises:
         UnauthenticatedError: No key, or an unknown one.
@@ -113,7 +117,7 @@ async def authenticate(request: Request) -> Caller:
         requester.set(Requester(local.key_id))
         return local
     rows = _rows(request)
-    key_id = await rows.keys.recognise(_bearer(request), address_of(request))
+    key_id = await rows.keys.recognise(read_key(request), address_of(request))
     requester.set(Requester(key_id))  # for this request alone: each has a task of its own
     caller = await rows.keys.caller(key_id)
     rows.key_diary.used(key_id)
@@ -129,6 +133,15 @@ class KeyedRoute(APIRoute):
 
     LARGE_MEDIA_TYPES: ClassVar[tuple[str, ...]] = ("multipart/",)
     """Media types of photos and files; any other body is small."""
+
+    @staticmethod
+    def read_key(request: Request) -> str:
+        """The key that came with a request.
+
+        Raises:
+            UnauthenticatedError: None did.
+        """
+        return bearer(request)
 
     def get_body_reader(self) -> Callable[[AsgiScope, Receive], Request]:
         """Makes the request that FastAPI reads."""
@@ -147,7 +160,7 @@ class KeyedRoute(APIRoute):
         read_body = self.get_body_reader()
 
         async def handle_with_key(request: Request) -> Response:
-            caller = await authenticate(request)
+            caller = await authenticate(request, self.read_key)
             admission, waiting = admission_of(request), requester.get()
             request.state.caller = caller
             try:
@@ -176,7 +189,12 @@ async def _leave_with_caller(body: Body, waiting: Requester) -> None:
     waiting.leave()
 
 
-def _bearer(request: Request) -> str:
+def bearer(request: Request) -> str:
+    """The key in the header that is made for it.
+
+    Raises:
+        UnauthenticatedError: There is none.
+    """
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise UnauthenticatedError("Send the API key as `Authorization: Bearer KEY`.")

@@ -27,6 +27,16 @@ the service ask other hosts.
 Send the API key as `Authorization: Bearer KEY`. Errors are `application/problem+json` (RFC 9457)
 with a stable `code`. With `Idempotency-Key` a registration can be sent again safely.
 """
+# For operations that take several kinds of bodies: their functions, as openapi-python-client writes
+# them, use a name that it imports only where there is an optional parameter.
+_REQUEST_ID = {
+    "name": "X-Request-ID",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "Comes back in the answer and stands in the log: 64 letters, digits, `.`, `_`, "
+    "`-` at most, else it is replaced",
+}
 _FILE = {"contentMediaType": "application/octet-stream"}
 _SUFFIX = "Schema"
 _REFERENCE = "#/components/schemas/"
@@ -59,7 +69,7 @@ def install(app: FastAPI, root_path: str) -> None:
 
 
 def _add_json(document: _Json) -> None:
-    """For operations that take a photo alone."""
+    """For operations that take a photo alone, and what these have in common."""
     schemas = document["components"]["schemas"]
     for operation in (each for path in document["paths"].values() for each in path.values()):
         content = operation.get("requestBody", {}).get("content", {})
@@ -68,6 +78,7 @@ def _add_json(document: _Json) -> None:
             as_json = f"{_name(form).removesuffix('Form')}Json"
             schemas[as_json] = _as_json(schemas[form], as_json)
             content[JSON] = {"schema": {"$ref": _REFERENCE + as_json}}
+            operation.setdefault("parameters", []).append(_REQUEST_ID)
 
 
 def _as_json(form: _Json, title: str) -> _Json:

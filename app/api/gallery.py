@@ -25,7 +25,7 @@ router = keyed_router("/v1/gallery", "gallery")
 _MEDIA_TYPE = "application/octet-stream"
 
 
-class ImportSchema(BaseModel):
+class GalleryImportSchema(BaseModel):
     """What an import did."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -73,11 +73,11 @@ async def import_gallery_file(
     on_conflict: Annotated[
         OnConflict, Form(description="What to do with users who already exist")
     ] = OnConflict.REFUSE,
-) -> ImportSchema:
+) -> GalleryImportSchema:
     """Imports everybody in a gallery file, or nobody.
 
     A file of another space needs crops, which are then embedded anew.
     """
     gallery = await asyncio.to_thread(parse_gallery, await take_content(file))
     answer = await graph.gallery_import.run(serving, caller.key_id, gallery, on_conflict)
-    return ImportSchema.model_validate(answer)
+    return GalleryImportSchema.model_validate(answer)

@@ -157,14 +157,20 @@ async def _farsight_error(_request: Request, error: Exception) -> JSONResponse:
     status = STATUSES.get(type(error))
     if status is None:
         raise error
-    headers = {}
+    headers = headers_of(error)
     if isinstance(error, errors.UnauthenticatedError):
         headers["WWW-Authenticate"] = "Bearer"
+    return problem_response(status, error.code, error.title, error.detail, error.facts, headers)
+
+
+def headers_of(error: errors.FarsightError) -> dict[str, str]:
+    """What an answer's headers tell of an error, whatever its body looks like."""
+    headers = {}
     if "retry_after_s" in error.facts:
         headers["Retry-After"] = str(error.facts["retry_after_s"])
     if isinstance(error, errors.BodyTooSlowError):
         headers["Connection"] = "close"  # the rest of the body is not awaited
-    return problem_response(status, error.code, error.title, error.detail, error.facts, headers)
+    return headers
 
 
 async def _validation_error(_request: Request, error: Exception) -> JSONResponse:

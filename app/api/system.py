@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Request
 
-from app.api.deps import GraphDep, ServingDep, authenticate
+from app.api.deps import GraphDep, ServingDep, authenticate, bearer
 from app.api.problems import problems
 from app.api.schemas import StatusSchema, VersionSchema
 
@@ -38,7 +38,7 @@ async def show_version(request: Request, graph: GraphDep, serving: ServingDep) -
     """What is running in this process; with any key also the bundle and the gallery's revision."""
     running = version("farsight")
     if request.headers.get("authorization"):
-        await authenticate(request)
+        await authenticate(request, bearer)
     elif not graph.public_version:
         return VersionSchema(version=running)
     return VersionSchema(

@@ -60,6 +60,17 @@ class User(Table):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
 
 
+class AnnouncedSubject(Table):
+    """A name that a client of CompreFace's has added, of whom no photo has come yet."""
+
+    __tablename__ = "announced_subjects"
+
+    # Whoever has another key may be bound to other groups.
+    api_key: Mapped[str] = mapped_column(ForeignKey("api_keys.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
 class Photo(Table):
     """An accepted photo: its crop, never the photo itself."""
 

@@ -66,4 +66,20 @@ class FaceChoice:
         return main[:1] if self.rule is FaceRule.LARGEST else main
 
 
+@dataclass(frozen=True, slots=True)
+class SureFaces(FaceChoice):
+    """Only faces of which the detector is as sure as this count.
+
+    Attributes:
+        min_detection_score: See Quality.
+    """
+
+    min_detection_score: float = 0.0
+
+    def among(self, index: int, faces: Sequence[FoundFace]) -> list[FoundFace]:
+        """See FaceChoice.among."""
+        sure = [of for of in faces if of.quality.detection_score >= self.min_detection_score]
+        return FaceChoice.among(self, index, sure)
+
+
 ANY_FACE = FaceChoice()

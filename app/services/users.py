@@ -95,7 +95,7 @@ class Users:
             UserNotFoundError: There is none.
         """
         async with self._sessions.read() as session:
-            return await self._detail(session, await users.get(session, user_id))
+            return await _detail(session, await users.get(session, user_id))
 
     async def page(
         self,
@@ -140,28 +140,12 @@ class Users:
 
         async def store(session: WriteSession) -> UserDetail:
             user = await users.get(session, user_id)
-            if "display_name" in changes:
-                user.display_name = changes["display_name"]
-            if "metadata" in changes:
-                user.details = changes["metadata"]
-            if "groups" in changes:
-                user.groups = sorted(set(changes["groups"]))
-                await refresh_templates(session, self._current, user)  # galleries know groups
-            await events.record(
-                session, actor, "user.changed", user_id, {"fields": sorted(changes)}
-            )
-            await session.flush()
-            detail = await self._detail(session, user)
-            for stored in await events.answers_about(session, user):
-                # It must not keep the old name.
-                stored.answer = {**(stored.answer or {}), "user": msgspec.to_builtins(detail.user)}
-            await erasures.add(session, user_id)
-            return detail
+            return await change(session, self._current, actor, user, changes)
 
         return await self._sessions.write(store)
 
-    async def erase(self, actor: str, user_id: str) -> bool:
-        """Deletes a user with photos, embeddings, templates and stored answers.
+    async def erase(self, actor: str, *user_ids: str) -> bool:
+        """Deletes users with photos, embeddings, templates and stored answers, or none of them.
 
         Returns:
             See Erasures.run.
@@ -171,13 +155,11 @@ class Users:
         """
 
         async def store(session: WriteSession) -> None:
-            user = await users.get(session, user_id)
-            await users.erase(session, {user_id: user.id})
-            await events.record(session, actor, "user.erased", user_id, {})
-            revision = await pointer.count_gallery_change(session)
-            if self._current is not None:
-                forget = partial(self._current.follow_user, user_id, {}, revision)
-                session.after_commit.append(forget)
+            rows = {user_id: (await users.get(session, user_id)).id for user_id in user_ids}
+            await users.erase(session, rows)
+            for user_id in rows:
+                await events.record(session, actor, "user.erased", user_id, {})
+                await forget_template(session, self._current, user_id)
 
         return await self._erasures.run(store)
 
@@ -199,14 +181,54 @@ class Users:
             user = await users.get(session, user_id)
         if groups.isdisjoint(user.groups):
             raise users.not_found(user_id)
-        if change and not groups.issuperset(user.groups):
-            raise GroupForbiddenError(
-                f"User {user_id!r} is also in groups that this key does not reach."
-            )
+        if change:
+            require_alone(user, groups)
 
-    async def _detail(self, session: ReadSession, user: User) -> UserDetail:
-        stored = await photos.of_user(session, user)
-        return UserDetail(view_user(user, len(stored)), _view_photos(stored))
+
+def require_alone(user: User, groups: Groups | None) -> None:
+    """Makes sure that a user is in no group that a caller does not reach.
+
+    Raises:
+        GroupForbiddenError: The user is.
+    """
+    if groups is not None and not groups.issuperset(user.groups):
+        raise GroupForbiddenError(
+            f"User {user.user_id!r} is also in groups that this key does not reach."
+        )
+
+
+async def change(
+    session: WriteSession, current: Current | None, actor: str, user: User, changes: UserChanges
+) -> UserDetail:
+    """See Users.change; in a transaction that does more."""
+    if "display_name" in changes:
+        user.display_name = changes["display_name"]
+    if "metadata" in changes:
+        user.details = changes["metadata"]
+    if "groups" in changes:
+        user.groups = sorted(set(changes["groups"]))
+        await refresh_templates(session, current, user)  # galleries know groups
+    fields: JsonObject = {"fields": sorted(changes)}
+    await events.record(session, actor, "user.changed", user.user_id, fields)
+    await session.flush()
+    detail = await _detail(session, user)
+    for stored in await events.answers_about(session, user):
+        # It must not keep the old name.
+        stored.answer = {**(stored.answer or {}), "user": msgspec.to_builtins(detail.user)}
+    await erasures.add(session, user.user_id)
+    return detail
+
+
+async def forget_template(session: WriteSession, current: Current | None, user_id: str) -> None:
+    """After the commit the galleries forget a user whose rows are deleted."""
+    revision = await pointer.count_gallery_change(session)
+    if current is not None:
+        session.after_commit.append(partial(current.follow_user, user_id, {}, revision))
+
+
+async def _detail(session: ReadSession, user: User) -> UserDetail:
+    stored = await photos.of_user(session, user)
+    return UserDetail(view_user(user, len(stored)), _view_photos(stored))
 
 
 def view_user(user: User, photo_count: int) -> UserView:

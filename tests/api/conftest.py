@@ -19,7 +19,8 @@ from app.db.tables import Table
 from app.graph import Graph
 from app.main import create_app
 from app.services.keys import Keys, Scope
-from app.settings import Settings
+from app.settings import LimitSettings, Settings
+from tests.compreface_client import CompreFace
 
 Photo = bytes | tuple[str, bytes]
 CreateKey = Callable[..., str]
@@ -96,7 +97,7 @@ class Service:
             name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names
         }
         connection.close()
-        assert len(counts) == 11
+        assert len(counts) == 12
         return counts
 
 
@@ -126,7 +127,7 @@ def create_key_fixture() -> CreateKey:
     return create_key
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_service() -> RunService:
     """For tests that start a service with other settings."""
     return running
@@ -161,3 +162,27 @@ def encode() -> Callable[..., bytes]:
         return file.getvalue()
 
     return encoded
+
+
+@pytest.fixture(scope="module")
+def compreface_service(
+    make_settings: Callable[[Path], Settings],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Service]:
+    settings = make_settings(tmp_path_factory.mktemp("compreface"))
+    limits = LimitSettings(max_body_bytes=1_000_000)
+    with running(settings.model_copy(update={"compreface": True, "limits": limits})) as service:
+        yield service
+
+
+@pytest.fixture
+def compreface(compreface_service: Service) -> Iterator[CompreFace]:
+    """A service in which nobody is known, and a key for subjects and recognition."""
+    client = CompreFace(
+        compreface_service, create_key(compreface_service.settings, Scope.ENROLL, Scope.IDENTIFY)
+    )
+    yield client
+    client.send("DELETE", "/subjects")
+    assert {
+        compreface_service.rows()[name] for name in ("users", "photos", "announced_subjects")
+    } == {0}

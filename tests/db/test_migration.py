@@ -40,7 +40,7 @@ async def test_migrated_database_has_the_tables_of_the_code_when_all_migrations_
     async with open_sessions(_settings(tmp_path)) as sessions:
         await sessions.migrate(compare)
         assert differences == []
-        assert len(Table.metadata.tables) == 11
+        assert len(Table.metadata.tables) == 12
         assert _tables(tmp_path) == {*Table.metadata.tables, "alembic_version"}
 
 

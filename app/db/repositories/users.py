@@ -8,7 +8,7 @@ from typing import TypeVarTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, Text, cast, delete, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, Text, cast, delete, false, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.db.batches import VALUES_AT_ONCE, batched
@@ -91,11 +91,15 @@ async def count_matching(session: ReadSession, wanted: Wanted) -> int:
     return await session.scalar(_matching(select(func.count(User.id)), wanted)) or 0
 
 
+def in_one_of(groups: Collection[str]) -> ColumnElement[bool]:
+    """Whether a user is in one of some groups."""
+    text = cast(User.groups, Text)
+    return or_(false(), *(text.contains(f'"{name}"', autoescape=True) for name in groups))
+
+
 def _matching(listed: Select[*_Ts], wanted: Wanted) -> Select[*_Ts]:
     if wanted.groups is not None:
-        text = cast(User.groups, Text)
-        named = (text.contains(f'"{name}"', autoescape=True) for name in wanted.groups)
-        listed = listed.where(or_(false(), *named))
+        listed = listed.where(in_one_of(wanted.groups))
     if wanted.search is None:
         return listed
     search = wanted.search
