@@ -98,13 +98,6 @@ class PeopleListError(FarsightError):
     title = "The list of people cannot be used"
 
 
-class CameraError(FarsightError):
-    """No camera, no video file that can be read, or no display to look at either."""
-
-    code = "camera_unavailable"
-    title = "The camera cannot be used"
-
-
 class SettingsError(FarsightError):
     """A setting that prevents the service from starting."""
 
@@ -403,10 +396,3 @@ class MislabelledError(FarsightError):
 
     code = "photos_mislabelled"
     title = "Enrolled photos belong to somebody else"
-
-
-class CalibrationError(FarsightError):
-    """Too few people are enrolled for the false-accept rate asked for."""
-
-    code = "calibration_unsupported"
-    title = "No thresholds can be proposed"

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.errors import CalibrationError
-from app.services.calibration import Calibration
+from app.services.calibration import Calibration, CalibrationError
 
 _BINS = np.linspace(-0.5, 1, 76)
 _ACROSS = 3

@@ -10,10 +10,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from app.errors import CameraError
+from app.errors import FarsightError
 from app.vision.image import Image
 
 _USUAL_FRAMES_PER_S = 25.0
+
+
+class CameraError(FarsightError):
+    """No camera, no video file that can be read, or no display to look at either."""
+
+    code = "camera_unavailable"
+    title = "The camera cannot be used"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

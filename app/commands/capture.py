@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.commands.annotate import draw_frame
-from app.commands.camera import Frame, open_camera
+from app.commands.camera import CameraError, Frame, open_camera
 from app.commands.window import Key, Window, open_window
-from app.errors import CameraError
 from app.recognition.recognizer import open_detector
 from app.settings import Settings, overridden
 from app.vision.aligned_faces import usable_crop

@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from PIL import Image as PillowImage
 
-from app.errors import CameraError
+from app.commands.camera import CameraError
 from app.vision.image import Image
 
 try:

@@ -53,8 +53,8 @@ class PortableUser:
         photo_count: How many photos the template was made of; at least 1.
         display_name: For people to read.
         metadata: The client's own notes.
-        groups: Names of the groups that they are in, sorted.
         photos: Oldest first: all `photo_count`, or none where only the template is known.
+        groups: Names of the groups that they are in, sorted.
     """
 
     user_id: str
@@ -62,8 +62,8 @@ class PortableUser:
     photo_count: int
     display_name: str | None = None
     metadata: Metadata = field(default_factory=dict)
-    groups: tuple[str, ...] = ()
     photos: tuple[PortablePhoto, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.db.repositories import enrolled
 from app.db.repositories.enrolled import EnrolledPhoto
 from app.db.session import Sessions
-from app.errors import CalibrationError, MislabelledError
+from app.errors import FarsightError, MislabelledError
 from app.evaluation.calibration import (
     Proposal,
     find_mislabelled,
@@ -34,6 +34,13 @@ _MAX_PHOTOS = 20_000
 _MAX_PROBES = 1_000
 _PER_STEP = 64
 _NAMED_AT_MOST = 10
+
+
+class CalibrationError(FarsightError):
+    """Too few people are enrolled for the false-accept rate asked for."""
+
+    code = "calibration_unsupported"
+    title = "No thresholds can be proposed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,7 +243,7 @@ def identify(
         min_face_px: Smallest face to look for: 16 by default, more in large photos.
         groups: Look only for users who are in one of these.
     """
-    data = {
+    data: dict[str, str | list[str]] = {
         "groups": list(groups),
         "top_k": str(top_k),
         "detect": json.dumps(detect),

@@ -21,7 +21,7 @@ async def _user_ids(sessions: Sessions) -> list[str]:
     async with sessions.read() as session:
         return [
             user.user_id
-            for user, _ in await users.page(session, None, users.Order.OLDEST, None, 100)
+            for user, _ in await users.page(session, users.Wanted(), users.Order.OLDEST, None, 100)
         ]
 
 

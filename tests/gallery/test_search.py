@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.gallery.gallery import Enrolled, Gallery, Match
-from app.gallery.matrix import Rows, Shortlist, TemplateMatrix
+from app.gallery.matrix import Marks, Rows, Shortlist, TemplateMatrix
 from app.vision.dimensions import EMBEDDING_SIZE
 
 Vectors = NDArray[np.float32]
@@ -155,8 +155,10 @@ class _Interrupted:
         self.looks = 0
         look = TemplateMatrix.shortlist
 
-        def interrupted(matrix: TemplateMatrix, embedding: Vectors, top_k: int) -> Shortlist:
-            shortlist = look(matrix, embedding, top_k)
+        def interrupted(
+            matrix: TemplateMatrix, embedding: Vectors, top_k: int, marks: Marks | None
+        ) -> Shortlist:
+            shortlist = look(matrix, embedding, top_k, marks)
             self.looks += 1
             if self.looks <= len(changes):
                 changes[self.looks - 1]()
