@@ -83,7 +83,7 @@ class BundleList(Answer, frozen=True):
     """All bundles of the store, by name; there is one page."""
 
     items: list[Bundle]
-    next_cursor: None
+    next_cursor: str | None
 
 
 class JobError(Answer, frozen=True):
@@ -153,7 +153,7 @@ class JobList(Answer, frozen=True):
     """The latest jobs, newest first."""
 
     items: list[Job]
-    next_cursor: None
+    next_cursor: str | None
 
 
 class Key(Answer, frozen=True):
@@ -173,7 +173,7 @@ class KeyList(Answer, frozen=True):
     """All keys."""
 
     items: list[Key]
-    next_cursor: None
+    next_cursor: str | None
 
 
 class CreatedKey(Answer, frozen=True):

@@ -187,6 +187,7 @@ SCOPES = {
         ("POST", "/v1/users"),
         ("GET", "/v1/users"),
         ("GET", "/v1/users/anna"),
+        ("PUT", "/v1/users/anna"),
         ("PATCH", "/v1/users/anna"),
         ("GET", "/v1/users/anna/erasure"),
         ("DELETE", "/v1/users/anna"),
@@ -214,6 +215,7 @@ SCOPES = {
 }
 _VALID: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/users"): {"data": {"user_id": "anna"}, "files": {"photos": b"x"}},
+    ("PUT", "/v1/users/anna"): {"files": {"photos": b"x"}},
     ("PATCH", "/v1/users/anna"): {"json": {}},
     ("POST", "/v1/users/anna/photos"): {"files": {"photos": b"x"}},
     ("POST", "/v1/identify"): {"files": {"photos": b"x"}},
@@ -267,4 +269,4 @@ def test_every_operation_of_v1_is_in_the_list_of_scopes(service: "Service") -> N
         for method, path in of_scope
     ]
     assert sorted(operations) == sorted(listed)
-    assert len(operations) == 26
+    assert len(operations) == 27

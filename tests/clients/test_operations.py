@@ -108,6 +108,7 @@ def _fields(asked: Asked) -> set[str]:
 def _described(operation: Mapping[str, Any]) -> set[str]:
     """Names of everything that an operation takes beside its address."""
     names = {each["name"] for each in operation.get("parameters", ()) if each["in"] != "path"}
+    names.discard("X-Request-ID")  # the service makes one up
     for content in operation.get("requestBody", {}).get("content", {}).values():
         names |= set(_schema(content["schema"]).get("properties", ()))  # a photo alone has none
     return names

@@ -12,6 +12,7 @@ USER: dict[str, object] = {
     "user_id": "ada",
     "display_name": None,
     "metadata": {},
+    "groups": [],
     "photo_count": 3,
     "created_at": "2026-01-01T00:00:00Z",
     "updated_at": "2026-01-01T00:00:00Z",

@@ -127,6 +127,6 @@ async def test_start_is_refused_when_a_newer_version_has_migrated_the_database(
     newer.execute("UPDATE alembic_version SET version_num = '9999'")
     newer.commit()
     newer.close()
-    with pytest.raises(SettingsError, match="newer version"):
+    with pytest.raises(SettingsError, match="newer Farsight"):
         async with open_sessions(_settings(tmp_path)):
             pass
