@@ -27,6 +27,7 @@ from app.api.compreface_schemas import (
     SubjectName,
     SubjectSchema,
     Told,
+    min_detection_score,
 )
 from app.api.deps import EnrollCaller, GraphDep, IdentifyCaller, ServingDep, take_content
 from app.api.ways_in import PhotoRoute
@@ -211,7 +212,7 @@ async def verify(
         serving,
         await take_content(file),
         image_id,
-        FaceWishes(limit, det_prob_threshold, groups=caller.groups),
+        FaceWishes(limit, min_detection_score(det_prob_threshold), groups=caller.groups),
     )
     told = Told(
         face_plugins,
@@ -244,7 +245,7 @@ async def recognize(
     found = await graph.subject_recognition.recognise(
         serving,
         await take_content(file),
-        FaceWishes(limit, det_prob_threshold, detect_faces, caller.groups),
+        FaceWishes(limit, min_detection_score(det_prob_threshold), detect_faces, caller.groups),
         min(prediction_count, _MOST_SUBJECTS),
     )
     told = Told(

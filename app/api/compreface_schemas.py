@@ -17,6 +17,8 @@ _LANDMARKS = "landmarks"
 _ELSEWHERE = ("age", "calculator", "gender", "landmarks2d106", "mask", "pose")
 _DETECTOR_STAGES = ("decode", "detect", "align")
 _DIGITS = 5
+# What clients ask for where nobody has chosen: Farsight finds no face of which it is not sure.
+_LEAST_PROBABILITY = 0.8
 
 
 def _not_blank(name: object) -> object:
@@ -33,6 +35,11 @@ SubjectName = Annotated[
     ),
     BeforeValidator(_not_blank),
 ]
+
+
+def min_detection_score(probability: float) -> float:
+    """The detector's score that stands for a probability as CompreFace has it."""
+    return max(0.0, (probability - _LEAST_PROBABILITY) / (1 - _LEAST_PROBABILITY))
 
 
 class SubjectSchema(BaseModel):
@@ -189,7 +196,10 @@ class Told:
         right, bottom = self._finding.width_px, self._finding.height_px
         return FaceSchema(
             box=BoxSchema(
-                probability=round(found.quality.detection_score, _DIGITS),
+                probability=round(
+                    _LEAST_PROBABILITY + (1 - _LEAST_PROBABILITY) * found.quality.detection_score,
+                    _DIGITS,
+                ),
                 x_min=max(0, round(x)),
                 y_min=max(0, round(y)),
                 x_max=min(right, round(x + width)),

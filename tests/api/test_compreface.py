@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64encode
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,7 @@ def test_sdk_adds_recognizes_verifies_and_deletes_when_it_runs_its_examples(
     assert set(face) == {"box", "landmarks", "subjects", "execution_time"}
     assert 0 <= face["box"]["x_min"] < face["box"]["x_max"] <= 240
     assert 0 <= face["box"]["y_min"] < face["box"]["y_max"] <= 300
-    assert 0.5 <= face["box"]["probability"] <= 1
+    assert 0.8 <= face["box"]["probability"] <= 1
     assert [len(point) for point in face["landmarks"]] == [2] * 5
     assert [subject["subject"] for subject in face["subjects"]] == [ADA]
     assert 0.5 < face["subjects"][0]["similarity"] <= 1
@@ -145,6 +146,23 @@ def test_faces_are_largest_first_and_as_many_as_the_limit_when_a_photo_shows_two
         assert len(compreface.recognize(both, options).json()["result"]) == 1
     assert_refused(compreface.add("both", both), 400, 31, "Several faces")
     assert_refused(compreface.recognize(both, "det_prob_threshold=1"), 400, 28, "No face")
+
+
+def test_small_face_is_told_when_a_client_wants_sure_ones_alone(
+    compreface: CompreFace, people: People, encode: Callable[..., bytes]
+) -> None:
+    small = PillowImage.open(BytesIO(people[ANNA][1])).resize((48, 60))
+    photo = encode(small, "PNG")
+    compreface.added(ANNA, people[ANNA][0])
+    found = compreface.service.client.post("/v1/faces", files={"photos": photo}).json()
+    (score,) = (face["quality"]["detection_score"] for face in found["faces"])
+    assert score < 0.8
+    (face,) = compreface.recognize(photo, "det_prob_threshold=0.8").json()["result"]
+    assert face["box"]["probability"] == pytest.approx(0.8 + 0.2 * score, abs=1e-3)
+    assert face["subjects"][0]["subject"] == ANNA
+    surer = (face["box"]["probability"] + 1) / 2
+    refused = compreface.recognize(photo, f"det_prob_threshold={surer}")
+    assert_refused(refused, 400, 28, "No face")
 
 
 def test_photo_is_refused_when_the_rules_of_registration_say_so(
