@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from app.commands.place import AsJson, Url, ask
 from farsight_client import AsyncClient, Event
@@ -34,7 +34,7 @@ def audit(
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
         return
-    table = Table("at", "who", "did", "to", "")
+    table = Table("at", "who", Column("did", no_wrap=True), "to", "")
     for event in found:
         detail = json.dumps(event.detail) if event.detail else ""
         at = f"{event.at:%Y-%m-%d %H:%M:%S}"
