@@ -197,7 +197,7 @@ def _allowed_methods(request: Request) -> list[str]:
     """All methods of an address; the framework knows only those of the first route."""
     return [
         method
-        for method in ("DELETE", "GET", "PATCH", "POST")
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
         if any(
             route.matches({**request.scope, "method": method})[0] is Match.FULL
             for route in request.app.routes
