@@ -153,7 +153,9 @@ async def add_example(
     """Adds a photo to a subject; the first one registers it."""
     # The file's name is of no use here: there is no report to tell photos apart in.
     upload = await Upload.take(None, await take_content(file))
-    image_id = await graph.subjects.add_photo(serving, caller, subject, upload, det_prob_threshold)
+    image_id = await graph.subjects.add_photo(
+        serving, caller, subject, upload, min_detection_score(det_prob_threshold)
+    )
     return ExampleSchema(image_id=image_id, subject=subject)
 
 

@@ -41,7 +41,7 @@ def test_sdk_adds_recognizes_verifies_and_deletes_when_it_runs_its_examples(
     assert (answer.status_code, answer.json()) == (201, {"subject": ADA})
     assert compreface.send("GET", "/subjects/", headers=headers).json() == {"subjects": [ADA]}
 
-    answer = compreface.add(ADA, people[ANNA][0], "&det_prob_threshold=0.5")
+    answer = compreface.add(ADA, people[ANNA][0], "&det_prob_threshold=0.9")
     assert answer.status_code == 201, answer.text
     assert answer.json()["subject"] == ADA
     image_id = answer.json()["image_id"]
