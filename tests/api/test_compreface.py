@@ -126,7 +126,8 @@ def test_photo_is_taken_when_it_comes_as_base64(compreface: CompreFace, people: 
     added = compreface.send("POST", f"/faces?subject={ADA}", json=body(people[ANNA][0]))
     assert added.status_code == 201, added.text
     image_id = added.json()["image_id"]
-    for path in ("/recognize", f"/faces/{image_id}/verify?limit=1"):
+    blank = "/recognize?det_prob_threshold=&face_plugins=&status="
+    for path in (blank, f"/faces/{image_id}/verify?limit=1"):
         answer = compreface.send("POST", path, json=body(people[ANNA][1]))
         assert answer.status_code == 200, answer.text
         assert len(answer.json()["result"]) == 1
@@ -315,6 +316,8 @@ def test_picture_is_the_aligned_face_when_a_photo_is_shown(
     (image_id,) = compreface.added(ANNA, people[ANNA][0])
     shown = compreface.send("GET", f"/faces/{image_id}/img")
     assert PillowImage.open(BytesIO(shown.content)).size == (112, 112)
+    (face,) = compreface.recognize(shown.content, "detect_faces=false").json()["result"]
+    assert face["subjects"][0]["similarity"] > 0.9
     gone = compreface.send("GET", f"/faces/{NOBODY}/img")
     assert (gone.status_code, gone.content) == (200, b"")
     actor = compreface.key.split("_")[1]
