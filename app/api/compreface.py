@@ -55,7 +55,7 @@ class _Route(PhotoRoute):
         return key
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, with an answer for what nobody foresaw."""
+        """The handler, with an answer for unexpected errors."""
         handle = super().get_route_handler()
 
         async def handle_all(request: Request) -> Response:
@@ -107,7 +107,7 @@ async def rename_subject(
     subject: SubjectName,
     wanted: Annotated[SubjectSchema, Body()],
 ) -> RenamedSchema:
-    """Gives a subject another name, or its photos to the subject that has this name."""
+    """Renames a subject, or merges its photos into the subject of that name."""
     await graph.subjects.rename(caller, subject, wanted.subject)
     return RenamedSchema(updated=True)
 
@@ -179,14 +179,14 @@ async def delete_examples(
 async def delete_some_examples(
     graph: GraphDep, caller: EnrollCaller, image_ids: Annotated[list[UUID], Body()]
 ) -> list[ExampleSchema]:
-    """Erases some photos; ids that are none are passed over."""
+    """Erases some photos; unknown ids are skipped."""
     erased = await graph.subjects.erase_photos(caller, image_ids)
     return [ExampleSchema.of(photo) for photo in erased]
 
 
 @router.delete("/faces/{image_id}")
 async def delete_example(graph: GraphDep, caller: EnrollCaller, image_id: UUID) -> ExampleSchema:
-    """Erases a photo; with the last one its subject goes."""
+    """Erases a photo, and with the last one its subject."""
     return ExampleSchema.of(await graph.subjects.erase_photo(caller, image_id))
 
 
@@ -243,7 +243,7 @@ async def recognize(
     status: _Flag = False,
     detect_faces: Annotated[bool, Query(), _blank_is(True)] = True,
 ) -> RecognitionSchema:
-    """Tells of every face of a photo whom it resembles most."""
+    """Finds whom each face of a photo resembles most."""
     found = await graph.subject_recognition.recognise(
         serving,
         await take_content(file),

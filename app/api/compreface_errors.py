@@ -63,7 +63,7 @@ def install(app: FastAPI) -> None:
 
 
 def internal_error() -> JSONResponse:
-    """For errors that nobody foresaw; to be called where one is handled."""
+    """For unexpected errors; call it where one is handled."""
     _log.exception("request failed")
     return answer(500, _UNDEFINED, "The service has failed. See its log.")
 

@@ -34,7 +34,7 @@ _REQUEST_ID = {
     "in": "header",
     "required": False,
     "schema": {"type": "string"},
-    "description": "Comes back in the answer and stands in the log: 64 letters, digits, `.`, `_`, "
+    "description": "Returned in the answer and written to the log: 64 letters, digits, `.`, `_`, "
     "`-` at most, else it is replaced",
 }
 _FILE = {"contentMediaType": "application/octet-stream"}

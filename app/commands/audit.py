@@ -15,11 +15,11 @@ _PAGE = 200
 
 
 def audit(
-    limit: Annotated[int, typer.Option(help="At most so many events, youngest first.", min=1)] = 50,
+    limit: Annotated[int, typer.Option(help="At most this many events, newest first.", min=1)] = 50,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the audit log, youngest first."""
+    """Show the audit log, newest first."""
 
     async def work(farsight: AsyncClient) -> list[Event]:
         page = await farsight.event_page(limit=min(limit, _PAGE))

@@ -20,7 +20,7 @@ def faces(
     recursive: Recursive = False,
     embeddings: Annotated[
         bool,
-        typer.Option("--embeddings", help="With their vectors, as JSON; they are biometric data."),
+        typer.Option("--embeddings", help="Add their vectors, as JSON; these are biometric data."),
     ] = False,
     aligned: Annotated[
         bool,

@@ -31,14 +31,14 @@ _BETWEEN_FRAMES_S = 0.5
 MinFacePx = Annotated[
     float | None,
     typer.Option(
-        help="The smallest face that is looked for, in source pixels under its aligned crop. "
-        "Default: a setting, 16; more in large photos.",
+        help="The smallest face to look for, in source pixels under its aligned crop. "
+        "Default: a setting (16), raised for large photos.",
         min=SMALLEST_MIN_FACE_PX,
         max=LARGEST_MIN_FACE_PX,
     ),
 ]
 MaxFaces = Annotated[
-    int, typer.Option(help="Faces of a photo to tell of, largest first.", min=1, max=100)
+    int, typer.Option(help="Maximum number of faces per photo, largest first.", min=1, max=100)
 ]
 Threshold = Annotated[
     float | None,
@@ -104,7 +104,7 @@ def identify(
     threshold: Threshold = None,
     top_k: Annotated[
         int,
-        typer.Option(help="The most similar users to tell of, whoever it is.", min=0, max=100),
+        typer.Option(help="How many of the most similar users to list.", min=0, max=100),
     ] = 0,
     max_faces: MaxFaces = 10,
     min_face_px: MinFacePx = None,

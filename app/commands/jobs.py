@@ -16,17 +16,17 @@ from farsight_client import AsyncClient, Job
 _LOOK_EVERY_S = 0.2
 _RUNNING = "running"
 
-cli = typer.Typer(help="Reloads, and how they go, here or on a service.", no_args_is_help=True)
+cli = typer.Typer(help="Reloads and their progress, here or on a service.", no_args_is_help=True)
 JobIdArgument = Annotated[str, typer.Argument(help="As `list` shows it.", show_default=False)]
 
 
 @cli.command("list")
 def list_jobs(
-    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=200)] = 50,
+    limit: Annotated[int, typer.Option(help="At most this many.", min=1, max=200)] = 50,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the latest reloads, youngest first."""
+    """List the latest reloads, newest first."""
     found = ask(url, lambda farsight: farsight.jobs(limit=limit))
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
@@ -47,7 +47,7 @@ def list_jobs(
 
 @cli.command()
 def show(job_id: JobIdArgument, url: Url = None, as_json: AsJson = False) -> None:
-    """Show how a reload stands, or ended."""
+    """Show the state of a reload."""
     _tell(ask(url, lambda farsight: farsight.job(job_id)), as_json=as_json)
 
 

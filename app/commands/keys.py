@@ -27,7 +27,7 @@ def create(
     ] = None,
     group: Annotated[
         list[str] | None,
-        typer.Option(help="It reaches only users who are in this group; repeatable."),
+        typer.Option(help="Bind the key to this group of users; repeatable."),
     ] = None,
     url: Url = None,
     as_json: AsJson = False,

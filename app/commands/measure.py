@@ -34,7 +34,7 @@ def measure(
         Path, typer.Option(help="Photos of people who are not registered, one folder per person.")
     ],
     aligned: Annotated[
-        bool, typer.Option("--aligned", help="The files are 112x112 crops already.")
+        bool, typer.Option("--aligned", help="The files are aligned 112x112 crops.")
     ] = False,
     device: Annotated[DeviceName, typer.Option(help="Where the networks run.")] = "auto",
     detector: Annotated[DetectorName, typer.Option(help="What finds the faces.")] = "auto",

@@ -60,7 +60,7 @@ class FolderReport:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What became of one person.
+    """What happened to one person.
 
     Attributes:
         code: None when registered; `user_exists`, or that of a refusal.

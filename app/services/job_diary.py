@@ -135,7 +135,7 @@ class Jobs:
             return view_job(await jobs.get(session, job_id))
 
     async def latest(self, limit: int) -> list[JobView]:
-        """Jobs, youngest first."""
+        """Jobs, newest first."""
         async with self._sessions.read() as session:
             return [view_job(row) for row in await jobs.latest(session, limit)]
 

@@ -254,7 +254,7 @@ class Subjects:
         return SubjectPhotoPage([SubjectPhoto(*each) for each in found], total)
 
     async def erase_photo(self, caller: Caller, photo_id: UUID) -> SubjectPhoto:
-        """Erases a photo; with the last one its subject goes.
+        """Erases a photo, and with the last one its subject.
 
         Raises:
             PhotoNotFoundError: There is no such photo.
