@@ -179,7 +179,7 @@ def test_nothing_changes_when_the_file_is_damaged(source: "Service", empty: "Ser
         (content[: len(content) // 2], "cut off"),
         (bytes(edited), "was changed"),
         (pickle.dumps({"anna": [1.0]}), "pickle"),
-        (b"", "no gallery file"),
+        (b"", "not a gallery file"),
     ]:
         answer = send(empty, bad)
         empty.assert_problem(answer, 422, "gallery_file_invalid")

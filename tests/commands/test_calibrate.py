@@ -109,7 +109,7 @@ def test_refused_with_the_reason_when_people_are_few(
     assert told.returncode == 1
     said = " ".join(told.stderr.split())
     assert "3 users with 12 photos are too few for a false-accept rate of 0.0001" in said
-    assert "enrol more people" in said
+    assert "Enrol more people" in said
 
 
 def test_refused_when_nobody_is_enrolled(enrolled: Enrolled) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.settings import Settings
+from demo.service import running_service
 from tests.program import PATIENCE_S, run_app
 from tests.service_process import ServiceProcess, environment, serving
 
@@ -127,6 +128,15 @@ def test_collector_leaves_alone_what_the_service_started_with(
         "atexit.register(tell)\n"
     )
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    with serving(settings, tmp_path, PYTHONPATH=path):
+    # A process that starts anew: a fork of another would not import it.
+    variables = {
+        "FARSIGHT_BUNDLES": str(settings.bundles),
+        "FARSIGHT_BUNDLE": settings.bundle,
+        "FARSIGHT_DETECTORS": str(settings.detectors),
+        "FARSIGHT_DETECTOR": "centerface",
+        "FARSIGHT_DATABASE__URL": settings.database.url,
+        "PYTHONPATH": path,
+    }
+    with running_service(variables, tmp_path / "service.log"):
         pass
     assert int(told.read_text()) > 100_000

@@ -74,7 +74,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def aligned_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three people of two crops each, in colours of their own."""
     root = tmp_path_factory.mktemp("people")
     for index, name in enumerate(("ann", "bob", "cy")):
@@ -86,10 +86,10 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_report_and_plots_are_written_when_people_are_evaluated(
-    run: Run, bundle: Path, people: Path, tmp_path: Path
+    run: Run, bundle: Path, aligned_people: Path, tmp_path: Path
 ) -> None:
     options = ("--sizes", "hr,16", "--aligned", "--baseline", "bicubic", "--out", tmp_path)
-    done = run("--bundle", bundle, "--root", people, *options)
+    done = run("--bundle", bundle, "--root", aligned_people, *options)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == FILES
     report = json.loads((tmp_path / "report.json").read_text())
@@ -110,22 +110,22 @@ def test_report_and_plots_are_written_when_people_are_evaluated(
 
 
 def test_report_is_the_same_bytes_when_repeated(
-    run: Run, bundle: Path, people: Path, tmp_path: Path
+    run: Run, bundle: Path, aligned_people: Path, tmp_path: Path
 ) -> None:
     for name in ("one", "two"):
         options = ("--sizes", "16", "--aligned", "--out", tmp_path / name)
-        assert run("--bundle", bundle, "--root", people, *options).returncode == 0
+        assert run("--bundle", bundle, "--root", aligned_people, *options).returncode == 0
     for name in FILES - {"report.md"}:  # it names the command, and so the folder
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 def test_pairs_are_evaluated_when_listed(
-    run: Run, bundle: Path, people: Path, tmp_path: Path
+    run: Run, bundle: Path, aligned_people: Path, tmp_path: Path
 ) -> None:
     lines = ["2 1", "ann 1 2", "ann 1 bob 2", "cy 1 2", "bob 1 cy 1"]
     (tmp_path / "pairs.txt").write_text("\n".join(lines))
     options = ("--pairs", tmp_path / "pairs.txt", "--aligned", "--out", tmp_path / "out")
-    done = run("--bundle", bundle, "--root", people, *options)
+    done = run("--bundle", bundle, "--root", aligned_people, *options)
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["protocol"] == "pairs"
@@ -134,12 +134,12 @@ def test_pairs_are_evaluated_when_listed(
 
 
 def test_bundles_stand_side_by_side_when_two_are_given(
-    run: Run, bundle: Path, people: Path, tmp_path: Path
+    run: Run, bundle: Path, aligned_people: Path, tmp_path: Path
 ) -> None:
     twin = tmp_path / "store" / bundle.name
     shutil.copytree(bundle, twin)
     options = ("--sizes", "hr", "--aligned", "--out", tmp_path / "out")
-    done = run("--bundle", bundle, "--bundle", twin, "--root", people, *options)
+    done = run("--bundle", bundle, "--bundle", twin, "--root", aligned_people, *options)
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [it["bundle"] for it in report["results"]] == [str(bundle), str(twin)]
@@ -150,7 +150,7 @@ def test_bundles_stand_side_by_side_when_two_are_given(
     [
         (["--sizes", "hr,banana", "--aligned"], "'banana'"),
         (["--aligned", "--degrade", "photo"], "whole photos"),
-        (["--aligned", "--root", "absent"], "no folder absent"),
+        (["--aligned", "--root", "absent"], "The folder absent does not exist"),
         (["--aligned", "--pairs", "absent.txt"], "absent.txt"),
         (["--aligned", "--bundle", "absent"], "absent"),
         (["--detector", "yunet", "--detectors", "absent"], "face_detection_yunet"),
@@ -160,23 +160,23 @@ def test_bundles_stand_side_by_side_when_two_are_given(
 def test_one_sentence_and_exit_code_2_when_refused(
     refused: Refused,
     bundle: Path,
-    people: Path,
+    aligned_people: Path,
     tmp_path: Path,
     options: list[str],
     reason: str,
 ) -> None:
     out = tmp_path / "out"
-    said = refused("evaluate", "--bundle", bundle, "--root", people, "--out", out, *options)
+    said = refused("evaluate", "--bundle", bundle, "--root", aligned_people, "--out", out, *options)
     assert reason in said
     assert not out.exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_device_is_refused_when_there_is_no_gpu(
-    refused: Refused, bundle: Path, people: Path
+    refused: Refused, bundle: Path, aligned_people: Path
 ) -> None:
     options = ("--aligned", "--device", "cuda")
-    assert "no GPU" in refused("evaluate", "--bundle", bundle, "--root", people, *options)
+    assert "no GPU" in refused("evaluate", "--bundle", bundle, "--root", aligned_people, *options)
 
 
 def test_detector_and_routing_are_the_services_when_photos_are_whole(
