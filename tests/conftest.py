@@ -72,7 +72,7 @@ def small_subset() -> Path:
 
 
 @pytest.fixture(scope="session")
-def people(sample_photos: dict[str, Path], small_subset: Path) -> dict[str, list[bytes]]:
+def sample_people(sample_photos: dict[str, Path], small_subset: Path) -> dict[str, list[bytes]]:
     """Whole photos, eight of each of twelve people, each of one person alone."""
     photos = portraits(sample_photos, small_subset)
     assert len(photos) == 12
@@ -81,13 +81,19 @@ def people(sample_photos: dict[str, Path], small_subset: Path) -> dict[str, list
 
 
 @pytest.fixture(scope="session")
+def people(sample_people: dict[str, list[bytes]]) -> dict[str, list[bytes]]:
+    """The same; some folders of tests have other people of this name."""
+    return sample_people
+
+
+@pytest.fixture(scope="session")
 def photo_files(
-    people: dict[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory
+    sample_people: dict[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[Path]]:
     """The same photos as files, each person's in a folder of their own."""
     root = tmp_path_factory.mktemp("photos")
     files: dict[str, list[Path]] = {}
-    for person, photos in people.items():
+    for person, photos in sample_people.items():
         (root / person).mkdir()
         files[person] = [root / person / f"{index}.jpg" for index in range(len(photos))]
         for path, photo in zip(files[person], photos, strict=True):

@@ -23,7 +23,16 @@ def shared() -> Path:
 # Who asks for one of these starts a service, loads networks, trains, or looks for faces.
 _SLOW_FIXTURES = {
     *("centerface", "checkpoint", "commanded", "detectors", "fabric", "make_crops"),
-    *("make_settings", "networks", "people", "sample_photos", "shared", "stock_bundle", "store"),
+    *(
+        "make_settings",
+        "networks",
+        "people",
+        "sample_people",
+        "sample_photos",
+        "shared",
+        "stock_bundle",
+        "store",
+    ),
 }
 _LEFT_OUT = pytest.StashKey[int]()
 
