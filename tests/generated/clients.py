@@ -18,6 +18,7 @@ from demo.service import Address, running_service
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 GENERATORS = ROOT / ".generators" / "bin"
+TYPESCRIPT = ROOT / "clients" / "typescript"
 DOCUMENT = ROOT / "docs" / "openapi.json"
 PATIENCE_S = 120
 
@@ -93,13 +94,13 @@ def test_client_of_openapi_python_client_registers_and_identifies(
     errand.assert_done(run("python", script, *errand.words("anna"), folder=tmp_path), "anna")
 
 
-def test_client_of_openapi_typescript_registers_and_identifies(
-    errand: Errand, tmp_path: Path
-) -> None:
+def test_client_in_typescript_registers_and_identifies(errand: Errand, tmp_path: Path) -> None:
     folder = tmp_path / "typescript"
     shutil.copytree(HERE / "typescript", folder, ignore=shutil.ignore_patterns("node_modules"))
     (folder / "node_modules").symlink_to(HERE / "typescript" / "node_modules")
-    (folder / "api.ts").write_text(run("node", "generate.js", DOCUMENT, folder=folder))
+    for name in ("api.ts", "farsight.ts"):
+        shutil.copy(TYPESCRIPT / name, folder)
+    assert run("node", "generate.js", DOCUMENT, folder=folder) == (folder / "api.ts").read_text()
     run("node", "node_modules/typescript/bin/tsc", "--project", ".", folder=folder)
     errand.assert_done(run("node", "client.ts", *errand.words("carl"), folder=folder), "carl")
 

@@ -1,30 +1,26 @@
-// Registers and identifies by the types that openapi-typescript has made, with openapi-fetch:
+// Registers, identifies and changes by the client of clients/typescript:
 // URL, KEY, USER_ID, three photos of the user, one more, and one of a stranger.
 import { openAsBlob } from "node:fs";
-import createClient from "openapi-fetch";
-import type { paths } from "./api.ts";
+import { farsight } from "./farsight.ts";
 
 const [url, key, userId, ...names] = process.argv.slice(2) as [string, string, string, ...string[]];
 const photos = await Promise.all(names.map((name) => openAsBlob(name)));
 
-function asForm(fields: unknown): FormData {
-  const form = new FormData();
-  for (const [name, value] of Object.entries(fields as object)) {
-    for (const each of Array.isArray(value) ? value : [value]) form.append(name, each);
-  }
-  return form;
-}
-
-const client = createClient<paths>({
-  baseUrl: url,
-  headers: { Authorization: `Bearer ${key}` },
-  bodySerializer: asForm,
-});
-const registered = await client.POST("/v1/users", {
-  body: { user_id: userId, photos: photos.slice(0, 3) },
+const service = farsight(url, key);
+const registered = await service.POST("/v1/users", {
+  body: { user_id: userId, metadata: JSON.stringify({ door: 3 }), groups: ["north"], photos: photos.slice(0, 3) },
 });
 if (registered.error) throw new Error(registered.error.detail);
-const identified = await client.POST("/v1/identify", { body: { photos: photos.slice(3) } });
+const identified = await service.POST("/v1/identify", { body: { photos: photos.slice(3) } });
 if (identified.error) throw new Error(identified.error.detail);
+const changed = await service.PATCH("/v1/users/{user_id}", {
+  params: { path: { user_id: userId } },
+  body: { display_name: "Changed" },
+});
+if (changed.error) throw new Error(changed.error.detail);
+const user = changed.data.user;
+if (user.display_name !== "Changed" || user.metadata.door !== 3 || user.groups[0] !== "north") {
+  throw new Error(JSON.stringify(user));
+}
 const accepted = registered.data.photos.map((photo) => photo.accepted);
 console.log(JSON.stringify([accepted, identified.data.faces.map((face) => face.user_id)]));
