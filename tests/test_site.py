@@ -1,6 +1,7 @@
 """The documentation site: its four journeys as somebody would type them, and what it loads."""
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -31,7 +32,11 @@ def home(tmp_path: Path, detectors: Path) -> Path:
 
 @pytest.fixture
 def variables(home: Path) -> dict[str, str]:
-    return {"HOME": str(home), "XDG_DATA_HOME": "", "PYTHONPATH": str(ROOT)}
+    return {
+        "HOME": str(home),
+        "XDG_DATA_HOME": "",
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'clients'}",
+    }
 
 
 def write(folder: Path, people: Mapping[str, Sequence[bytes]], photos: int) -> None:
