@@ -74,7 +74,7 @@ containers: $(INSTALLED) ## lint Dockerfile and compose file; nothing is built
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yml
 
 docs: $(INSTALLED) ## build the documentation site into site/; broken links fail
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 
 audit: $(INSTALLED) ## look up known vulnerabilities of the pinned packages; says so if it cannot
 	$(BIN)/python .ci/audit.py

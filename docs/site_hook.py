@@ -17,6 +17,7 @@ _ROOT = Path(__file__).parents[1]
 _PAGES = {
     "changelog.md": "CHANGELOG.md",
     "clients.md": "clients/README.md",
+    "typescript.md": "clients/typescript/README.md",
     "limits.md": "README.md#Limits",
     "model-cards/farsight-xs.md": "weights/farsight-xs/MODEL_CARD.md",
     "model-cards/farsight-xxs.md": "weights/farsight-xxs/MODEL_CARD.md",

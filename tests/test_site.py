@@ -111,7 +111,7 @@ def test_own_weights_are_trained_and_serve_as_the_page_says(
 
 def test_site_is_built_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     site = tmp_path / "site"
-    words = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(site)]
+    words = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(site)]
     built = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     pages = list(site.rglob("*.html"))
