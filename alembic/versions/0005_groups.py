@@ -19,7 +19,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table('api_keys') as batch_op:
-        batch_op.drop_column('groups')
-    with op.batch_alter_table('users') as batch_op:
-        batch_op.drop_column('groups')
+    # Not as a batch, which makes the table anew: with the old one all that refers to it would go.
+    op.drop_column('api_keys', 'groups')
+    op.drop_column('users', 'groups')

@@ -5,6 +5,7 @@ import sqlite3
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -13,9 +14,11 @@ from sqlalchemy import Connection
 from alembic import command
 from app.db.migration import alembic_config, open_sessions
 from app.db.repositories import keys, pointer, users
+from app.db.session import WriteSession
 from app.db.tables import Table
 from app.errors import SettingsError
 from app.settings import DatabaseSettings
+from app.vision.dimensions import EMBEDDING_SIZE
 
 
 def _settings(tmp_path: Path) -> DatabaseSettings:
@@ -50,6 +53,21 @@ async def test_no_table_is_left_when_all_migrations_are_taken_back(tmp_path: Pat
         assert _tables(tmp_path) == {"alembic_version"}
         await sessions.migrate(lambda found: command.upgrade(alembic_config(found), "head"))
         assert _tables(tmp_path) == {*Table.metadata.tables, "alembic_version"}
+
+
+async def test_people_are_kept_when_migrations_are_taken_back_and_run_again(tmp_path: Path) -> None:
+    """A table of users that is made anew would take with it all that refers to them."""
+    vector = np.eye(1, EMBEDDING_SIZE, dtype=np.float32)[0]
+
+    async def register(session: WriteSession) -> None:
+        anna = await users.add(session, "anna", None, {})
+        await users.put_template(session, anna, "space", vector, photo_count=3, revision=1)
+
+    async with open_sessions(_settings(tmp_path)) as sessions:
+        await sessions.write(register)
+        await sessions.migrate(lambda found: command.downgrade(alembic_config(found), "0003"))
+    async with open_sessions(_settings(tmp_path)) as sessions, sessions.read() as session:
+        assert [user_id for user_id, *_ in await users.templates(session, "space")] == ["anna"]
 
 
 async def test_people_and_pointer_are_kept_when_a_database_of_before_reload_is_migrated(
