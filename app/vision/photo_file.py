@@ -45,7 +45,7 @@ DECODER_ERRORS = (
     ValueError,
     IndexError,
     EOFError,
-    OverflowError,
+    ArithmeticError,
     RuntimeError,
     struct.error,
     zlib.error,

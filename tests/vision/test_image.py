@@ -181,6 +181,19 @@ def test_reason_is_told_when_file_is_no_accepted_photo(data: bytes, reason: str)
         decode_image(data)
 
 
+def test_sequence_is_refused_when_its_seconds_have_no_parts() -> None:
+    """Pillow divides by the time scale, which is 0 here."""
+    first = PillowImage.new("RGB", (40, 30), (90, 100, 110))
+    data = bytearray(encoded(first, "AVIF", save_all=True, append_images=[first.rotate(180)]))
+    box = data.index(b"mdhd")
+    # ISO/IEC 14496-12, 8.4.2: version 1 has two times of 8 bytes before the scale.
+    scale = box + (24 if data[box + 4] == 1 else 16)
+    assert any(data[scale : scale + 4])
+    data[scale : scale + 4] = bytes(4)
+    with pytest.raises(UnreadableImageError, match="damaged"):
+        decode_image(bytes(data))
+
+
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_photo_is_unreadable_when_its_second_half_is_missing(format_name: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
