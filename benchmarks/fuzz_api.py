@@ -1,4 +1,4 @@
-"""Every operation of the API's description against a running service: `make fuzz-api`.
+"""Every operation of the API but one against a running service: `make fuzz-api`.
 
 Schemathesis generates requests that fit the description and ones that do not, until the time is up;
 exclusions are in schemathesis.toml, as for the tests. Ends with status 1 if an answer is not a
