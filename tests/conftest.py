@@ -15,7 +15,8 @@ import msgspec
 import pytest
 import torch
 
-from app.db.migration import database_path, open_sessions
+from app.db.migration import open_sessions
+from app.db.sqlite.engine import database_path
 from app.settings import DatabaseSettings, Settings
 from app.vision.bundle import Bundle, load_bundle, write_bundle
 from app.vision.detector import Detector, load_detector

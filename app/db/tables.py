@@ -50,7 +50,11 @@ class User(Table):
     __tablename__ = "users"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[str] = mapped_column(
+        # In the order of bytes everywhere: pages of a list follow it.
+        String(64).with_variant(String(64, collation="C"), "postgresql"),
+        unique=True,
+    )
     display_name: Mapped[str | None] = mapped_column(String(200))
     # In Python, SQLAlchemy reserves the name `metadata`.
     details: Mapped[JsonObject] = mapped_column("metadata", JSON)
@@ -228,7 +232,7 @@ class StoredAnswer(Table):
 
 
 class Erasure(Table):
-    """Something was deleted whose bytes may still be in the write-ahead log."""
+    """Something was deleted whose bytes may still be on the disk."""
 
     __tablename__ = "erasures"
 

@@ -95,7 +95,7 @@ class Erasures:
             async with self._sessions.read() as session:
                 ids = [row.id for row in await erasures.pending(session)]
             if ids:
-                if not await self._sessions.empty_log():
+                if not await self._sessions.wipe():
                     return False
                 await self._sessions.write(partial(erasures.finish, ids=ids))
         except FarsightError as error:
@@ -108,7 +108,7 @@ class Erasures:
         while True:
             if await self.finish():
                 had_reserve = has_reserve
-                has_reserve = await asyncio.to_thread(self._sessions.file.keep_reserve)
+                has_reserve = await self._sessions.keep_reserve()
                 if had_reserve and not has_reserve:
                     _log.warning(
                         "the disk has no room for the reserve that erasing on a full disk needs"

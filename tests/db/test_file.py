@@ -39,7 +39,7 @@ async def _fill(sessions: Sessions) -> None:
         await sessions.write(
             partial(users.add, user_id=f"user-{number}", display_name=None, details=details)
         )
-    assert await sessions.empty_log()
+    assert await sessions.wipe()
 
 
 def _emptied(database: Path) -> None:
@@ -111,16 +111,16 @@ async def test_nothing_more_is_written_when_the_file_is_harmed_while_it_is_used(
         with pytest.raises(DatabaseDamagedError, match=r"docs/backup\.md"):
             await sessions.write(add)
     with pytest.raises(DatabaseDamagedError):
-        await sessions.look_at_file(thorough=False)
+        await sessions.look(thorough=False)
 
 
 async def test_damage_in_the_middle_is_found_by_looking_through_while_it_is_used(
     sessions: Sessions,
 ) -> None:
-    await sessions.look_at_file(thorough=True)
+    await sessions.look(thorough=True)
     _damaged_in_the_middle(sessions.file.path)
     with pytest.raises(DatabaseDamagedError):
-        await sessions.look_at_file(thorough=True)
+        await sessions.look(thorough=True)
     with pytest.raises(DatabaseDamagedError):
         await sessions.write(partial(users.add, user_id="late", display_name=None, details={}))
 
@@ -150,7 +150,7 @@ async def test_start_is_refused_and_trouble_told_when_the_folder_is_read_only() 
                 _without_the_right_to_write(folder),
                 pytest.raises(StorageError, match="read-only"),
             ):
-                await sessions.look_at_file(thorough=False)
+                await sessions.look(thorough=False)
         with _without_the_right_to_write(folder):
             for wanted in (database, folder / "new.db", folder / "deep" / "new.db"):
                 with pytest.raises(FarsightError) as refused:
@@ -187,7 +187,7 @@ async def test_database_stays_when_somebody_else_has_it_open_or_had_made_it(
         assert await users.count(session) == 3
         async with open_sessions(settings):
             pass
-        await sessions.look_at_file(thorough=True)
+        await sessions.look(thorough=True)
 
 
 async def test_database_stays_when_something_was_stored_before_a_failure(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ async def test_log_stays_when_another_process_opens_and_closes_the_database(
     sessions: Sessions,
 ) -> None:
     """SQLite's locks belong to the process: looking at the file must not give them up."""
-    await sessions.look_at_file(thorough=True)
+    await sessions.look(thorough=True)
     await sessions.write(partial(users.add, user_id="late", display_name=None, details={}))
     log = sessions.file.path.with_name("test.db-wal")
     before = os.stat(log).st_ino  # noqa: PTH116 - asks at once

@@ -1,0 +1,246 @@
+"""PostgreSQL: many processes on many machines, advisory locks, errors known by their codes."""
+
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from hashlib import sha256
+
+from psycopg import AsyncCursor
+from psycopg.pq import Format
+from sqlalchemy import Connection, bindparam, event, func, select, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.db.engine import RETRY_AFTER_S, Alone, Engine, Exclusion
+from app.db.tables import AnnouncedSubject, Embedding, Photo, StoredAnswer, Template, User
+from app.errors import (
+    DatabaseBusyError,
+    DatabaseDamagedError,
+    FarsightError,
+    SettingsError,
+    StorageError,
+)
+from app.settings import DatabaseSettings
+
+_NO_ANSWER = (
+    "PostgreSQL does not answer, or refuses the user or database that FARSIGHT_DATABASE__URL names."
+)
+_BUSY = "The database is locked by another process."
+_FULL = "PostgreSQL's disk is full or failing; nothing was written. Make room."
+_READ_ONLY = "PostgreSQL takes no writes: it is a standby, or read-only."
+_DAMAGED = "PostgreSQL found damaged data. Stop the service and restore a backup (docs/backup.md)."
+_NO_PGVECTOR = (
+    "PostgreSQL has no extension `vector`. Install pgvector on its machine; if this user may not "
+    "create extensions, an administrator runs CREATE EXTENSION vector in the database."
+)
+# Codes of https://www.postgresql.org/docs/current/errcodes-appendix.html, or their beginnings.
+_SILENT = ("08", "57P", "53300", "25P03")
+_WAITED = ("55P03", "57014", "40001", "40P01")
+_DISK = ("53100", "58")
+_DAMAGE = ("XX001", "XX002")
+_READ_ONLY_TRANSACTION = "25006"
+_NOT_ALLOWED = "42501"
+# Whose rows tell of people. What was deleted in them has to leave the disk.
+_OF_PEOPLE = tuple(
+    table.__tablename__
+    for table in (User, AnnouncedSubject, Photo, Embedding, Template, StoredAnswer)
+)
+# A machine that vanished must not keep the others from writing.
+_SESSION_ENDS_AFTER_S = 60
+_dead_rows = text(
+    "SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_all_tables WHERE relid IN ("
+    "  SELECT unnest(ARRAY[c.oid, c.reltoastrelid]) FROM pg_class c"
+    "  WHERE c.oid = ANY (SELECT to_regclass(quote_ident(name)) FROM unnest(:tables ::text[]) name)"
+    ")"
+).bindparams(bindparam("tables", value=list(_OF_PEOPLE)))
+_invalid_indexes = text(
+    "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+    " WHERE NOT indisvalid AND relnamespace = current_schema()::regnamespace"
+)
+
+
+class _BinaryCursor(AsyncCursor[object]):
+    """Takes results in binary: a vector as text is three times as long, and slow to read."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.format = Format.BINARY
+
+
+class PostgresEngine(Engine):
+    """A database on a server.
+
+    Args:
+        settings: Where it is, and how long to wait.
+    """
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self.readers = _create(settings, settings.pool_size, writes=False)
+        self.writer = _create(settings, 1, writes=True)
+        self._maintenance = create_async_engine(
+            settings.url,
+            poolclass=NullPool,
+            hide_parameters=True,
+            isolation_level="AUTOCOMMIT",
+            connect_args=_connect_args(settings),
+        )
+
+    async def prepare(self) -> None:
+        """See Engine, as for the other methods.
+
+        Raises:
+            SettingsError: PostgreSQL lacks pgvector.
+        """
+        available = text("SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector')")
+        async with self._connected() as connection:
+            if not await connection.scalar(available):
+                raise SettingsError(_NO_PGVECTOR)
+
+    async def close(self, worth_keeping: Sequence[str]) -> None:  # noqa: ARG002, D102 - a server's databases stay
+        await self.readers.dispose()
+        await self.writer.dispose()
+        await self._maintenance.dispose()
+
+    def told(self, error: DBAPIError, *, writes: bool) -> FarsightError | None:  # noqa: D102
+        code: str | None = getattr(error.orig, "sqlstate", None)
+        if code is None:
+            lost = error.connection_invalidated or isinstance(error, OperationalError)
+            return DatabaseBusyError(_NO_ANSWER, retry_after_s=RETRY_AFTER_S) if lost else None
+        if code.startswith(_SILENT):
+            return DatabaseBusyError(_NO_ANSWER, retry_after_s=RETRY_AFTER_S)
+        if code in _WAITED:
+            return DatabaseBusyError(_BUSY, retry_after_s=RETRY_AFTER_S)
+        if code in _DAMAGE:
+            return DatabaseDamagedError(_DAMAGED)
+        if code.startswith(_DISK):
+            return StorageError(_FULL)
+        if code == _READ_ONLY_TRANSACTION and writes:  # a reader was asked to write: our mistake
+            return StorageError(_READ_ONLY)
+        return None
+
+    def require_sound(self) -> None:
+        """Nothing to look at: the server is the one that writes."""
+
+    async def look(self, *, thorough: bool) -> None:  # noqa: ARG002, D102 - checking pages is the server's
+        async with self.readers.connect() as connection:
+            if await connection.scalar(select(func.pg_is_in_recovery())):
+                raise StorageError(_READ_ONLY)
+
+    def version(self) -> int | None:
+        """Not known without asking the server, which costs as much as reading."""
+        return None
+
+    async def wipe(self, alone: Alone) -> bool:  # noqa: ARG002 - vacuuming keeps no writer waiting
+        """Removes dead rows from tables, and what points to them from indexes.
+
+        Their bytes may stay in the free space of pages and in the server's write-ahead log, until
+        it writes over them (docs/decisions/0030-two-engines.md).
+        """
+        async with self._connected() as connection:
+            # Released with the connection.
+            if not await connection.scalar(
+                select(func.pg_try_advisory_lock(lock_key(Exclusion.ERASING)))
+            ):
+                return False
+            tables = ", ".join(_OF_PEOPLE)
+            await connection.exec_driver_sql(f"VACUUM (INDEX_CLEANUP ON) {tables}")
+            return not await connection.scalar(_dead_rows)
+
+    async def keep_reserve(self) -> bool:
+        """The disk is the server's."""
+        return True
+
+    async def release_reserve(self) -> None:
+        """There is none."""
+
+    async def require_room(self) -> None:
+        """Only a write can tell."""
+
+    async def exists(self) -> bool:  # noqa: D102
+        async with self._connected() as connection:
+            found = await connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
+            return bool(found)
+
+    async def troubles(self) -> list[str]:
+        """Unfinished indexes. Foreign keys hold by themselves; pages are for `pg_amcheck`."""
+        async with self._connected() as connection:
+            found = await connection.scalars(_invalid_indexes)
+            return [f"The index {name} is not valid." for name in found]
+
+    async def repair(self) -> None:
+        """Rebuilds unfinished indexes."""
+        async with self._connected() as connection:
+            for name in (await connection.scalars(_invalid_indexes)).all():
+                await connection.exec_driver_sql(f"REINDEX INDEX {name}")
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        """A connection outside of the pools and of transactions.
+
+        Raises:
+            DatabaseBusyError: The server does not answer.
+        """
+        try:
+            async with self._maintenance.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            told = self.told(error, writes=True)
+            if told is None:
+                raise
+            raise told from error
+
+
+def lock_key(exclusion: Exclusion) -> int:
+    """The number of an exclusion's advisory lock; whoever holds it keeps the others out."""
+    digest = sha256(f"farsight:{exclusion}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _create(settings: DatabaseSettings, pool_size: int, *, writes: bool) -> AsyncEngine:
+    if writes:
+        # Each statement sees what was committed before it: all there is, once the lock is held.
+        options = {
+            "default_transaction_isolation": "read committed",
+            "idle_in_transaction_session_timeout": f"{_SESSION_ENDS_AFTER_S}s",
+        }
+    else:
+        options = {
+            "default_transaction_isolation": "repeatable read",
+            "default_transaction_read_only": "on",
+        }
+    engine = create_async_engine(
+        settings.url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=settings.timeout_s,
+        pool_pre_ping=True,  # the server may have been restarted
+        hide_parameters=True,  # ids, names and embeddings must not reach errors and logs
+        connect_args=_connect_args(settings, **options),
+    )
+
+    def begin(connection: Connection) -> None:
+        # Before anything is read, so that nothing read can change before it is written.
+        connection.exec_driver_sql(
+            f"SELECT pg_advisory_xact_lock({lock_key(Exclusion.WRITING)})"
+        )
+
+    if writes:
+        event.listen(engine.sync_engine, "begin", begin)
+    return engine
+
+
+def _connect_args(settings: DatabaseSettings, **options: str) -> dict[str, object]:
+    # What migrations wait for as well: others queue behind them meanwhile.
+    options["lock_timeout"] = f"{math.ceil(settings.timeout_s * 1000)}ms"
+    options["tcp_keepalives_idle"] = options["tcp_keepalives_interval"] = "10"
+    options["tcp_keepalives_count"] = "3"
+    given = " ".join(
+        f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in options.items()
+    )
+    return {
+        "options": given,
+        "connect_timeout": max(2, math.ceil(settings.timeout_s)),
+        "application_name": "farsight",
+        "cursor_factory": _BinaryCursor,
+    }
