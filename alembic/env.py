@@ -2,10 +2,10 @@
 
 from typing import Literal
 
+from alembic.autogenerate.api import AutogenContext
 from sqlalchemy.types import TypeEngine
 
 from alembic import context
-from alembic.autogenerate.api import AutogenContext
 from app.db.tables import Table
 from app.db.types import UtcDateTime, Vector
 

@@ -173,9 +173,7 @@ class DatabaseSettings(_Group):
         timeout_s: Seconds to wait for a connection or a lock; then the answer is 503.
     """
 
-    url: Annotated[
-        str, Field(pattern=r"^(sqlite\+aiosqlite:///[^:?].*|postgresql\+psycopg://.+)$")
-    ]
+    url: Annotated[str, Field(pattern=r"^(sqlite\+aiosqlite:///[^:?].*|postgresql\+psycopg://.+)$")]
     pool_size: _Count = 5
     timeout_s: _Seconds = 5.0
 

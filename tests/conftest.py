@@ -27,10 +27,11 @@ from app.vision.scaling import Pixels
 from app.vision.self_test import known_answers
 from app.vision.torch_networks import build_networks
 from demo.samples import CACHE, SMALL_FACES, fetch_samples
+from tests.databases import PostgresServer
 from tests.rotated import enrol, store_of_two
 from tests.sample_people import portraits, small_faces
 
-pytest_plugins = ["tests.whole_run"]
+pytest_plugins = ["tests.databases", "tests.whole_run"]
 
 MakeCrops = Callable[..., dict[str, list[Pixels]]]
 
@@ -158,9 +159,17 @@ def _database_in(folder: Path) -> DatabaseSettings:
     return DatabaseSettings(url=f"sqlite+aiosqlite:///{folder}/farsight.db")
 
 
+def _migrate(settings: DatabaseSettings) -> None:
+    async def open_and_close() -> None:
+        async with open_sessions(settings):
+            pass
+
+    asyncio.run(open_and_close())
+
+
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that has seen all migrations, which cost more than a service's start does."""
+    """A file that has seen all migrations, which cost more than a service's start does."""
     folder = tmp_path_factory.mktemp("database")
     kept = folder / "kept" / "farsight.db"
     kept.parent.mkdir()
@@ -177,20 +186,35 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make_settings(
-    stock_bundle: Path, detectors: Path, empty_database: Path
-) -> Callable[[Path], Settings]:
-    """Settings with the stock bundle, CenterFace, and a database in the folder given."""
+def make_database(
+    engine: str, empty_database: Path, request: pytest.FixtureRequest
+) -> Callable[[Path], DatabaseSettings]:
+    """A database that has seen all migrations: in the folder given, or on the server."""
+    if engine == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        return lambda _folder: server.new_database(_migrate)
 
-    def make(folder: Path) -> Settings:
+    def make(folder: Path) -> DatabaseSettings:
         if not (folder / empty_database.name).exists():
             shutil.copy(empty_database, folder)
+        return _database_in(folder)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_settings(
+    stock_bundle: Path, detectors: Path, make_database: Callable[[Path], DatabaseSettings]
+) -> Callable[[Path], Settings]:
+    """Settings with the stock bundle, CenterFace, and a database for the folder given."""
+
+    def make(folder: Path) -> Settings:
         return Settings(
             bundles=stock_bundle.parent,
             bundle=stock_bundle.name,
             detectors=detectors,
             detector="centerface",
-            database=_database_in(folder),
+            database=make_database(folder),
         )
 
     return make

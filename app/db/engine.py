@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.errors import FarsightError
 
@@ -121,6 +121,9 @@ class Engine(Protocol):
         Raises:
             StorageError: There is none.
         """
+
+    async def continue_ids(self, session: AsyncSession) -> None:
+        """Lets ids of new rows follow those of rows that were added with theirs."""
 
     async def exists(self) -> bool:
         """Whether there is a database already; makes none."""

@@ -1,8 +1,8 @@
 """Erased data leaves the disk: now if nobody is in the way, else as soon as nobody is.
 
-Deleted rows are zeros in the database, but their former pages stay in the write-ahead log until it
-is emptied. That takes a moment in which nobody reads an older state: a backup, a shell, an export
-elsewhere. So the transaction that deletes also adds a row for what remains to be done, and every
+What is deleted stays on the disk until the database has been tidied up: SQLite's write-ahead log
+emptied, PostgreSQL's tables vacuumed. That takes a moment in which nobody sees an older state: a
+backup, a shell, an export elsewhere. So the transaction that deletes also adds a row for what remains to be done, and every
 process tries again every second until it is done.
 """
 

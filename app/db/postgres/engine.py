@@ -9,11 +9,11 @@ from psycopg import AsyncCursor
 from psycopg.pq import Format
 from sqlalchemy import Connection, bindparam, event, func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.db.engine import RETRY_AFTER_S, Alone, Engine, Exclusion
-from app.db.tables import AnnouncedSubject, Embedding, Photo, StoredAnswer, Template, User
+from app.db.tables import AnnouncedSubject, Embedding, Photo, StoredAnswer, Table, Template, User
 from app.errors import (
     DatabaseBusyError,
     DatabaseDamagedError,
@@ -30,17 +30,20 @@ _BUSY = "The database is locked by another process."
 _FULL = "PostgreSQL's disk is full or failing; nothing was written. Make room."
 _READ_ONLY = "PostgreSQL takes no writes: it is a standby, or read-only."
 _DAMAGED = "PostgreSQL found damaged data. Stop the service and restore a backup (docs/backup.md)."
-_NO_PGVECTOR = (
-    "PostgreSQL has no extension `vector`. Install pgvector on its machine; if this user may not "
-    "create extensions, an administrator runs CREATE EXTENSION vector in the database."
+_NO_PGVECTOR = "PostgreSQL has no extension `vector`: install pgvector on its machine."
+_NOT_ALLOWED = (
+    "This user of PostgreSQL may not create tables, or read and write them: it has to own the "
+    "database. An administrator may have to run CREATE EXTENSION vector in it."
 )
 # Codes of https://www.postgresql.org/docs/current/errcodes-appendix.html, or their beginnings.
-_SILENT = ("08", "57P", "53300", "25P03")
-_WAITED = ("55P03", "57014", "40001", "40P01")
-_DISK = ("53100", "58")
-_DAMAGE = ("XX001", "XX002")
+_MEANINGS: tuple[tuple[tuple[str, ...], type[FarsightError], str], ...] = (
+    (("08", "57P", "53300", "25P03"), DatabaseBusyError, _NO_ANSWER),
+    (("55P03", "57014", "40001", "40P01"), DatabaseBusyError, _BUSY),
+    (("XX001", "XX002"), DatabaseDamagedError, _DAMAGED),
+    (("53100", "58"), StorageError, _FULL),
+    (("42501",), SettingsError, _NOT_ALLOWED),
+)
 _READ_ONLY_TRANSACTION = "25006"
-_NOT_ALLOWED = "42501"
 # Whose rows tell of people. What was deleted in them has to leave the disk.
 _OF_PEOPLE = tuple(
     table.__tablename__
@@ -92,7 +95,9 @@ class PostgresEngine(Engine):
         Raises:
             SettingsError: PostgreSQL lacks pgvector.
         """
-        available = text("SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector')")
+        available = text(
+            "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector')"
+        )
         async with self._connected() as connection:
             if not await connection.scalar(available):
                 raise SettingsError(_NO_PGVECTOR)
@@ -107,16 +112,12 @@ class PostgresEngine(Engine):
         if code is None:
             lost = error.connection_invalidated or isinstance(error, OperationalError)
             return DatabaseBusyError(_NO_ANSWER, retry_after_s=RETRY_AFTER_S) if lost else None
-        if code.startswith(_SILENT):
-            return DatabaseBusyError(_NO_ANSWER, retry_after_s=RETRY_AFTER_S)
-        if code in _WAITED:
-            return DatabaseBusyError(_BUSY, retry_after_s=RETRY_AFTER_S)
-        if code in _DAMAGE:
-            return DatabaseDamagedError(_DAMAGED)
-        if code.startswith(_DISK):
-            return StorageError(_FULL)
-        if code == _READ_ONLY_TRANSACTION and writes:  # a reader was asked to write: our mistake
-            return StorageError(_READ_ONLY)
+        if code == _READ_ONLY_TRANSACTION:  # a reader that was asked to write is our mistake
+            return StorageError(_READ_ONLY) if writes else None
+        for beginnings, kind, detail in _MEANINGS:
+            if code.startswith(beginnings):
+                retry = {"retry_after_s": RETRY_AFTER_S} if kind is DatabaseBusyError else {}
+                return kind(detail, **retry)
         return None
 
     def require_sound(self) -> None:
@@ -157,9 +158,21 @@ class PostgresEngine(Engine):
     async def require_room(self) -> None:
         """Only a write can tell."""
 
+    async def continue_ids(self, session: AsyncSession) -> None:  # noqa: D102
+        for table in Table.metadata.sorted_tables:
+            column = table.autoincrement_column
+            if column is not None:
+                last = func.max(column)
+                sequence = func.pg_get_serial_sequence(table.name, column.name)
+                await session.execute(
+                    select(func.setval(sequence, func.coalesce(last, 1), last.is_not(None)))
+                )
+
     async def exists(self) -> bool:  # noqa: D102
         async with self._connected() as connection:
-            found = await connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
+            found = await connection.scalar(
+                text("SELECT to_regclass('alembic_version') IS NOT NULL")
+            )
             return bool(found)
 
     async def troubles(self) -> list[str]:
@@ -221,9 +234,7 @@ def _create(settings: DatabaseSettings, pool_size: int, *, writes: bool) -> Asyn
 
     def begin(connection: Connection) -> None:
         # Before anything is read, so that nothing read can change before it is written.
-        connection.exec_driver_sql(
-            f"SELECT pg_advisory_xact_lock({lock_key(Exclusion.WRITING)})"
-        )
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock_key(Exclusion.WRITING)})")
 
     if writes:
         event.listen(engine.sync_engine, "begin", begin)

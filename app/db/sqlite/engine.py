@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.db.engine import RETRY_AFTER_S, Alone, Engine
@@ -97,6 +97,9 @@ class SqliteEngine(Engine):
 
     async def require_room(self) -> None:  # noqa: D102
         await asyncio.to_thread(self.file.require_room)
+
+    async def continue_ids(self, session: AsyncSession) -> None:
+        """They do so by themselves."""
 
     async def exists(self) -> bool:  # noqa: D102
         return await asyncio.to_thread(self.file.path.exists)
