@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -27,9 +28,11 @@ from app.vision.scaling import Pixels
 from app.vision.self_test import known_answers
 from app.vision.torch_networks import build_networks
 from demo.samples import CACHE, SMALL_FACES, fetch_samples
-from tests.databases import PostgresServer
 from tests.rotated import enrol, store_of_two
 from tests.sample_people import portraits, small_faces
+
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
 
 pytest_plugins = ["tests.databases", "tests.whole_run"]
 

@@ -51,8 +51,6 @@ async def _copy(source: Path, settings: DatabaseSettings) -> int:
     await engine.close([])
     if not exists:
         raise SettingsError("There is no such file to copy from.", source)
-    if settings.url.startswith("sqlite") and Path(settings.url.partition("///")[2]).exists():
-        raise SettingsError("FARSIGHT_DATABASE__URL names a file that exists; it is to be new.")
     with counted("Rows") as advance:
         async with open_sessions(given) as read, open_sessions(settings) as written:
             return await copy_everything(read, written, advance)

@@ -2,8 +2,8 @@
 
 What is deleted stays on the disk until the database has been tidied up: SQLite's write-ahead log
 emptied, PostgreSQL's tables vacuumed. That takes a moment in which nobody sees an older state: a
-backup, a shell, an export elsewhere. So the transaction that deletes also adds a row for what remains to be done, and every
-process tries again every second until it is done.
+backup, a shell, an export elsewhere. So the transaction that deletes also adds a row for what
+remains to be done, and every process tries again every second until it is done.
 """
 
 import asyncio

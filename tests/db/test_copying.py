@@ -48,16 +48,16 @@ async def _fill(session: WriteSession) -> None:
     )
 
 
+def _plain(value: object) -> object:
+    return value.tobytes() if isinstance(value, np.ndarray) else value
+
+
 async def _contents(sessions: Sessions) -> dict[str, list[list[object]]]:
     found = {}
     async with sessions.read() as session:
         for table in Table.metadata.sorted_tables:
             rows = await session.execute(select(table))
-            plain = [
-                [np.asarray(of).tobytes() if isinstance(of, np.ndarray) else of for of in row]
-                for row in rows
-            ]
-            found[table.name] = sorted(plain, key=str)
+            found[table.name] = sorted(([_plain(of) for of in row] for row in rows), key=str)
     return found
 
 

@@ -17,7 +17,7 @@ from app.db.session import Sessions, WriteSession
 from app.errors import DatabaseBusyError, SettingsError, StorageError
 from app.services.erasures import Erasures
 from app.settings import DatabaseSettings
-from tests.databases import PostgresServer, execute, plain_url
+from tests.postgres_server import PostgresServer, execute, plain_url
 
 
 @pytest.fixture
