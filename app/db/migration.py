@@ -74,7 +74,7 @@ async def open_sessions(settings: DatabaseSettings) -> AsyncIterator[Sessions]:
     engine = create_engine(settings)
     sessions = Sessions(engine, settings.pool_size, settings.timeout_s)
     try:
-        await engine.prepare()
+        await patiently(engine.prepare, settings.timeout_s)  # a server may just be starting
         # SQLite does not wait for a process that is just closing its last connection.
         await patiently(lambda: sessions.migrate(upgrade), settings.timeout_s)
         yield sessions

@@ -1,6 +1,7 @@
 """Column types that the databases lack, or have each in their own way."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class Vector(TypeDecorator[NDArray[np.float32]]):
     impl = LargeBinary
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[object]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The database's type."""
         return _vector_type(dialect)
 
@@ -68,7 +69,7 @@ class VectorBytes(TypeDecorator[bytes]):
     impl = LargeBinary
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[object]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The database's type."""
         return _vector_type(dialect)
 
@@ -99,7 +100,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC) if _is_postgres(dialect) else value.replace(tzinfo=UTC)
 
 
-def _vector_type(dialect: Dialect) -> TypeEngine[object]:
+def _vector_type(dialect: Dialect) -> TypeEngine[Any]:
     return dialect.type_descriptor(PgVector() if _is_postgres(dialect) else LargeBinary())
 
 

@@ -4,9 +4,11 @@ import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
+from typing import Any
 
-from psycopg import AsyncCursor
+import psycopg
 from psycopg.pq import Format
+from psycopg.rows import AsyncRowFactory
 from sqlalchemy import Connection, bindparam, event, func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
@@ -49,7 +51,8 @@ _OF_PEOPLE = tuple(
     table.__tablename__
     for table in (User, AnnouncedSubject, Photo, Embedding, Template, StoredAnswer)
 )
-# A machine that vanished must not keep the others from writing.
+# A server that vanished must not keep requests, and a service must not keep others from writing.
+_GONE_AFTER_MS = 30_000
 _SESSION_ENDS_AFTER_S = 60
 _dead_rows = text(
     "SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_all_tables WHERE relid IN ("
@@ -63,11 +66,13 @@ _invalid_indexes = text(
 )
 
 
-class _BinaryCursor(AsyncCursor[object]):
+class _BinaryCursor(psycopg.AsyncCursor[Any]):
     """Takes results in binary: a vector as text is three times as long, and slow to read."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+    def __init__(
+        self, connection: psycopg.AsyncConnection[Any], *, row_factory: AsyncRowFactory[Any]
+    ) -> None:
+        super().__init__(connection, row_factory=row_factory)
         self.format = Format.BINARY
 
 
@@ -252,6 +257,10 @@ def _connect_args(settings: DatabaseSettings, **options: str) -> dict[str, objec
     return {
         "options": given,
         "connect_timeout": max(2, math.ceil(settings.timeout_s)),
+        "keepalives_idle": 10,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": _GONE_AFTER_MS,
         "application_name": "farsight",
         "cursor_factory": _BinaryCursor,
     }

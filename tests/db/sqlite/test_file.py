@@ -199,23 +199,26 @@ async def test_database_stays_when_somebody_else_has_it_open_or_had_made_it(
 async def test_nothing_stored_is_lost_when_others_open_and_leave_a_new_database_meanwhile(
     tmp_path: Path,
 ) -> None:
+    place = tmp_path / "deep" / "folder" / "test.db"
+    settings = _settings(place).model_copy(update={"timeout_s": 5.0})
+
     async def look() -> None:
-        async with open_sessions(_settings(tmp_path / "deep" / "folder" / "test.db")):
+        async with open_sessions(settings):
             pass
 
     async def store() -> None:
-        async with open_sessions(_settings(tmp_path / "deep" / "folder" / "test.db")) as sessions:
+        async with open_sessions(settings) as sessions:
             await sessions.write(add)
 
     for round_ in range(10):
         add = partial(users.add, user_id=f"user-{round_}", display_name=None, details={})
         await asyncio.gather(look(), look(), store(), look())
         async with (
-            open_sessions(_settings(tmp_path / "deep" / "folder" / "test.db")) as sessions,
+            open_sessions(settings) as sessions,
             sessions.read() as session,
         ):
             assert await users.count(session) == 1
-        for file in (tmp_path / "deep/folder").iterdir():
+        for file in place.parent.iterdir():
             file.unlink()
 
 
