@@ -32,12 +32,13 @@ class PostgresServer:
 
     Args:
         folder: For its data.
+        durable: What is committed survives a power cut; tests do without.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self._server = get_server(folder, cleanup_mode="delete")
         self._has_template = False
-        self._execute("ALTER SYSTEM SET fsync = off")  # nothing here has to survive a power cut
+        self._execute(f"ALTER SYSTEM SET fsync = {'on' if durable else 'off'}")
         self._execute("SELECT pg_reload_conf()")
 
     def new_database(self, migrate: Migrate | None = None) -> DatabaseSettings:

@@ -1,6 +1,7 @@
 """`db`: from a file to another database, by the command line."""
 
 import asyncio
+import os
 import sqlite3
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from app.db.migration import alembic_config, open_sessions
 from app.db.repositories import users
 from app.errors import SettingsError
 from app.settings import DatabaseSettings
-from tests.databases import execute
+from tests.databases import execute, writing
 
 pytestmark = pytest.mark.both
 
@@ -56,6 +57,35 @@ def test_copy_is_refused_and_nothing_made_when_there_is_no_such_file(
     done = _run(unmigrated, "copy", "--from", str(tmp_path / "none.db"))
     assert isinstance(done.exception, SettingsError)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_backup_holds_everything_and_can_be_restored_while_the_database_is_in_use(
+    unmigrated: DatabaseSettings, tmp_path: Path
+) -> None:
+    _with_anna(unmigrated)
+    before = os.umask(0o022)
+    with writing(unmigrated):
+        done = _run(unmigrated, "backup", str(tmp_path / "backup.db"))
+    os.umask(before)
+    assert (done.exit_code, done.stdout) == (0, "Copied 1 rows; all are the same.\n")
+    assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.glob("backup*")] == ["backup.db"]
+    restored = DatabaseSettings(url=f"sqlite+aiosqlite:///{tmp_path}/restored.db")
+    assert _run(restored, "copy", "--from", str(tmp_path / "backup.db")).exit_code == 0
+    assert execute(restored, "SELECT user_id FROM users") == [("anna",)]
+
+
+def test_backup_is_refused_when_its_file_exists_or_nothing_is_stored(
+    unmigrated: DatabaseSettings, tmp_path: Path
+) -> None:
+    there = tmp_path / "backup.db"
+    there.write_text("of yesterday", encoding="utf-8")
+    before = os.umask(0o022)
+    for target in (there, tmp_path / "new.db"):
+        assert isinstance(_run(unmigrated, "backup", str(target)).exception, SettingsError)
+    os.umask(before)
+    assert there.read_text(encoding="utf-8") == "of yesterday"
+    assert not (tmp_path / "new.db").exists()
 
 
 def test_tables_are_those_of_this_version_when_the_database_is_upgraded(
