@@ -15,6 +15,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # SQLite's rows have numbers of 64 bits under this name.
+    row_id = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
     vector = sa.LargeBinary().with_variant(PgVector(512), 'postgresql')
     # In the order of bytes, as on SQLite: pages of a list follow it.
     user_id = sa.String(length=64).with_variant(sa.String(length=64, collation='C'), 'postgresql')
@@ -30,7 +32,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_api_keys'))
     )
     op.create_table('audit_events',
-    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('id', row_id, nullable=False),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('actor', sa.String(length=64), nullable=False),
     sa.Column('action', sa.String(length=64), nullable=False),
@@ -45,7 +47,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('name', name=op.f('pk_bundles'))
     )
     op.create_table('users',
-    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('id', row_id, nullable=False),
     sa.Column('user_id', user_id, nullable=False),
     sa.Column('display_name', sa.String(length=200), nullable=True),
     sa.Column('metadata', sa.JSON(), nullable=False),
@@ -56,7 +58,7 @@ def upgrade() -> None:
     )
     op.create_table('photos',
     sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('user', sa.Integer(), nullable=False),
+    sa.Column('user', row_id, nullable=False),
     sa.Column('crop_png', sa.LargeBinary(), nullable=True),
     sa.Column('face_px', sa.Double(), nullable=False),
     sa.Column('quality', sa.JSON(), nullable=False),
@@ -76,7 +78,7 @@ def upgrade() -> None:
     op.create_table('stored_answers',
     sa.Column('api_key', sa.String(length=16), nullable=False),
     sa.Column('idempotency_key', sa.String(length=255), nullable=False),
-    sa.Column('user', sa.Integer(), nullable=False),
+    sa.Column('user', row_id, nullable=False),
     sa.Column('request_sha256', sa.String(length=64), nullable=False),
     sa.Column('answer', sa.JSON(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
@@ -88,7 +90,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_stored_answers_user'), ['user'], unique=False)
 
     op.create_table('templates',
-    sa.Column('user', sa.Integer(), nullable=False),
+    sa.Column('user', row_id, nullable=False),
     sa.Column('space_id', sa.String(length=16), nullable=False),
     sa.Column('vector', vector, nullable=False),
     sa.Column('photo_count', sa.Integer(), nullable=False),
