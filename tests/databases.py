@@ -1,6 +1,7 @@
 """The databases that tests run on: files, and one real PostgreSQL server per run.
 
-Tests marked `both` run on both, all others on what `--database` says.
+Tests marked `both` run on both, those marked `file` on SQLite, all others on what `--database`
+says.
 """
 
 import sqlite3
@@ -45,20 +46,28 @@ def unmigrated(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> D
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--database`: what tests run on that are not marked `both`."""
+    """`--database`: what tests run on that are marked neither `both` nor `file`."""
     parser.addoption("--database", choices=_ENGINES, default="sqlite")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs tests marked `both` on both."""
-    if "engine" in metafunc.fixturenames and metafunc.definition.get_closest_marker("both"):
+    """Runs tests marked `both` on both, and those marked `file` on a file."""
+    if "engine" not in metafunc.fixturenames:
+        return
+    if metafunc.definition.get_closest_marker("file"):
+        metafunc.parametrize("engine", ["sqlite"], indirect=True, scope="session")
+    elif metafunc.definition.get_closest_marker("both"):
         metafunc.parametrize("engine", _ENGINES, indirect=True, scope="session")
+
+
+class HeldError(Exception):
+    """Somebody else writes."""
 
 
 def execute(settings: DatabaseSettings, statement: str) -> list[tuple[Any, ...]]:
     """Runs a statement as another program does, past the service, and commits it."""
-    if _is_file(settings):
-        with closing(sqlite3.connect(_path(settings))) as connection, connection:
+    if is_file(settings):
+        with closing(sqlite3.connect(_path(settings), timeout=60)) as connection, connection:
             return connection.execute(statement).fetchall()
     from tests import postgres_server  # noqa: PLC0415 - as above
 
@@ -66,20 +75,30 @@ def execute(settings: DatabaseSettings, statement: str) -> list[tuple[Any, ...]]
 
 
 @contextmanager
-def writing(settings: DatabaseSettings) -> Iterator[None]:
-    """Another process writes, all the time."""
-    if _is_file(settings):
-        with closing(sqlite3.connect(_path(settings), isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
+def writing(settings: DatabaseSettings, *, wait: bool = True) -> Iterator[None]:
+    """Another process writes, all the time.
+
+    Raises:
+        HeldError: Somebody else writes at this moment, and `wait` is False.
+    """
+    if is_file(settings):
+        patience_s = 60 if wait else 0
+        file = sqlite3.connect(_path(settings), timeout=patience_s, isolation_level=None)
+        with closing(file) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                raise HeldError from error
             yield
         return
     from tests import postgres_server  # noqa: PLC0415 - as above
 
-    with postgres_server.writing(settings):
+    with postgres_server.writing(settings, wait=wait):
         yield
 
 
-def _is_file(settings: DatabaseSettings) -> bool:
+def is_file(settings: DatabaseSettings) -> bool:
+    """Whether it is SQLite's."""
     return settings.url.startswith("sqlite")
 
 

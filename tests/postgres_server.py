@@ -18,6 +18,7 @@ from sqlalchemy import make_url
 from app.db.engine import Exclusion
 from app.db.postgres.engine import lock_key
 from app.settings import DatabaseSettings
+from tests.databases import HeldError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", RuntimeDirWarning)  # it then takes /tmp
@@ -76,10 +77,16 @@ def execute(settings: DatabaseSettings, statement: str) -> list[tuple[Any, ...]]
 
 
 @contextmanager
-def writing(settings: DatabaseSettings) -> Iterator[None]:
+def writing(settings: DatabaseSettings, *, wait: bool) -> Iterator[None]:
     """See tests.databases.writing."""
+    key = lock_key(Exclusion.WRITING)
     with psycopg.connect(plain_url(settings)) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key(Exclusion.WRITING)])
+        if wait:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+        elif connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [key]).fetchone() != (
+            True,
+        ):
+            raise HeldError
         yield
 
 

@@ -5,13 +5,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import DateTime, Dialect, LargeBinary
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 _SIZE = 512
 # pgvector sends the length and two reserved bytes before the numbers, in network order.
 _HEADER_BYTES = 4
+
+
+RowId = BigInteger().with_variant(Integer, "sqlite")
+"""Numbers of rows, 64 bits; SQLite counts by itself only in columns of this type."""
 
 
 class PgVector(UserDefinedType[object]):
