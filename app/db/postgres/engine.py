@@ -67,7 +67,7 @@ _invalid_indexes = text(
 
 
 class _BinaryCursor(psycopg.AsyncCursor[Any]):
-    """Takes results in binary: a vector as text is three times as long, and slow to read."""
+    """Takes results in binary: as text, each of a vector's numbers would have to be parsed."""
 
     def __init__(
         self, connection: psycopg.AsyncConnection[Any], *, row_factory: AsyncRowFactory[Any]
