@@ -65,6 +65,9 @@ def without_input(error: BaseException) -> str:
         return f"{told}: {os.strerror(error.errno)}"
     if isinstance(error, sqlite3.Error) and hasattr(error, "sqlite_errorname"):
         return f"{told}: {error.sqlite_errorname}"
+    code = getattr(error, "sqlstate", None)  # PostgreSQL's
+    if isinstance(code, str):
+        return f"{told}: {code}"
     return told
 
 

@@ -167,12 +167,13 @@ class DatabaseSettings(_Group):
     """Where the rows are.
 
     Attributes:
-        url: SQLAlchemy's form; SQLite files only.
+        url: SQLAlchemy's form: sqlite+aiosqlite:///PATH, or
+            postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.
         pool_size: Connections for reading. Writing has one of its own.
         timeout_s: Seconds to wait for a connection or a lock; then the answer is 503.
     """
 
-    url: Annotated[str, Field(pattern=r"^sqlite\+aiosqlite:///[^:?].*$")]
+    url: Annotated[str, Field(pattern=r"^(sqlite\+aiosqlite:///[^:?].*|postgresql\+psycopg://.+)$")]
     pool_size: _Count = 5
     timeout_s: _Seconds = 5.0
 

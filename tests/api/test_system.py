@@ -1,7 +1,6 @@
 """What orchestrators ask, what the log says, how the service starts."""
 
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from app.services.keys import Scope
 from app.settings import LimitSettings, Settings, ThreadSettings
 from app.vision.alignment import Crop
 from app.vision.embedder import Embedder
+from tests.databases import execute
 
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
@@ -186,9 +186,8 @@ def test_no_crop_is_kept_when_the_setting_says_so(
         changed = settings.model_copy(update={"retain_crops": retain_crops})
         with run_service(changed) as service:
             service.register("anna", people[ANNA][:3])
-            database = sqlite3.connect(settings.database.url.partition("///")[2])
-            crops = [crop for (crop,) in database.execute("SELECT crop_png FROM photos")]
-            database.close()
+            stored = execute(settings.database, "SELECT crop_png FROM photos")
+            crops = [crop for (crop,) in stored]
             assert len(crops) == 3
             assert all((crop is not None) is retain_crops for crop in crops)
             service.client.delete("/v1/users/anna")
