@@ -88,31 +88,30 @@ def worked(
 def test_everything_moves_when_the_service_has_worked(worked: "Service") -> None:
     samples = _samples(worked)
     identified = "POST /v1/identify"
-    counted = {
-        ("farsight_requests_total", ("operation", identified), ("status", "200")): 3,
-        ("farsight_request_seconds_count", ("operation", identified)): 3,
-        ("farsight_decisions_total", ("outcome", "nobody_enrolled"), ("bundle", "stock")): 1,
-        ("farsight_decisions_total", ("outcome", "named"), ("bundle", "stock")): 1,
-        ("farsight_decisions_total", ("outcome", "stranger"), ("bundle", "stock")): 1,
-        ("farsight_similarity_count", ("outcome", "named")): 1,
-        ("farsight_photos_accepted_total",): 3,
-        ("farsight_photos_rejected_total", ("reason", "unreadable_image")): 1,
-        ("farsight_faces_total", ("face_px", "40+")): 6,
-        ("farsight_stage_seconds_count", ("stage", "decode")): 6,
-        ("farsight_stage_seconds_count", ("stage", "detect")): 6,
-        ("farsight_stage_seconds_count", ("stage", "align")): 6,
-        ("farsight_stage_seconds_count", ("stage", "search")): 3,
-        ("farsight_reader_wait_seconds_count",): 7,
-        ("farsight_gallery_users",): 1,
-        ("farsight_gallery_revision_lag",): 0,
-        ("farsight_bundle_info", ("bundle", "stock")): 1,
-        ("farsight_reload_state", ("state", "succeeded")): 1,
-        ("farsight_reload_state", ("state", "failed")): 0,
-        ("farsight_bodies_in_flight",): 0,
-        ("farsight_ready",): 1,
-    }
-    found = {key: _value(samples, key[0], **dict(key[1:])) for key in counted}
-    assert found == counted
+    expected: Samples = [
+        ("farsight_requests_total", {"operation": identified, "status": "200"}, 3),
+        ("farsight_request_seconds_count", {"operation": identified}, 3),
+        ("farsight_decisions_total", {"outcome": "nobody_enrolled", "bundle": "stock"}, 1),
+        ("farsight_decisions_total", {"outcome": "named", "bundle": "stock"}, 1),
+        ("farsight_decisions_total", {"outcome": "stranger", "bundle": "stock"}, 1),
+        ("farsight_similarity_count", {"outcome": "named"}, 1),
+        ("farsight_photos_accepted_total", {}, 3),
+        ("farsight_photos_rejected_total", {"reason": "unreadable_image"}, 1),
+        ("farsight_faces_total", {"face_px": "40+"}, 6),
+        ("farsight_stage_seconds_count", {"stage": "decode"}, 6),
+        ("farsight_stage_seconds_count", {"stage": "detect"}, 6),
+        ("farsight_stage_seconds_count", {"stage": "align"}, 6),
+        ("farsight_stage_seconds_count", {"stage": "search"}, 3),
+        ("farsight_reader_wait_seconds_count", {}, 7),
+        ("farsight_gallery_users", {}, 1),
+        ("farsight_gallery_revision_lag", {}, 0),
+        ("farsight_bundle_info", {"bundle": "stock"}, 1),
+        ("farsight_reload_state", {"state": "succeeded"}, 1),
+        ("farsight_reload_state", {"state": "failed"}, 0),
+        ("farsight_bodies_in_flight", {}, 0),
+        ("farsight_ready", {}, 1),
+    ]
+    assert [(name, of, _value(samples, name, **of)) for name, of, _ in expected] == expected
     for name in ("stage_seconds_count", "batch_crops_count", "network_wait_seconds_count"):
         assert _value(samples, f"farsight_{name}") > 6
     assert _value(samples, "farsight_gallery_revision") >= 1
