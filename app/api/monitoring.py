@@ -4,6 +4,7 @@ It is not in the OpenAPI document: its format is Prometheus' own, no client has 
 whether it is there and takes a key is a setting of the installation.
 """
 
+import math
 import time
 from typing import Literal
 
@@ -31,7 +32,7 @@ class _Exposition:
     def __init__(self, metrics: Metrics) -> None:
         self._registry = metrics.registry
         self._text = b""
-        self._written_s = -_FRESH_S
+        self._written_s = -math.inf
         self._ready = self._gauge("ready", "Whether /readyz answers 200.")
         self._bundle = self._gauge(
             "bundle_info", "The bundle that serves, and its space.", "bundle", "space"

@@ -2,17 +2,24 @@
 
 import json
 import re
+import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client import Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.db.migration import database_path
+from app.recognition.recognizer import Finding, Recognizer
+from app.services.following import Following
 from app.services.keys import Scope
-from app.settings import Settings
+from app.settings import Settings, ThreadSettings
 
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
@@ -52,6 +59,13 @@ def _value(samples: Samples, name: str, **labels: str) -> float:
     )
 
 
+def _wait_for(service: "Service", name: str, wanted: float, **labels: str) -> None:
+    until_s = time.monotonic() + 30
+    while (found := _value(_samples(service), name, **labels)) != wanted:
+        assert time.monotonic() < until_s, (name, found)
+        time.sleep(0.05)
+
+
 def _work(service: "Service", people: People) -> None:
     """A registration with a photo that is refused, identifications, a reload."""
     assert service.identify(people["bert"][0]).status_code == 200
@@ -62,10 +76,7 @@ def _work(service: "Service", people: People) -> None:
     bundle = service.client.get("/version").json()["bundle"]
     job = service.client.post("/v1/admin/reload", json={"bundle": bundle}).json()["id"]
     service.client.get(f"/v1/admin/jobs/{job}/events")  # until it ends
-    wait_until_s = time.monotonic() + 30
-    while _value(_samples(service), "farsight_reload_state", state="succeeded") == 0:
-        assert time.monotonic() < wait_until_s
-        time.sleep(0.1)
+    _wait_for(service, "farsight_reload_state", 1, state="succeeded")
 
 
 @pytest.fixture(scope="module")
@@ -226,3 +237,40 @@ def test_service_is_counted_as_not_ready_when_it_is_not(
 ) -> None:
     monkeypatch.setattr(service.graph.readiness, "_trouble", "It is broken.")
     assert _value(_samples(service), "farsight_ready") == 0
+
+
+def test_queues_and_bodies_are_counted_while_photos_wait(
+    service: "Service", people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, readers = threading.Event(), ThreadSettings().readers
+    find, photo = Recognizer.find, people["anna"][0]
+
+    def wait_and_find(recognizer: Recognizer, photo: bytes, **options: Any) -> Finding:
+        assert gate.wait(timeout=60)
+        return find(recognizer, photo, **options)
+
+    monkeypatch.setattr(Recognizer, "find", wait_and_find)
+    callers = readers + 2
+    with ThreadPoolExecutor(callers) as pool:
+        answers = [pool.submit(service.identify, photo) for _ in range(callers)]
+        try:
+            _wait_for(service, "farsight_queue_length", 2, queue="readers")
+            samples = _samples(service)
+        finally:
+            gate.set()
+        assert {answer.result().status_code for answer in answers} == {200}
+    assert _value(samples, "farsight_bodies_in_flight") == callers
+    assert _value(samples, "farsight_bodies_bytes") > callers * len(photo)
+    assert _value(_samples(service), "farsight_bodies_bytes") == 0
+
+
+def test_lag_is_told_when_the_gallery_does_not_follow_the_database(
+    service: "Service", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stand_still(_following: Following) -> None:
+        pass
+
+    monkeypatch.setattr(Following, "catch_up", stand_still)
+    with closing(sqlite3.connect(database_path(service.settings.database))) as database, database:
+        database.execute("UPDATE pointer SET gallery_revision = gallery_revision + 5")
+    _wait_for(service, "farsight_gallery_revision_lag", 5)
