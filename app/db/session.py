@@ -53,6 +53,7 @@ class Sessions:
         engine: As given.
         trouble: Why something could not be written; None while nothing is known to be wrong,
             and again when `try_again` succeeds.
+        turns: For connections, to `read` and to `write`.
     """
 
     def __init__(self, engine: Engine, pool_size: int, timeout_s: float) -> None:
@@ -63,6 +64,7 @@ class Sessions:
         self._timeout_s = timeout_s
         self._reading = Turns(pool_size, most_waiting=_MOST_WAITING)
         self._writing = Turns(1, most_waiting=_MOST_WAITING)
+        self.turns = {"read": self._reading, "write": self._writing}
         self._running: set[asyncio.Task[Any]] = set()
 
     @asynccontextmanager

@@ -30,18 +30,23 @@ People = dict[str, list[bytes]]
 Log = Callable[[], str]
 
 
-@pytest.fixture
-def log(root_logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> Log:
-    """What was logged since it was asked last."""
+@pytest.fixture(params=["text", "json"])
+def log(
+    request: pytest.FixtureRequest, root_logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> Log:
+    """What was logged since it was asked last; of JSON the values, one a line."""
     written = StringIO()
     monkeypatch.setattr("sys.stderr", written)
-    configure_logging("DEBUG")
+    configure_logging("DEBUG", request.param)
 
     def read() -> str:
         lines = written.getvalue().splitlines(keepends=True)
         written.seek(0)
         written.truncate()
-        return "".join(line for line in lines if " httpx2 " not in line)  # the test's own client
+        lines = [line for line in lines if "httpx2" not in line]  # the test's own client
+        if request.param == "text":
+            return "".join(lines)
+        return "".join(f"{value}\n" for line in lines for value in json.loads(line).values())
 
     return read
 

@@ -131,6 +131,21 @@ def test_request_keeps_its_id_when_it_is_a_sane_one(service: "Service") -> None:
         assert answer.headers["cache-control"] == "no-store"
 
 
+def test_request_has_the_id_of_its_trace_when_it_belongs_to_one(service: "Service") -> None:
+    trace, rest = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7-01"
+
+    def id_of(traceparent: str, **headers: str) -> str:
+        answer = service.client.get("/livez", headers={"traceparent": traceparent, **headers})
+        told: str = answer.headers["x-request-id"]
+        return told
+
+    assert id_of(f"00-{trace}-{rest}") == trace
+    assert id_of(f"01-{trace}-{rest}-of-later-versions") == trace
+    assert id_of(f"00-{trace}-{rest}", **{"X-Request-ID": "own"}) == "own"
+    for wrong in (f"00-{'0' * 32}-{rest}", f"ff-{trace}-{rest}", f"00-{trace}", "anna", ""):
+        assert len(id_of(wrong)) == 16
+
+
 def test_log_names_nobody_when_requests_succeed_and_fail(
     service: "Service", people: People, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -123,9 +123,11 @@ async def test_reading_is_refused_when_every_connection_is_taken(sessions: Sessi
     async with sessions.read() as first, sessions.read() as second:
         await first.execute(text("SELECT 1"))
         await second.execute(text("SELECT 1"))
+        assert sessions.turns["read"].held == 2
         with pytest.raises(DatabaseBusyError):
             async with sessions.read() as third:
                 await third.execute(text("SELECT 1"))
+    assert sessions.turns["read"].held == 0
     assert await _user_ids(sessions) == []
 
 

@@ -166,6 +166,50 @@ async def test_start_is_refused_and_trouble_told_when_the_folder_is_read_only() 
                 assert name not in refused.value.detail
 
 
+def _rights(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+
+
+@pytest.fixture
+def generous_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("generous_umask")
+async def test_owner_alone_may_read_the_database_when_it_is_new(tmp_path: Path) -> None:
+    database = tmp_path / "folder" / "test.db"
+    async with open_sessions(_settings(database)) as sessions:
+        assert database.parent.stat().st_mode & 0o777 == 0o700
+        await sessions.write(partial(users.add, user_id="ada", display_name=None, details={}))
+        assert sessions.file.keep_reserve()
+        rights = _rights(database.parent)
+        assert {"test.db", "test.db-wal", "test.db-shm", "test.db-reserve"} == set(rights)
+        assert set(rights.values()) == {0o600}
+
+
+async def test_rights_of_others_end_when_a_database_of_before_is_opened(tmp_path: Path) -> None:
+    settings = _settings(tmp_path / "test.db")
+    async with open_sessions(settings) as sessions:
+        await _fill(sessions)
+    (tmp_path / "test.db-reserve").touch()
+    (tmp_path / "note").touch()
+    for name in _names(tmp_path):
+        (tmp_path / name).chmod(0o644)
+    async with open_sessions(settings):
+        rights = _rights(tmp_path)
+        assert rights.pop("note") == 0o644
+        assert len(rights) == 4
+        assert set(rights.values()) == {0o600}
+
+
+async def test_start_is_refused_when_the_path_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="is a folder"):
+        async with open_sessions(_settings(tmp_path)):
+            pass
+
+
 async def test_database_is_taken_away_when_it_was_made_and_nothing_was_stored(
     tmp_path: Path,
 ) -> None:
