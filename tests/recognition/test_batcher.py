@@ -243,7 +243,9 @@ async def test_it_shows_when_a_batch_lasts_too_long(service: Service) -> None:
     assert service.batcher.trouble(limit_s=0) is not None
     service.networks.gate.set()
     await busy
-    assert service.batcher.trouble(limit_s=0) is None
+    async with asyncio.timeout(60):  # the answer comes a moment before the thread is free
+        while service.batcher.trouble(limit_s=0) is not None:
+            await asyncio.sleep(0.001)
 
 
 async def test_callers_share_a_batch_when_they_wait_together(service: Service) -> None:
