@@ -6,7 +6,7 @@ services do under the same scopes and limits. Why: docs/decisions/0027-comprefac
 """
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Body, FastAPI, Query, Request, Response, UploadFile
@@ -32,12 +32,14 @@ from app.api.compreface_schemas import (
 from app.api.deps import EnrollCaller, GraphDep, IdentifyCaller, ServingDep, take_content
 from app.api.ways_in import PhotoRoute
 from app.errors import FarsightError, UnauthenticatedError, UserNotFoundError
+from app.recognition.serving import Serving
 from app.services.reviewed_photo import Upload
-from app.services.subject_recognition import FaceWishes
+from app.services.subject_recognition import FaceWishes, SearchedPhoto
 
 PATH = "/api"
 KEY_HEADER = "x-api-key"
 
+T = TypeVar("T")
 _MOST_SUBJECTS = 100
 _LARGEST_PAGE = 2000
 _LAST_PAGE = 1_000_000
@@ -216,13 +218,7 @@ async def verify(
         image_id,
         FaceWishes(limit, min_detection_score(det_prob_threshold), groups=caller.groups),
     )
-    told = Told(
-        face_plugins,
-        status=status,
-        serving=serving,
-        finding=found.finding,
-        timings_ms=found.timings_ms,
-    )
+    told = _told(serving, found, face_plugins, status=status)
     return ComparisonSchema(
         result=[told.compared(face) for face in found.faces],
         plugins_versions=told.versions(),
@@ -250,17 +246,21 @@ async def recognize(
         FaceWishes(limit, min_detection_score(det_prob_threshold), detect_faces, caller.groups),
         min(prediction_count, _MOST_SUBJECTS),
     )
-    told = Told(
+    told = _told(serving, found, face_plugins, status=status)
+    return RecognitionSchema(
+        result=[told.recognised(face) for face in found.faces],
+        plugins_versions=told.versions(),
+        unavailable_plugins=told.unavailable(),
+    )
+
+
+def _told(serving: Serving, found: SearchedPhoto[T], face_plugins: str, *, status: bool) -> Told:
+    return Told(
         face_plugins,
         status=status,
         serving=serving,
         finding=found.finding,
         timings_ms=found.timings_ms,
-    )
-    return RecognitionSchema(
-        result=[told.recognised(face) for face in found.faces],
-        plugins_versions=told.versions(),
-        unavailable_plugins=told.unavailable(),
     )
 
 

@@ -1,16 +1,15 @@
 """`farsight faces`: faces without names, and their embeddings."""
 
 import asyncio
-import json
 from typing import Annotated
 
-import msgspec
 import typer
 
 from app.commands.identify import JsonLines, MaxFaces, MinFacePx
 from app.commands.per_photo import Unread, each_photo
 from app.commands.photo_paths import Photos, Recursive, find_photos
 from app.commands.place import Url, open_client
+from app.commands.telling import tell_photo
 from app.settings import Settings
 from farsight_client import AsyncClient, Embeddings, Faces, NamedPhoto
 
@@ -74,15 +73,10 @@ async def _ask(
 
 
 def _tell(photo: str, found: Faces | Embeddings, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps({"photo": photo, **msgspec.to_builtins(found)}))
-        return
-    if not found.faces:
-        typer.echo(f"{photo}: no face")
-    for face in found.faces:
-        box, quality = face.box, face.quality
-        typer.echo(
-            f"{photo}: face of {face.face_px:.0f} px at {box.x:.0f},{box.y:.0f}; sharpness "
-            f"{quality.sharpness:.2f}, brightness {quality.brightness:.2f}, turned by "
-            f"{quality.yaw_deg:.0f} degrees"
-        )
+    sentences = [
+        f"face of {face.face_px:.0f} px at {face.box.x:.0f},{face.box.y:.0f}; sharpness "
+        f"{face.quality.sharpness:.2f}, brightness {face.quality.brightness:.2f}, turned by "
+        f"{face.quality.yaw_deg:.0f} degrees"
+        for face in found.faces
+    ]
+    tell_photo(photo, found, sentences, as_json=as_json)

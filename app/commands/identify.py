@@ -1,14 +1,12 @@
 """`farsight identify`: who is in photos, in folders, or before the camera."""
 
 import asyncio
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from app.commands.annotate import draw_identified
@@ -18,6 +16,7 @@ from app.commands.drawings import Drawings
 from app.commands.per_photo import Unread, each_photo
 from app.commands.photo_paths import Recursive, find_photos
 from app.commands.place import Device, Groups, Place, Url, open_place
+from app.commands.telling import tell_photo
 from app.commands.window import Key
 from app.settings import Settings
 from app.vision.detection import LARGEST_MIN_FACE_PX, SMALLEST_MIN_FACE_PX
@@ -196,15 +195,11 @@ def _now_and_then(frames: Iterator[Frame]) -> Iterator[Frame]:
 
 def _tell(photo: str, found: Identification, *, as_json: bool) -> None:
     """One photo's faces."""
-    if as_json:
-        typer.echo(json.dumps({"photo": photo, **msgspec.to_builtins(found)}))
-        return
-    if not found.faces:
-        typer.echo(f"{photo}: no face")
+    sentences = []
     for face in found.faces:
-        typer.echo(f"{photo}: {_sentence(face)}")
-        for candidate in face.candidates:
-            typer.echo(f"{photo}:   {candidate.similarity:.2f} {candidate.user_id}")
+        sentences.append(_sentence(face))
+        sentences += [f"  {one.similarity:.2f} {one.user_id}" for one in face.candidates]
+    tell_photo(photo, found, sentences, as_json=as_json)
 
 
 def _sentence(face: IdentifiedFace) -> str:
