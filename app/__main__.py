@@ -15,6 +15,7 @@ from app.commands import (
     bundles,
     calibrate,
     check,
+    database,
     evaluate,
     faces,
     gallery,
@@ -49,6 +50,7 @@ cli.add_typer(jobs.cli, name="jobs")
 cli.command()(evaluate.evaluate)
 cli.command()(calibrate.calibrate)
 cli.command()(check.check)
+cli.add_typer(database.cli, name="db")
 cli.command()(openapi.openapi)
 
 

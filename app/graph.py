@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from app.db.migration import open_sessions
 from app.db.session import Sessions
+from app.metrics import Metrics
 from app.recognition.decoders import Decoders
 from app.recognition.inference import Inference, set_library_threads
 from app.recognition.recognizer import open_recognizer
@@ -62,6 +63,7 @@ class Graph(Rows):
     """
 
     current: Current
+    decoders: Decoders
     inference: Inference
     registration: Registration
     identifier: Identifier
@@ -76,13 +78,17 @@ class Graph(Rows):
 
 
 @asynccontextmanager
-async def open_graph(settings: Settings) -> AsyncIterator[Graph]:
+async def open_graph(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Graph]:
     """Opens everything in the order of dependence, for the service and for commands.
 
     What was opened is closed in the opposite order, also when something in between fails.
+
+    Args:
+        settings: What to open.
+        metrics: Where it counts; nobody asks what commands have counted.
     """
     async with AsyncExitStack() as opened:
-        yield await _open(settings, opened)
+        yield await _open(settings, opened, metrics or Metrics())
 
 
 @asynccontextmanager
@@ -110,7 +116,7 @@ async def _open_rows(settings: Settings, opened: AsyncExitStack) -> Rows:
     )
 
 
-async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
+async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) -> Graph:
     limits = settings.limits
     set_library_threads(settings.threads.torch, settings.threads.opencv)
     rows = await _open_rows(settings, opened)
@@ -126,6 +132,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         workers=settings.threads.networks if current.serving.embedder.device == "cpu" else 1,
         max_requests=limits.max_requests,
         deadline_s=limits.deadline_s,
+        metrics=metrics,
     )
     opened.push_async_callback(_in_time, inference.close)
     readiness = Readiness(sessions, current, inference, limits.deadline_s)
@@ -152,10 +159,11 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
             outlier_similarity=settings.registration.outlier_similarity,
             duplicate_similarity=settings.registration.duplicate_similarity,
             retain_crops=settings.retain_crops,
+            metrics=metrics,
         )
 
     users = Users(sessions, erasures, current)
-    identifier = Identifier(inference, limits.max_photos)
+    identifier = Identifier(inference, limits.max_photos, metrics)
     return Graph(
         sessions=sessions,
         keys=rows.keys,
@@ -166,6 +174,7 @@ async def _open(settings: Settings, opened: AsyncExitStack) -> Graph:
         jobs=rows.jobs,
         bundle_store=rows.bundle_store,
         current=current,
+        decoders=decoders,
         inference=inference,
         registration=registration(settings.registration.min_photos),
         identifier=identifier,

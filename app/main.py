@@ -20,6 +20,7 @@ from app.api import (
     faces,
     gallery,
     identify,
+    monitoring,
     problems,
     system,
     users,
@@ -28,6 +29,7 @@ from app.api.deps import Admission
 from app.api.fields import require_described
 from app.api.middleware import RequestContext
 from app.graph import Graph, open_graph
+from app.metrics import Metrics
 from app.settings import Settings
 
 
@@ -38,11 +40,12 @@ class _State(TypedDict):
 
 def create_app(settings: Settings) -> FastAPI:
     """The application; nothing is opened before it starts."""
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[_State]:
         app.openapi()  # built now: at the first request it would hold up the others
-        async with open_graph(settings) as graph:
+        async with open_graph(settings, metrics) as graph:
             first_key = await graph.keys.create_first()
             if first_key is not None:
                 # Once, for the person at the terminal; a log would keep it.
@@ -85,10 +88,11 @@ def create_app(settings: Settings) -> FastAPI:
                 "X-Request-ID",
             ],
         )
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, metrics=metrics)
     problems.install(app)
     for resource in (users, crops, identify, faces, gallery, admin, access, system):
         app.include_router(resource.router)
+    monitoring.install(app, settings.metrics, metrics)
     description.install(app, settings.root_path)
     if settings.docs:
         documentation.install(app)

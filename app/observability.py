@@ -5,6 +5,7 @@ exception may hold whatever a caller has sent, so log lines have its type and wh
 instead, and of its text only what `without_input` knows to be our own or the system's.
 """
 
+import json
 import logging
 import math
 import os
@@ -17,7 +18,9 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from types import TracebackType
+from typing import Literal
 
 from app.errors import FarsightError
 
@@ -35,15 +38,16 @@ def new_request_id() -> str:
     return secrets.token_hex(8)
 
 
-def configure_logging(level: str) -> None:
+def configure_logging(level: str, form: Literal["text", "json"] = "text") -> None:
     """Sends every log line to stderr, once for the process; what ends a thread is one too.
 
     Args:
         level: Least severe level shown. Libraries stay at INFO or above: their DEBUG lines hold
             the parameters of SQL, which are names and embeddings.
+        form: What a line looks like: for people, or an object.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter(_FORMAT))
+    handler.setFormatter(_JsonFormatter() if form == "json" else _Formatter(_FORMAT))
     handler.addFilter(_prepare)
     handler.addFilter(OncePerMinute())
     logging.basicConfig(level="INFO" if level == "DEBUG" else level, handlers=[handler], force=True)
@@ -65,6 +69,9 @@ def without_input(error: BaseException) -> str:
         return f"{told}: {os.strerror(error.errno)}"
     if isinstance(error, sqlite3.Error) and hasattr(error, "sqlite_errorname"):
         return f"{told}: {error.sqlite_errorname}"
+    code = getattr(error, "sqlstate", None)  # PostgreSQL's
+    if isinstance(code, str):
+        return f"{told}: {code}"
     return told
 
 
@@ -77,6 +84,22 @@ class _Formatter(logging.Formatter):
         | tuple[None, None, None],
     ) -> str:
         return "\n".join(_lines(ei[1])) if ei[1] is not None else ""
+
+
+class _JsonFormatter(_Formatter):
+    """Writes a line as an object; `time` is UTC, `error` is there where something has failed."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "request_id": request_id.get(),
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line)
 
 
 def _lines(error: BaseException) -> Iterator[str]:

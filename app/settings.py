@@ -1,7 +1,8 @@
-"""The settings tree: read once at the start from the environment, frozen, refused when unsafe.
+"""The settings tree: read once at the start, frozen, refused when unsafe.
 
 `FARSIGHT_DEVICE=cpu` sets `device`; two underscores go one level down:
-`FARSIGHT_REGISTRATION__MIN_PHOTOS=5` sets `registration.min_photos`.
+`FARSIGHT_REGISTRATION__MIN_PHOTOS=5` sets `registration.min_photos`. Variables of the environment
+win over those in the file `.env` of the current folder.
 """
 
 import os
@@ -11,6 +12,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, get_origin
 
+from dotenv import dotenv_values
 from platformdirs import user_data_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="DataclassInstance")
 
 _PREFIX = "FARSIGHT_"
+_FILE = ".env"
 # Our own variables that are not settings: the key of commands and trainer, the tests' photos.
 _NOT_SETTINGS = {"FARSIGHT_API_KEY", "FARSIGHT_SHARED"}
 # Kubernetes gives every container the address of a Service named farsight.
@@ -167,12 +170,13 @@ class DatabaseSettings(_Group):
     """Where the rows are.
 
     Attributes:
-        url: SQLAlchemy's form; SQLite files only.
+        url: SQLAlchemy's form: sqlite+aiosqlite:///PATH, or
+            postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.
         pool_size: Connections for reading. Writing has one of its own.
         timeout_s: Seconds to wait for a connection or a lock; then the answer is 503.
     """
 
-    url: Annotated[str, Field(pattern=r"^sqlite\+aiosqlite:///[^:?].*$")]
+    url: Annotated[str, Field(pattern=r"^(sqlite\+aiosqlite:///[^:?].*|postgresql\+psycopg://.+)$")]
     pool_size: _Count = 5
     timeout_s: _Seconds = 5.0
 
@@ -201,13 +205,22 @@ class Settings(BaseSettings):
         root_path: The path under which a proxy shows the service, such as /farsight.
         trusted_proxies: Whose X-Forwarded-For and X-Forwarded-Proto count, separated by commas.
         public_version: Show bundle, space and gallery revision at /version without a key.
+        metrics: Who may read /metrics: nobody (`off`), keys with the scope admin (`key`), or
+            everybody (`open`).
         log_level: Least severe messages that are logged.
+        logs: `text` for people, `json` for programs: an object a line.
         shutdown_grace_s: Seconds from SIGTERM or SIGINT to the end of the process. Containers get
             ten before they are killed.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="FARSIGHT_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix=_PREFIX,
+        env_nested_delimiter="__",
+        env_file=_FILE,
+        # Others read the file, too; names with our prefix are checked in `read`.
+        dotenv_filtering="only_existing",
+        frozen=True,
+        extra="forbid",
     )
 
     home: Path
@@ -229,7 +242,9 @@ class Settings(BaseSettings):
         "::1",
     )
     public_version: bool = False
+    metrics: Literal["off", "key", "open"] = "key"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    logs: Literal["text", "json"] = "text"
     shutdown_grace_s: _Seconds = 8.0
     database: DatabaseSettings
     limits: LimitSettings = LimitSettings()
@@ -263,14 +278,15 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls) -> Self:
-        """Reads the environment.
+        """Reads the environment and the file.
 
         Raises:
             SettingsError: A variable that does not exist, or a value out of its range; the
                 message names it.
         """
         known = dict(_variables(cls, _PREFIX))
-        given = [name.upper() for name in os.environ if name.upper().startswith(_PREFIX)]
+        names = {name.upper() for name in (*os.environ, *_in_file())}
+        given = sorted(name for name in names if name.startswith(_PREFIX))
         for name in given:
             # What such a dictionary may hold is known elsewhere, see `overridden`.
             in_dictionary = known.get(name.partition("__")[0], False)
@@ -287,6 +303,15 @@ class Settings(BaseSettings):
         except ParsingError as error:
             whole = [name for name in given if "__" not in name and name in known]
             raise SettingsError(f"One of these must be JSON: {', '.join(whole)}.") from error
+
+
+def _in_file() -> Iterator[str]:
+    try:
+        yield from dotenv_values(_FILE)
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(
+            f"The file {_FILE} in the current folder cannot be read as text. Mend or remove it."
+        ) from error
 
 
 def _variables(group: type[BaseModel], prefix: str) -> Iterator[tuple[str, bool]]:

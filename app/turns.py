@@ -91,6 +91,16 @@ class Turns:
         # The party at the front has the next turn; each has somebody waiting.
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
+    @property
+    def held(self) -> int:
+        """Places that are taken."""
+        return self._held.total()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return sum(map(len, self._waiting.values()))
+
     async def take(self, party: str) -> None:
         """Waits for a place, which `give_back` returns. Cancelled while waiting, one has none.
 

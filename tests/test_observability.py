@@ -1,7 +1,9 @@
 """What may be logged, and the stopwatch."""
 
 import ast
+import json
 import logging
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,30 @@ def test_less_is_logged_when_the_level_is_higher(
         logging.getLogger(name).info("not shown")
         logging.getLogger(name).warning("shown")
     assert capsys.readouterr().err.count("shown") == 2
+
+
+def test_every_line_is_an_object_when_logs_are_json(
+    root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("INFO", "json")
+    log = logging.getLogger("app.any")
+    token = request_id.set("request-7")
+    log.info('a "quoted"\nline with %d', 7)
+    log.error("it failed", exc_info=KeyError("anna"))
+    request_id.reset(token)
+    logging.getLogger("uvicorn.error").warning("trouble: %s", OSError("anna"))
+    first, second, third = map(json.loads, capsys.readouterr().err.splitlines())
+    assert datetime.now(UTC) - datetime.fromisoformat(first.pop("time")) < timedelta(minutes=1)
+    assert first == {
+        "level": "INFO",
+        "logger": "app.any",
+        "request_id": "request-7",
+        "message": 'a "quoted"\nline with 7',
+    }
+    assert (second["request_id"], second["message"]) == ("request-7", "it failed")
+    assert second["error"] == "KeyError"
+    assert (third["request_id"], third["message"]) == ("-", "trouble: OSError")
+    assert "anna" not in f"{second}{third}"
 
 
 @pytest.mark.parametrize(

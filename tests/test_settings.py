@@ -127,6 +127,43 @@ def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
     assert Settings.read() == Settings()
 
 
+def test_file_is_read_when_it_lies_in_the_current_folder(
+    current_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (current_folder / ".env").write_text(
+        "# settings\nFARSIGHT_DEVICE=cpu\nexport FARSIGHT_LIMITS__MAX_PHOTOS='7'\n"
+        "FARSIGHT_LOGS=json\nTORCH_INDEX=of-compose\nFARSIGHT_API_KEY=of-commands\n"
+    )
+    monkeypatch.setenv("FARSIGHT_LOGS", "text")
+    settings = Settings.read()
+    assert (settings.device, settings.limits.max_photos) == ("cpu", 7)
+    assert settings.logs == "text"  # the environment wins
+
+
+def test_right_name_is_told_when_one_in_the_file_is_misspelt(current_folder: Path) -> None:
+    for line, meant in (
+        ("FARSIGHT_DEVISE=cpu", "DEVICE"),
+        ("farsight_limits_max_photos=7", "LIMITS__MAX_PHOTOS"),
+    ):
+        (current_folder / ".env").write_text(line)
+        with pytest.raises(SettingsError, match=f"Did you mean 'FARSIGHT_{meant}'"):
+            Settings.read()
+
+
+def test_sentence_names_the_variable_when_a_value_in_the_file_is_unsafe(
+    current_folder: Path,
+) -> None:
+    (current_folder / ".env").write_text("FARSIGHT_THREADS__TORCH=0")
+    with pytest.raises(SettingsError, match="FARSIGHT_THREADS__TORCH must be at least 1"):
+        Settings.read()
+
+
+def test_start_is_refused_with_a_sentence_when_the_file_is_no_text(current_folder: Path) -> None:
+    (current_folder / ".env").write_bytes(b"FARSIGHT_DEVICE=\xff\xfe")
+    with pytest.raises(SettingsError, match=r"\.env in the current folder cannot be read"):
+        Settings.read()
+
+
 def test_name_is_refused_when_the_limits_do_not_have_it() -> None:
     with pytest.raises(SettingsError, match="FARSIGHT_QUALITY has no 'min_beauty'"):
         overridden(REGISTRATION_LIMITS, "quality", {"min_beauty": 1.0})
@@ -155,4 +192,4 @@ def test_every_setting_is_documented() -> None:
             is_group = field.annotation in groups
             assert (name in documented) is not is_group, f"{group.__name__}.{name}"
             names += not is_group
-    assert names == 47
+    assert names == 49

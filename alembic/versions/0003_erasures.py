@@ -12,16 +12,18 @@ down_revision = '0002'
 branch_labels = None
 depends_on = None
 
+row_id = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
+
 
 def upgrade() -> None:
     op.create_table('erasures',
-    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('id', row_id, nullable=False),
     sa.Column('subject', sa.String(length=64), nullable=False),
-    sa.Column('at', sa.DateTime(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_erasures'))
     )
     with op.batch_alter_table('stored_answers') as batch_op:
-        batch_op.alter_column('user', existing_type=sa.Integer(), nullable=True)
+        batch_op.alter_column('user', existing_type=row_id, nullable=True)
         batch_op.alter_column('answer', existing_type=sa.JSON(), nullable=True)
     op.drop_index('ix_templates_space_id', table_name='templates')
     op.create_index('ix_templates_space_id_revision', 'templates', ['space_id', 'revision'])
@@ -30,8 +32,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index('ix_templates_space_id_revision', table_name='templates')
     op.create_index('ix_templates_space_id', 'templates', ['space_id'])
-    op.execute("DELETE FROM stored_answers WHERE user IS NULL")
+    op.execute('DELETE FROM stored_answers WHERE "user" IS NULL')
     with op.batch_alter_table('stored_answers') as batch_op:
         batch_op.alter_column('answer', existing_type=sa.JSON(), nullable=False)
-        batch_op.alter_column('user', existing_type=sa.Integer(), nullable=False)
+        batch_op.alter_column('user', existing_type=row_id, nullable=False)
     op.drop_table('erasures')

@@ -14,8 +14,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column('api_keys', sa.Column('expires_at', sa.DateTime(), nullable=True))
-    op.add_column('api_keys', sa.Column('last_used_at', sa.DateTime(), nullable=True))
+    op.add_column('api_keys', sa.Column('expires_at', sa.DateTime(timezone=True), nullable=True))
+    op.add_column('api_keys', sa.Column('last_used_at', sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:

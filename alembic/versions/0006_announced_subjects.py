@@ -17,7 +17,7 @@ def upgrade() -> None:
     op.create_table('announced_subjects',
     sa.Column('api_key', sa.String(length=16), nullable=False),
     sa.Column('name', sa.String(length=200), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['api_key'], ['api_keys.id'], name=op.f('fk_announced_subjects_api_key_api_keys')),
     sa.PrimaryKeyConstraint('api_key', 'name', name=op.f('pk_announced_subjects'))
     )

@@ -30,11 +30,20 @@ class Bodies:
 
     Args:
         limits: See LimitSettings.
+
+    Attributes:
+        in_flight: How many there are.
     """
 
     def __init__(self, limits: LimitSettings) -> None:
         self.limits = limits
+        self.in_flight = 0
         self._held_bytes: Counter[str] = Counter()
+
+    @property
+    def held_bytes(self) -> int:
+        """Room reserved for all of them."""
+        return self._held_bytes.total()
 
     @contextmanager
     def admit(
@@ -61,6 +70,7 @@ class Bodies:
             yield body
         finally:
             self._held_bytes[party] -= body.held_bytes
+            self.in_flight -= body.held_bytes > 0
             self._held_bytes += Counter()  # drops parties that hold nothing
 
     def hold(self, party: str, n_bytes: int) -> None:
@@ -131,6 +141,7 @@ class Body:
         if self.held_bytes + n_bytes > self._max_bytes:
             raise BodyTooLargeError(f"At most {self._max_bytes:,} bytes are accepted.")
         self._bodies.hold(self._party, n_bytes)
+        self._bodies.in_flight += self.held_bytes == 0 < n_bytes
         self.held_bytes += n_bytes
 
     async def _next_piece(self) -> Message:

@@ -98,7 +98,8 @@ def sentences(error: RequestValidationError) -> list[dict[str, str]]:
 def _taken(app: FastAPI, path: str, method: str) -> _Operation:
     """What an operation takes, by its own description: derived once."""
     document = app.openapi()
-    operation = document["paths"][path][method]
+    # What is left out of the description, such as /metrics, takes nothing.
+    operation = document["paths"].get(path, {}).get(method, {})
     parameters = operation.get("parameters", ())
     query = {
         each["name"]: _Field.of(each["schema"]) for each in parameters if each["in"] == "query"

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.deps import Admission, address_of
 from app.api.problems import internal_problem
+from app.metrics import Metrics
 from app.observability import new_request_id, request_id
 from app.services.keys import Caller
 from app.turns import Requester, Turns
@@ -18,6 +19,10 @@ from app.turns import Requester, Turns
 _log = logging.getLogger("app.access")
 # What a client may choose as an id: it goes into headers and log lines.
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# W3C Trace Context: version, trace id, span id, flags; later versions may add more.
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
+)
 _WITHOUT_KEY = (401, 429)
 _FIRST_REFUSAL = 400
 # 200 answers a second.
@@ -47,10 +52,15 @@ class RequestContext:
     cost callers with a key next to nothing. Refusals to callers with a key are limited likewise,
     turn by turn between keys: a refusal is quick, and a caller who provokes nothing else would come
     again so often that the others wait.
+
+    Args:
+        app: What answers.
+        metrics: Where answers are counted.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics | None = None) -> None:
         self._app = app
+        self._metrics = metrics or Metrics()
         self._keyless = Turns(_HELD_AT_ONCE)
         self._refusals = Turns(_HELD_AT_ONCE)
 
@@ -59,8 +69,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        wanted = Headers(scope=scope).get("x-request-id", "")
-        token = request_id.set(wanted if _SANE_ID.fullmatch(wanted) else new_request_id())
+        token = request_id.set(_id_of(Headers(scope=scope)))
         start = time.perf_counter()
         status = 0
         of_connection = scope  # where the connection looks for who is held
@@ -97,14 +106,32 @@ class RequestContext:
                 raise
             await internal_problem()(scope, receive, send_with_headers)
         finally:
+            spent_s = time.perf_counter() - start
+            self._metrics.answered(_operation(scope), status, spent_s)
             if status in _WITHOUT_KEY and _caller(scope) is None:
                 # Anybody could fill the disk with such lines; this one comes once a minute.
                 _log.warning("requests without a valid key are refused")
             else:
                 route = getattr(scope.get("route"), "path", "-")
-                spent_ms = (time.perf_counter() - start) * 1000
-                _log.info("%s %s %d %.0f ms", scope["method"], route, status, spent_ms)
+                _log.info("%s %s %d %.0f ms", scope["method"], route, status, spent_s * 1000)
             request_id.reset(token)
+
+
+def _id_of(headers: Headers) -> str:
+    """The caller's own id, that of the trace which the request belongs to, or a new one."""
+    wanted = headers.get("x-request-id", "")
+    if _SANE_ID.fullmatch(wanted):
+        return wanted
+    traced = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    return traced[1] if traced else new_request_id()
+
+
+def _operation(scope: Scope) -> str:
+    """Method and pattern as in the API's description; anybody can make up others."""
+    route = scope.get("route")
+    if scope["method"] not in (getattr(route, "methods", None) or ()):
+        return "none"
+    return f"{scope['method']} {getattr(route, 'path', '-')}"
 
 
 async def _wait_for_turn(scope: Scope, turns: Turns, party: str) -> None:

@@ -11,8 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.db.file import DatabaseFile
-from app.db.migration import database_path, open_sessions
+from app.db.migration import create_engine, open_sessions
 from app.db.session import Sessions
 from app.errors import DatabaseDamagedError, ModelFileError
 from app.graph import open_graph
@@ -60,16 +59,17 @@ def check(
 
 async def _check(settings: Settings) -> list[Defect]:
     found = list(_check_detectors(settings.detectors))
-    file = DatabaseFile(database_path(settings.database))
-    if not file.path.exists():
-        return [*found, Defect("database", "There is none yet; the first start creates it.", False)]
+    engine = create_engine(settings.database)
     try:
-        file.prepare()
+        if not await engine.exists():
+            detail = "There is none yet; the first start creates it."
+            return [*found, Defect("database", detail, False)]
+        await engine.prepare()
+        found += [Defect("database", trouble, True) for trouble in await engine.troubles()]
     except DatabaseDamagedError as error:
         return [*found, Defect("database", error.detail, False)]
     finally:
-        file.close()
-    found += [Defect("database", trouble, True) for trouble in file.troubles()]
+        await engine.close([])
     async with open_sessions(settings.database) as sessions:
         found += await _check_bundles(sessions, settings.bundles)
         found += await find_bad_keys(sessions)
@@ -79,7 +79,9 @@ async def _check(settings: Settings) -> list[Defect]:
 
 
 async def _repair(settings: Settings) -> None:
-    DatabaseFile(database_path(settings.database)).repair()
+    engine = create_engine(settings.database)
+    await engine.repair()
+    await engine.close([])
     damages: list[Damage]
     async with open_sessions(settings.database) as sessions:
         damages = await find_damage(sessions)

@@ -91,4 +91,6 @@ def crop(
     url: Url = None,
 ) -> None:
     """Save the face of a stored photo, as it was aligned; the audit log keeps it."""
-    file.write_bytes(ask(url, lambda farsight: farsight.crop(user_id, photo_id)))
+    picture = ask(url, lambda farsight: farsight.crop(user_id, photo_id))
+    file.touch(mode=0o600)
+    file.write_bytes(picture)

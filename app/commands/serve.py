@@ -29,9 +29,9 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
 ) -> None:
-    """Serve the HTTP API. All other settings come from FARSIGHT_* variables."""
+    """Serve the HTTP API. All other settings come from FARSIGHT_* variables or a .env file."""
     settings = Settings.read()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.logs)
     keep_little_freed_memory()
     # Readers call the networks many times per photo, and after each call a thread waits for the
     # interpreter, 5 ms by default: a tenth of the throughput (docs/decisions/0014).

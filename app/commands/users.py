@@ -143,7 +143,9 @@ def thumbnail(
     url: Url = None,
 ) -> None:
     """Save the largest face that is stored of a user; the audit log keeps it."""
-    file.write_bytes(ask(url, lambda farsight: farsight.thumbnail(user_id)))
+    picture = ask(url, lambda farsight: farsight.thumbnail(user_id))
+    file.touch(mode=0o600)
+    file.write_bytes(picture)
 
 
 def tell_erasure(erased: Erasure, *, as_json: bool) -> None:

@@ -1,17 +1,16 @@
 """Migrates a database to the tables of this version."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection
 
 from alembic import command
-from app.db.file import DatabaseFile
+from app.db.engine import Engine
 from app.db.session import Sessions, patiently
+from app.db.sqlite.engine import SqliteEngine
 from app.db.tables import BundleRow, Pointer, Table
 from app.errors import SettingsError
 from app.settings import DatabaseSettings
@@ -46,31 +45,39 @@ def upgrade(connection: Connection) -> None:
         ) from error
 
 
-def database_path(settings: DatabaseSettings) -> Path:
-    """Where the database's file is."""
-    database = make_url(settings.url).database
-    assert database is not None
-    return Path(database)
+def create_engine(settings: DatabaseSettings) -> Engine:
+    """The engine that the URL names; nothing is opened yet.
+
+    Raises:
+        SettingsError: It is PostgreSQL, and its driver is not installed.
+    """
+    if settings.url.startswith("sqlite"):
+        return SqliteEngine(settings)
+    try:
+        from app.db.postgres.engine import PostgresEngine  # noqa: PLC0415 - needs its driver
+    except ImportError as error:
+        raise SettingsError("PostgreSQL needs: pip install 'farsight[postgres]'.") from error
+    return PostgresEngine(settings)
 
 
 @asynccontextmanager
 async def open_sessions(settings: DatabaseSettings) -> AsyncIterator[Sessions]:
     """The database, created or migrated where needed; closed in the end.
 
-    A database that was created here, and in which nothing is stored, is removed again.
+    A database that was created here, and in which nothing is stored, is removed again where it
+    is a file.
 
     Raises:
-        DatabaseDamagedError: See DatabaseFile.prepare, as for StorageError.
-        DatabaseBusyError: Another process writes for too long.
+        DatabaseDamagedError: See Engine.prepare, as for StorageError.
+        DatabaseBusyError: Another process writes for too long, or the database does not answer.
     """
-    file = DatabaseFile(database_path(settings))
-    sessions = Sessions(file, settings.url, settings.pool_size, settings.timeout_s)
+    engine = create_engine(settings)
+    sessions = Sessions(engine, settings.pool_size, settings.timeout_s)
     try:
-        await asyncio.to_thread(file.prepare)
+        await patiently(engine.prepare, settings.timeout_s)  # a server may just be starting
         # SQLite does not wait for a process that is just closing its last connection.
         await patiently(lambda: sessions.migrate(upgrade), settings.timeout_s)
         yield sessions
     finally:
         await sessions.close()
-        await asyncio.to_thread(file.remove_if_unused, _WORTH_KEEPING)
-        file.close()
+        await engine.close(_WORTH_KEEPING)

@@ -12,38 +12,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import (
-    AsyncEngine,
-    AsyncSession,
-    async_sessionmaker,
-    create_async_engine,
-)
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from app.db.file import HOW_TO_RESTORE, DatabaseFile
-from app.errors import DatabaseBusyError, DatabaseDamagedError, FarsightError, StorageError
+from app.db.engine import RETRY_AFTER_S, Engine
+from app.errors import DatabaseBusyError, DatabaseDamagedError, FarsightError
 from app.turns import Turns, requester
 
 T = TypeVar("T")
 
-_RETRY_AFTER_S = 1
 # Per key: callers who send and hang up would fill memory, and all time out at once.
 _MOST_WAITING = 100
-_FULL = "The disk is full or failing; nothing was written. Make room."
-_READ_ONLY = "The database or its folder is read-only or gone; nothing was written."
-# SQLite's words for SQLITE_FULL, IOERR, READONLY, CANTOPEN.
-_STORAGE_FAILURES = {
-    "disk is full": _FULL,
-    "disk I/O error": _FULL,
-    "readonly database": _READ_ONLY,
-    "unable to open database file": _READ_ONLY,
-}
-# SQLITE_CORRUPT, NOTADB.
-_DAMAGE = ("malformed", "not a database")
 _log = logging.getLogger(__name__)
 
 
@@ -61,30 +42,29 @@ class WriteSession(ReadSession):
 
 
 class Sessions:
-    """The database's connections.
+    """The database's connections, whichever database it is.
 
     Args:
-        file: The file behind them.
-        url: SQLAlchemy's form, an asynchronous driver.
+        engine: What is behind them.
         pool_size: Connections for reading. One more is for writing.
         timeout_s: Seconds to wait for a connection or a lock.
 
     Attributes:
-        file: As given.
+        engine: As given.
         trouble: Why something could not be written; None while nothing is known to be wrong,
             and again when `try_again` succeeds.
+        turns: For connections, to `read` and to `write`.
     """
 
-    def __init__(self, file: DatabaseFile, url: str, pool_size: int, timeout_s: float) -> None:
-        self.file = file
+    def __init__(self, engine: Engine, pool_size: int, timeout_s: float) -> None:
+        self.engine = engine
         self.trouble: FarsightError | None = None
-        self._readers = _create_engine(url, pool_size, timeout_s, writes=False)
-        self._writer = _create_engine(url, 1, timeout_s, writes=True)
-        self._read = async_sessionmaker(self._readers, class_=ReadSession, expire_on_commit=False)
-        self._write = async_sessionmaker(self._writer, class_=WriteSession, expire_on_commit=False)
+        self._read = async_sessionmaker(engine.readers, class_=ReadSession, expire_on_commit=False)
+        self._write = async_sessionmaker(engine.writer, class_=WriteSession, expire_on_commit=False)
         self._timeout_s = timeout_s
         self._reading = Turns(pool_size, most_waiting=_MOST_WAITING)
         self._writing = Turns(1, most_waiting=_MOST_WAITING)
+        self.turns = {"read": self._reading, "write": self._writing}
         self._running: set[asyncio.Task[Any]] = set()
 
     @asynccontextmanager
@@ -123,7 +103,7 @@ class Sessions:
             if isinstance(self.trouble, DatabaseDamagedError):
                 raise DatabaseDamagedError(self.trouble.detail)
             with self._told_in_our_words(writes=True):
-                self._look(self.file.require_whole)
+                self._require_sound()
                 async with self._write() as session, session.begin():
                     result = await work(session)
             for follow in session.after_commit:
@@ -144,37 +124,35 @@ class Sessions:
         finally:
             turns.give_back(party)
 
-    async def empty_log(self) -> bool:
-        """Moves the write-ahead log into the database, where deleted rows are zeros already.
+    def version(self) -> int | None:
+        """See Engine.version."""
+        return self.engine.version()
 
-        Waits for no reader, and keeps no writer waiting for one.
+    async def wipe(self) -> bool:
+        """Removes what is left on the disk of rows that were deleted; see Engine.wipe.
 
         Returns:
-            Whether nothing is left in the log. Otherwise somebody reads or writes.
+            Whether nothing is left. Otherwise somebody is in the way.
 
         Raises:
-            DatabaseBusyError: This process writes for too long.
+            DatabaseBusyError: This process writes for too long, or the database does not answer.
             StorageError: The disk is full or failing.
         """
-        # First what can be done beside others; what must be done alone then takes no time.
-        await asyncio.to_thread(self.file.checkpoint, "PASSIVE")
-        async with self._turn(self._writing):
-            return await asyncio.to_thread(self.file.checkpoint, "TRUNCATE")
+        with self._told_in_our_words(writes=True):
+            return await self.engine.wipe(lambda: self._turn(self._writing))
 
-    async def look_at_file(self, *, thorough: bool) -> None:
-        """Whether the file is whole and can be written.
+    async def look(self, *, thorough: bool) -> None:
+        """Whether the database is whole and can be written.
 
         Args:
-            thorough: Read every page; otherwise this takes microseconds.
+            thorough: However long it takes; otherwise it takes no time to speak of.
 
         Raises:
-            DatabaseDamagedError: See DatabaseFile.look_through; from now on nothing is written.
+            DatabaseDamagedError: See Engine.look; from now on nothing is written.
             StorageError: It is read-only.
         """
-        self._look(self.file.require_whole)
-        self.file.require_writable()
-        if thorough:
-            await asyncio.to_thread(self._look, self.file.look_through)
+        with self._told_in_our_words(writes=True), self._damage_remembered():
+            await self.engine.look(thorough=thorough)
 
     async def try_again(self, work: Callable[[WriteSession], Coroutine[Any, Any, None]]) -> None:
         """Finds out whether the trouble is over.
@@ -186,45 +164,51 @@ class Sessions:
             StorageError: It is not, as for DatabaseDamagedError.
             DatabaseBusyError: It cannot be known now.
         """
-        await asyncio.to_thread(self.file.require_room)
+        await self.engine.require_room()
         await self.write(work)
         self.trouble = None
 
-    def _look(self, look: Callable[[], None]) -> None:
+    def _require_sound(self) -> None:
+        with self._damage_remembered():
+            self.engine.require_sound()
+
+    @contextmanager
+    def _damage_remembered(self) -> Iterator[None]:
         try:
-            look()
+            yield
         except DatabaseDamagedError as error:
             self.trouble = error
             raise
 
+    async def keep_reserve(self) -> bool:
+        """Keeps disk space for `make_room`; see Engine.keep_reserve."""
+        return await self.engine.keep_reserve()
+
     async def make_room(self) -> None:
         """Frees disk space that this database can do without, so that rows can be erased."""
-        await asyncio.to_thread(self.file.release_reserve)
+        await self.engine.release_reserve()
         with suppress(FarsightError):  # the erasure itself will fail
-            await self.empty_log()
+            await self.wipe()
 
     async def migrate(self, upgrade: Callable[[Connection], None]) -> None:
         """Runs a migration in one transaction that keeps other processes out."""
         with self._told_in_our_words(writes=True):
-            async with self._writer.begin() as connection:
+            async with self.engine.writer.begin() as connection:
                 await connection.run_sync(upgrade)
 
     async def close(self) -> None:
-        """Lets running transactions end, then closes every connection; the file stays open."""
+        """Lets running transactions end; closing the engine comes next."""
         await asyncio.gather(*self._running, return_exceptions=True)
-        self.file.stop_watching()
-        await self._readers.dispose()
-        await self._writer.dispose()
 
     @contextmanager
     def _told_in_our_words(self, *, writes: bool = False) -> Iterator[None]:
-        """Turns the driver's errors into ours; trouble with the file is remembered."""
+        """Turns the driver's errors into ours; trouble with writing is remembered."""
         try:
             yield
         except (TimeoutError, PoolTimeoutError) as error:
             raise _busy() from error
         except DBAPIError as error:
-            told = _in_our_words(str(error.orig), writes=writes)
+            told = self.engine.told(error, writes=writes)
             if told is None:
                 raise
             if not isinstance(told, DatabaseBusyError):
@@ -246,63 +230,10 @@ async def patiently(work: Callable[[], Awaitable[T]], patience_s: float) -> T:
             if time.monotonic() > deadline:
                 raise
             _log.warning("trying again: %s", error)
-            await asyncio.sleep(_RETRY_AFTER_S)
-
-
-def _create_engine(url: str, pool_size: int, timeout_s: float, *, writes: bool) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=timeout_s,
-        hide_parameters=True,  # ids, names and embeddings must not reach errors and logs
-    )
-    pragmas = [
-        "journal_mode=WAL",
-        "synchronous=FULL",  # what was answered with 201 survives a power cut
-        "foreign_keys=ON",
-        "secure_delete=ON",  # deleted crops and embeddings are overwritten with zeros
-        "temp_store=MEMORY",  # and large statements leave none in temporary files
-        f"busy_timeout={int(timeout_s * 1000)}",
-    ]
-    if not writes:
-        pragmas.append("query_only=ON")
-
-    def configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions by itself
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    def begin(connection: Connection) -> None:
-        # IMMEDIATE takes the write lock at once: a transaction that first reads and then writes
-        # would fail at once when another process wrote in between.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    event.listen(engine.sync_engine, "connect", configure)
-    event.listen(engine.sync_engine, "begin", begin)
-    return engine
+            await asyncio.sleep(RETRY_AFTER_S)
 
 
 def _busy() -> DatabaseBusyError:
     return DatabaseBusyError(
-        "No database connection became free in time.", retry_after_s=_RETRY_AFTER_S
+        "No database connection became free in time.", retry_after_s=RETRY_AFTER_S
     )
-
-
-def _in_our_words(said: str, *, writes: bool) -> FarsightError | None:
-    """The error that a message of SQLite stands for; None where the mistake is ours."""
-    if "locked" in said:
-        return DatabaseBusyError(
-            "The database is locked by another process.", retry_after_s=_RETRY_AFTER_S
-        )
-    if any(words in said for words in _DAMAGE):
-        return DatabaseDamagedError(
-            f"SQLite found damaged pages, or no database at all. {HOW_TO_RESTORE}"
-        )
-    for words, detail in _STORAGE_FAILURES.items():
-        # A reader was asked to write: a mistake of ours, not the disk's.
-        if words in said and (writes or words != "readonly database"):
-            return StorageError(detail)
-    return None

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from app.db.types import UtcDateTime, Vector
+from app.db.types import RowId, UtcDateTime, Vector
 
 # Any: those who write and read JSON columns decide and type what they hold.
 JsonObject = dict[str, Any]
@@ -49,8 +49,12 @@ class User(Table):
 
     __tablename__ = "users"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = mapped_column(String(64), unique=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    user_id: Mapped[str] = mapped_column(
+        # In the order of bytes everywhere: pages of a list follow it.
+        String(64).with_variant(String(64, collation="C"), "postgresql"),
+        unique=True,
+    )
     display_name: Mapped[str | None] = mapped_column(String(200))
     # In Python, SQLAlchemy reserves the name `metadata`.
     details: Mapped[JsonObject] = mapped_column("metadata", JSON)
@@ -79,7 +83,7 @@ class Photo(Table):
     __table_args__ = (UniqueConstraint("user", "sha256"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    user: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    user: Mapped[int] = mapped_column(RowId, ForeignKey("users.id", ondelete="CASCADE"))
     crop_png: Mapped[bytes | None] = mapped_column(LargeBinary)
     face_px: Mapped[float]
     quality: Mapped[JsonObject] = mapped_column(JSON)
@@ -110,7 +114,9 @@ class Template(Table):
     # Galleries ask for the templates of a space that are newer than themselves.
     __table_args__ = (Index(None, "space_id", "revision"),)
 
-    user: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    user: Mapped[int] = mapped_column(
+        RowId, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
     space_id: Mapped[str] = mapped_column(String(16), primary_key=True)
     vector: Mapped[NDArray[np.float32]] = mapped_column(Vector)
     photo_count: Mapped[int]
@@ -203,7 +209,7 @@ class AuditEvent(Table):
 
     __tablename__ = "audit_events"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     actor: Mapped[str] = mapped_column(String(64))
     action: Mapped[str] = mapped_column(String(64))
@@ -221,17 +227,19 @@ class StoredAnswer(Table):
 
     api_key: Mapped[str] = mapped_column(ForeignKey("api_keys.id"), primary_key=True)
     idempotency_key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    user: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    user: Mapped[int | None] = mapped_column(
+        RowId, ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
     request_sha256: Mapped[str] = mapped_column(String(64))
     answer: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
 class Erasure(Table):
-    """Something was deleted whose bytes may still be in the write-ahead log."""
+    """Something was deleted whose bytes may still be on the disk."""
 
     __tablename__ = "erasures"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
     subject: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

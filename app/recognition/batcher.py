@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import NotReadyError, OverloadedError
+from app.metrics import Metrics
 from app.recognition.lane import Call, Lane, Rows, batch_sizes
 from app.turns import leaves_enough, requester
 from app.vision.alignment import Crop
@@ -51,9 +52,17 @@ class Batcher:
         max_waiting: Crops of one caller that may wait; of all callers together twice as many, as
             long as each leaves enough to others.
         has_requests: Whether there are requests, even without crops yet.
+        metrics: Where batches are counted.
     """
 
-    def __init__(self, workers: int, max_waiting: int, has_requests: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        workers: int,
+        max_waiting: int,
+        has_requests: Callable[[], bool],
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._metrics = metrics or Metrics()
         self._max_waiting = max_waiting
         self._has_requests = has_requests
         self._changed = threading.Condition()
@@ -95,6 +104,13 @@ class Batcher:
             with self._changed:
                 self._forget([call])
             raise
+
+    def waiting(self) -> dict[str, int]:
+        """Crops that wait, of requests and in the background. Takes no lock."""
+        return {
+            "networks": len(self._waiting),
+            "networks_background": len(self._waiting_in_background),
+        }
 
     def trouble(self, limit_s: float) -> str | None:
         """Why no answer can be expected; None if all is well. Takes no lock."""
@@ -190,6 +206,15 @@ class Batcher:
                 self._fail([call for call, _ in batch.rows], error)
                 self._end_batch()
             return
+        self._metrics.embedded(
+            len(crops),
+            [
+                batch.began_s - call.asked_s
+                for call in {id(of): of for of, _ in batch.rows}.values()
+            ],
+            time.monotonic() - batch.began_s,
+            background=batch.background,
+        )
         with self._changed:
             for (call, row), embedding in zip(batch.rows, embeddings, strict=True):
                 call.embeddings[row] = embedding

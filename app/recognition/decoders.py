@@ -75,6 +75,7 @@ class Decoders:
     def __init__(self, max_s: float) -> None:
         self._max_s = max_s
         self._idle: list[_Process] = []
+        self._at_work: set[_Process] = set()
         self._lock = threading.Lock()
         self._is_closed = False
 
@@ -119,6 +120,7 @@ class Decoders:
     def ask(self, request: Request, data: bytes) -> tuple[Reply, list[DecodedPhoto]]:
         """The reply of a process that is free or new, and what it has decoded."""
         process = self._take()
+        self._at_work.add(process)
         try:
             reply, decoded = process.ask(request, data)
         except (EOFError, OSError) as error:
@@ -126,6 +128,8 @@ class Decoders:
         except BaseException:
             process.end()
             raise
+        finally:
+            self._at_work.discard(process)
         self._give_back(process)
         if reply.refused is not None:
             code, detail, facts = reply.refused
@@ -136,6 +140,10 @@ class Decoders:
             _log.error("A decoder failed: %s.", reply.failure)
             raise UnreadableImageError("The decoder failed on this file.")
         return reply, decoded
+
+    def count(self) -> dict[str, int]:
+        """How many processes are at work, and how many are idle."""
+        return {"busy": len(self._at_work), "idle": len(self._idle)}
 
     def close(self) -> None:
         """Ends the processes; those at work, when they are done."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import CallerGoneError, DeadlineExceededError, NotReadyError, OverloadedError
+from app.metrics import Metrics
 from app.recognition.batcher import Batcher
 from app.recognition.readers import Readers
 from app.recognition.recognizer import Finding, Recognizer
@@ -39,6 +40,7 @@ class Inference:
         workers: Batches that the networks embed at once; see Batcher.
         max_requests: Of one caller, requests admitted at once.
         deadline_s: Seconds that a request may stay admitted.
+        metrics: Where photos, faces and batches are counted.
     """
 
     def __init__(
@@ -49,12 +51,16 @@ class Inference:
         workers: int,
         max_requests: int,
         deadline_s: float,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
         self._admitted: Counter[str] = Counter()
         self._recognizer = recognizer
-        self._readers = Readers(readers)
-        self._patient_readers = Readers(max(1, readers // 2))
-        self._batcher = Batcher(workers, _MAX_WAITING_FACES, lambda: self._admitted.total() > 0)
+        self._readers = Readers(readers, self._metrics)
+        self._patient_readers = Readers(max(1, readers // 2), self._metrics)
+        self._batcher = Batcher(
+            workers, _MAX_WAITING_FACES, lambda: self._admitted.total() > 0, self._metrics
+        )
         self._max_requests = max_requests
         self._deadline_s = deadline_s
 
@@ -116,13 +122,23 @@ class Inference:
             min_face_px=min_face_px,
         )
         readers = self._readers if has_known_cost(photo) else self._patient_readers
-        return await readers.run(work)
+        finding = await readers.run(work)
+        self._metrics.read(finding.timings_ms, (face.crop.face_px for face in finding.faces))
+        return finding
 
     async def embed(
         self, crops: Sequence[Crop], embedder: Embedder, *, background: bool = False
     ) -> NDArray[np.float32]:
         """(n, 512) float32 of unit length; see Batcher.embed."""
         return await self._batcher.embed(crops, embedder, background=background)
+
+    def waiting(self) -> dict[str, int]:
+        """By queue, how many photos or crops wait."""
+        return {
+            "readers": self._readers.waiting,
+            "patient_readers": self._patient_readers.waiting,
+            **self._batcher.waiting(),
+        }
 
     def require_life(self) -> None:
         """Checks for signs of life, at once and without waiting.

@@ -1,9 +1,10 @@
 """Crops waiting for the networks, in the order of their callers' turns."""
 
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ class Call:
     embeddings: NDArray[np.float32]
     missing: int
     answer: Future[NDArray[np.float32]]
+    asked_s: float = field(default_factory=time.monotonic)
 
 
 Rows = list[tuple[Call, int]]

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
+from app.metrics import Metrics
 from app.turns import Turns, requester
 
 _SPARE = 1
@@ -20,9 +21,11 @@ class Readers:
     Args:
         threads: Photos read at once. A caller's only photo may be read on top of that: large photos
             of others take seconds.
+        metrics: Where waiting is counted.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, metrics: Metrics | None = None) -> None:
+        self._metrics = metrics or Metrics()
         self._pool = ThreadPoolExecutor(threads + _SPARE, thread_name_prefix="reader")
         self._turns = Turns(threads, _SPARE)
         self._began_s: dict[int, float] = {}
@@ -32,8 +35,9 @@ class Readers:
 
         If the caller is cancelled before it begins, it never does.
         """
-        party = requester.get().party
+        party, asked_s = requester.get().party, time.monotonic()
         await self._turns.take(party)
+        self._metrics.waited_for_reader(time.monotonic() - asked_s)
         loop = asyncio.get_running_loop()
         give_back = partial(self._turns.give_back, party)
         try:
@@ -48,6 +52,11 @@ class Readers:
 
         work.add_done_callback(end)  # not when the caller leaves: the thread goes on
         return await asyncio.wrap_future(work)
+
+    @property
+    def waiting(self) -> int:
+        """Photos that wait for their turn."""
+        return self._turns.waiting
 
     def trouble(self, limit_s: float) -> str | None:
         """Why photos may not be read; None if all is well. Takes no lock."""

@@ -1,9 +1,9 @@
 """Erased data leaves the disk: now if nobody is in the way, else as soon as nobody is.
 
-Deleted rows are zeros in the database, but their former pages stay in the write-ahead log until it
-is emptied. That takes a moment in which nobody reads an older state: a backup, a shell, an export
-elsewhere. So the transaction that deletes also adds a row for what remains to be done, and every
-process tries again every second until it is done.
+What is deleted stays on the disk until the database has been tidied up: SQLite's write-ahead log
+emptied, PostgreSQL's tables vacuumed. That takes a moment in which nobody sees an older state: a
+backup, a shell, an export elsewhere. So the transaction that deletes also adds a row for what
+remains to be done, and every process tries again every second until it is done.
 """
 
 import asyncio
@@ -95,7 +95,7 @@ class Erasures:
             async with self._sessions.read() as session:
                 ids = [row.id for row in await erasures.pending(session)]
             if ids:
-                if not await self._sessions.empty_log():
+                if not await self._sessions.wipe():
                     return False
                 await self._sessions.write(partial(erasures.finish, ids=ids))
         except FarsightError as error:
@@ -108,7 +108,7 @@ class Erasures:
         while True:
             if await self.finish():
                 had_reserve = has_reserve
-                has_reserve = await asyncio.to_thread(self._sessions.file.keep_reserve)
+                has_reserve = await self._sessions.keep_reserve()
                 if had_reserve and not has_reserve:
                     _log.warning(
                         "the disk has no room for the reserve that erasing on a full disk needs"

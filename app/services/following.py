@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from app.db.repositories import pointer, users
+from app.db.repositories import jobs, pointer, users
 from app.db.session import Sessions
 from app.db.tables import BundleRow
 from app.errors import FarsightError
@@ -19,6 +19,7 @@ from app.recognition.memory import give_back_freed_memory
 from app.recognition.serving import Current, Serving
 from app.services.activation import Activation
 from app.services.background import Background
+from app.services.job_diary import JobView, view_job
 from app.services.reembedding import Reembedding
 from app.services.reload import Reload
 from app.services.switching import try_to_catch_up
@@ -30,12 +31,13 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """What the rows say."""
+class Look:
+    """What the rows say: who serves, the gallery's revision, the last reload."""
 
     active: BundleRow
     former: BundleRow | None
     revision: int
+    job: JobView | None
 
 
 class Following:
@@ -48,6 +50,9 @@ class Following:
         reembedding: Completes the serving and the former space with people whom a process serving
             another space has registered.
         reload: Takes over jobs that another process abandoned.
+
+    Attributes:
+        seen: What the rows said last.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class Following:
         self._activation = activation
         self._reembedding = reembedding
         self._reload = reload
+        self.seen: Look | None = None
         self._complete_at = -1
         self._background = Background()
 
@@ -106,12 +112,14 @@ class Following:
                 await self._reembedding.complete(await self._embedder(row, rows.active))
         self._complete_at = rows.revision
 
-    async def _read(self) -> _Look:
+    async def _read(self) -> Look:
         async with self._sessions.read() as session:
             active = await pointer.active_bundle(session)
             assert active is not None, "the pointer is set at the start"
             former = await pointer.former_bundle(session)
-            return _Look(active, former, await pointer.gallery_revision(session))
+            job = next((view_job(row) for row in await jobs.latest(session, 1)), None)
+            self.seen = Look(active, former, await pointer.gallery_revision(session), job)
+        return self.seen
 
     def _serves_another(self, active: BundleRow) -> bool:
         serving = self._current.serving

@@ -13,6 +13,7 @@ from app.errors import (
     UserNotFoundError,
 )
 from app.gallery.gallery import Groups
+from app.metrics import Metrics
 from app.observability import Stopwatch
 from app.recognition.decision import Decision, decide, strictest_threshold
 from app.recognition.inference import Inference
@@ -117,9 +118,13 @@ class Identifier:
     Args:
         inference: Where photos are recognised.
         max_photos: Photos in one request.
+        metrics: Where decisions are counted.
     """
 
-    def __init__(self, inference: Inference, max_photos: int) -> None:
+    def __init__(
+        self, inference: Inference, max_photos: int, metrics: Metrics | None = None
+    ) -> None:
+        self._metrics = metrics or Metrics()
         self._inference = inference
         self._max_photos = max_photos
 
@@ -150,6 +155,7 @@ class Identifier:
                 faces, pooled = _search(serving, found, wishes)
             else:  # long enough to hold up everybody else on the event loop
                 faces, pooled = await asyncio.to_thread(_search, serving, found, wishes)
+        self._count(serving, faces, stopwatch)
         return Identification(
             faces,
             sum(photo.faces_found for photo in found.photos if isinstance(photo, Finding)),
@@ -172,6 +178,7 @@ class Identifier:
                 try:
                     finding = await self._find(index, photo, wishes)
                 except UnusablePhotoError as error:
+                    self._metrics.judged([error.code])
                     searched.append(error)
                     continue
                 searched.append(finding)
@@ -232,6 +239,18 @@ class Identifier:
         findings, embeddings, timings_ms = await self._largest_faces(serving, [photo, other_photo])
         first, second = embeddings
         return _compare(serving, findings, first, second, threshold, timings_ms)
+
+    def _count(
+        self, serving: Serving, faces: Sequence[IdentifiedFace], stopwatch: Stopwatch
+    ) -> None:
+        self._metrics.spent(stopwatch.timings_ms)
+        for each in faces:
+            self._metrics.decided(
+                each.face.crop.face_px,
+                serving.manifest.name,
+                each.decision.similarity,
+                is_named=each.decision.user_id is not None,
+            )
 
     async def _find(self, index: int, photo: bytes, wishes: Wishes) -> Finding:
         try:

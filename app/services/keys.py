@@ -142,7 +142,7 @@ class Keys:
 
     async def _row(self, key_id: str) -> ApiKey | None:
         """The key as it is now; read only if something was committed meanwhile."""
-        version = self._sessions.file.version()
+        version = self._sessions.version()
         read_at, row = self._read.get(key_id, (None, None))
         if version is not None and version == read_at:
             return row

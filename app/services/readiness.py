@@ -75,7 +75,7 @@ class Readiness:
             await self._inference.embed([known_crop()], self._current.serving.embedder)
             async with self._sessions.read() as session:
                 await pointer.gallery_revision(session)
-            await self._look_at_file()
+            await self._look_at_database()
             if self._sessions.trouble is not None:
                 await self._sessions.try_again(pointer.rewrite)
         except (OverloadedError, DatabaseBusyError):
@@ -90,11 +90,11 @@ class Readiness:
         else:
             self._trouble, self._succeeded_s = None, time.monotonic()
 
-    async def _look_at_file(self) -> None:
-        """Checks the file on the disk: connections have pages of their own in memory."""
+    async def _look_at_database(self) -> None:
+        """Checks what is on the disk: connections to a file have pages of their own in memory."""
         began_s = time.monotonic()
         thorough = began_s > self._look_through_at_s
-        await self._sessions.look_at_file(thorough=thorough)
+        await self._sessions.look(thorough=thorough)
         if thorough:
             now_s = time.monotonic()
             pause_s = max(_LOOK_THROUGH_EVERY_S, (now_s - began_s) / _LOOK_THROUGH_SHARE)

@@ -25,6 +25,7 @@ from app.errors import (
     UserExistsError,
 )
 from app.gallery.gallery import Groups, Match
+from app.metrics import Metrics
 from app.recognition.serving import Current, Serving
 from app.services.erasures import Erasures
 from app.services.face_choice import ANY_FACE, FaceChoice
@@ -112,6 +113,7 @@ class Registration:
         outlier_similarity: See `photo_comparison.outliers`.
         duplicate_similarity: From this similarity on, a new template is an existing user's.
         retain_crops: Keep the crops, for embedding them again with other weights.
+        metrics: Where photos are counted.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class Registration:
         outlier_similarity: float,
         duplicate_similarity: float,
         retain_crops: bool,
+        metrics: Metrics,
     ) -> None:
         self._sessions = sessions
         self._current = current
@@ -134,6 +137,7 @@ class Registration:
         self._outlier_similarity = outlier_similarity
         self._duplicate_similarity = duplicate_similarity
         self._retain_crops = retain_crops
+        self._metrics = metrics
 
     async def prepare(
         self,
@@ -353,6 +357,7 @@ class Registration:
         )
 
     def _require(self, reviewed: Sequence[ReviewedPhoto], minimum: int) -> None:
+        self._metrics.judged(photo.reason for photo in reviewed)
         count = len(usable_photos(reviewed))
         if count < minimum:
             raise TooFewPhotosError(

@@ -1,7 +1,6 @@
 """A running service, and photos to send to it."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from app.main import create_app
 from app.services.keys import Keys, Scope
 from app.settings import LimitSettings, Settings
 from tests.compreface_client import CompreFace
+from tests.databases import execute
 
 Photo = bytes | tuple[str, bytes]
 CreateKey = Callable[..., str]
@@ -91,14 +91,11 @@ class Service:
 
     def rows(self) -> dict[str, int]:
         """How many rows every table has."""
-        connection = sqlite3.connect(self.settings.database.url.partition("///")[2])
         names = list(Table.metadata.tables)
-        counts = {
-            name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names
-        }
-        connection.close()
-        assert len(counts) == 12
-        return counts
+        counts = [f"SELECT '{name}', count(*) FROM {name}" for name in names]
+        found = dict(execute(self.settings.database, " UNION ALL ".join(counts)))
+        assert len(found) == 12
+        return found
 
 
 def as_files(field: str, photos: Sequence[Photo]) -> list[tuple[str, tuple[str, bytes]]]:

@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.api.conftest import Service
 
+pytestmark = pytest.mark.file
+
 ANNA = "anna"
 People = dict[str, list[bytes]]
 _GIVE_UP_S = 30

@@ -2,7 +2,6 @@
 
 import io
 import pickle
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from app.gallery.portable import PortableGallery, PortableUser
 from app.services.keys import Scope
 from app.settings import LimitSettings, Settings
 from tests.api.conftest import running
+from tests.databases import execute
 from tests.rotated import store_of_two
 
 if TYPE_CHECKING:
@@ -282,11 +282,10 @@ def test_transfers_need_the_admin_scope_and_are_audited(
     empty.assert_problem(refused, 403, "missing_scope")
     assert send(empty, content).status_code == 200
     export(empty)
-    connection = sqlite3.connect(empty.settings.database.url.partition("///")[2])
-    noted = connection.execute(
-        "SELECT action, detail FROM audit_events WHERE subject = 'gallery' ORDER BY id"
-    ).fetchall()
-    connection.close()
+    noted = execute(
+        empty.settings.database,
+        "SELECT action, detail FROM audit_events WHERE subject = 'gallery' ORDER BY id",
+    )
     assert [action for action, _ in noted] == ["gallery.imported", "gallery.exported"]
     assert '"added": 3' in noted[0][1]
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from tests.api.conftest import Service
 
+pytestmark = pytest.mark.both
+
 People = dict[str, list[bytes]]
 ANNA, BERT, CARL = "anna", "bert", "carl"
 DOORS = {ANNA: ["north"], BERT: ["north", "south"], CARL: []}

@@ -1,9 +1,7 @@
 """Keys in use: how they end, what is noted of them, what is told without one (issue 14)."""
 
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +16,12 @@ from app.main import create_app
 from app.services.job_diary import Jobs, JobView
 from app.services.keys import Scope
 from app.settings import Settings
+from tests.databases import execute, writing
 
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
+
+pytestmark = pytest.mark.both
 
 PATIENCE_S = 60
 
@@ -31,10 +32,7 @@ def _call(service: "Service", work: Any, *arguments: Any, **options: Any) -> Any
 
 
 def _rows(service: "Service", statement: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(service.settings.database.url.partition("///")[2])
-    rows = connection.execute(statement).fetchall()
-    connection.close()
-    return rows
+    return execute(service.settings.database, statement)
 
 
 def _id(headers: dict[str, str]) -> str:
@@ -78,17 +76,15 @@ def test_every_refused_admin_call_is_noted_also_when_the_database_was_busy(
     database = settings.database.model_copy(update={"timeout_s": 0.2})
     with run_service(settings.model_copy(update={"database": database})) as service:
         headers = service.key(Scope.ENROLL, Scope.IDENTIFY)
-        other = sqlite3.connect(service.settings.database.url.partition("///")[2])
-        other.execute("BEGIN IMMEDIATE")  # another process writes, for long
-        for method, path in [
-            ("GET", "/v1/gallery/export"),
-            ("POST", "/v1/admin/rollback"),
-            ("POST", "/v1/admin/rollback"),
-            ("GET", f"/v1/admin/jobs/{UUID(int=0)}"),
-        ]:
-            answer = service.client.request(method, path, headers=headers)
-            service.assert_problem(answer, 403, "missing_scope")
-        other.close()
+        with writing(service.settings.database):
+            for method, path in [
+                ("GET", "/v1/gallery/export"),
+                ("POST", "/v1/admin/rollback"),
+                ("POST", "/v1/admin/rollback"),
+                ("GET", f"/v1/admin/jobs/{UUID(int=0)}"),
+            ]:
+                answer = service.client.request(method, path, headers=headers)
+                service.assert_problem(answer, 403, "missing_scope")
     noted = _rows(
         service,
         "SELECT subject, detail FROM audit_events "
@@ -156,7 +152,18 @@ def test_every_answer_has_safe_headers(module_service: "Service") -> None:
         assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_key_is_read_once_when_nothing_is_written_and_ends_at_once_when_somebody_else_ends_it(
+def test_key_ends_at_once_when_another_process_ends_it(module_service: "Service") -> None:
+    headers = module_service.key(Scope.IDENTIFY)
+    for expected in (422, 401):
+        assert module_service.client.post("/v1/identify", headers=headers).status_code == expected
+        execute(
+            module_service.settings.database,
+            f"UPDATE api_keys SET revoked_at = created_at WHERE id = '{_id(headers)}'",
+        )
+
+
+@pytest.mark.file
+def test_key_is_read_once_when_nothing_is_written(
     service: "Service", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     find, reads = key_rows.find, []
@@ -169,10 +176,5 @@ def test_key_is_read_once_when_nothing_is_written_and_ends_at_once_when_somebody
     monkeypatch.setattr(key_rows, "find", count_and_find)
     for _ in range(5):
         assert service.client.post("/v1/identify", headers=headers).status_code == 422
-    key_id = headers["Authorization"].split("_")[1]
     # The key's first use is written down meanwhile, perhaps.
-    assert 1 <= reads.count(key_id) <= 2
-    with closing(sqlite3.connect(service.settings.database.url.partition("///")[2])) as other:
-        other.execute("UPDATE api_keys SET revoked_at = created_at WHERE id = ?", (key_id,))
-        other.commit()
-    assert service.client.post("/v1/identify", headers=headers).status_code == 401
+    assert 1 <= reads.count(_id(headers)) <= 2

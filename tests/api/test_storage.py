@@ -4,8 +4,12 @@ import resource
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.api.conftest import Service
+
+pytestmark = pytest.mark.file
 
 ANNA, BERT = "anna", "bert"
 People = dict[str, list[bytes]]

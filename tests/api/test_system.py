@@ -1,7 +1,6 @@
 """What orchestrators ask, what the log says, how the service starts."""
 
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from app.services.keys import Scope
 from app.settings import LimitSettings, Settings, ThreadSettings
 from app.vision.alignment import Crop
 from app.vision.embedder import Embedder
+from tests.databases import execute
 
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
@@ -131,6 +131,21 @@ def test_request_keeps_its_id_when_it_is_a_sane_one(service: "Service") -> None:
         assert answer.headers["cache-control"] == "no-store"
 
 
+def test_request_has_the_id_of_its_trace_when_it_belongs_to_one(service: "Service") -> None:
+    trace, rest = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7-01"
+
+    def id_of(traceparent: str, **headers: str) -> str:
+        answer = service.client.get("/livez", headers={"traceparent": traceparent, **headers})
+        told: str = answer.headers["x-request-id"]
+        return told
+
+    assert id_of(f"00-{trace}-{rest}") == trace
+    assert id_of(f"01-{trace}-{rest}-of-later-versions") == trace
+    assert id_of(f"00-{trace}-{rest}", **{"X-Request-ID": "own"}) == "own"
+    for wrong in (f"00-{'0' * 32}-{rest}", f"ff-{trace}-{rest}", f"00-{trace}", "anna", ""):
+        assert len(id_of(wrong)) == 16
+
+
 def test_log_names_nobody_when_requests_succeed_and_fail(
     service: "Service", people: People, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -186,9 +201,8 @@ def test_no_crop_is_kept_when_the_setting_says_so(
         changed = settings.model_copy(update={"retain_crops": retain_crops})
         with run_service(changed) as service:
             service.register("anna", people[ANNA][:3])
-            database = sqlite3.connect(settings.database.url.partition("///")[2])
-            crops = [crop for (crop,) in database.execute("SELECT crop_png FROM photos")]
-            database.close()
+            stored = execute(settings.database, "SELECT crop_png FROM photos")
+            crops = [crop for (crop,) in stored]
             assert len(crops) == 3
             assert all((crop is not None) is retain_crops for crop in crops)
             service.client.delete("/v1/users/anna")

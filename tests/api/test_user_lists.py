@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from tests.api.conftest import RunService, Service
 
+pytestmark = pytest.mark.both
+
 People = dict[str, list[bytes]]
 ANNA, BERT = "anna", "bert"
 NAMES = {

@@ -20,6 +20,7 @@ from app.graph import open_graph
 from app.settings import Settings
 from app.vision.model_files import CENTERFACE
 from app.vision.scaling import Pixels
+from tests.databases import execute
 from tests.rotated import enrol
 from tests.service_process import environment
 
@@ -67,6 +68,19 @@ def _parts(found: list[dict[str, Any]]) -> list[str]:
     return sorted(finding["part"] for finding in found)
 
 
+@pytest.mark.both
+def test_lost_template_is_found_and_made_again(enrolled: Settings, crops: People) -> None:
+    before = _templates(enrolled, crops)
+    assert _check(enrolled) == (0, {"found": [], "left": []})
+    first = 'DELETE FROM templates WHERE "user" = (SELECT min(id) FROM users)'
+    execute(enrolled.database, first)
+    code, told = _check(enrolled)
+    assert (code, _parts(told["found"])) == (1, ["templates"])
+    assert _check(enrolled, "--repair")[0] == 0
+    assert _templates(enrolled, crops).keys() == before.keys()
+
+
+@pytest.mark.file
 def test_damage_is_found_and_everybody_known_again_when_it_is_repaired(
     enrolled: Settings, crops: People
 ) -> None:
@@ -106,6 +120,7 @@ def test_damage_is_found_and_everybody_known_again_when_it_is_repaired(
         assert similarity > (0.7 if number == 4 else 0.99999), name
 
 
+@pytest.mark.file
 def test_bundles_detectors_and_the_database_itself_are_told_of_when_damaged(
     enrolled: Settings,
 ) -> None:

@@ -1,7 +1,6 @@
-"""An empty database."""
+"""An empty database, of each kind."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -11,12 +10,12 @@ from app.settings import DatabaseSettings
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "test.db"
+def database(unmigrated: DatabaseSettings) -> DatabaseSettings:
+    """For impatient sessions."""
+    return unmigrated.model_copy(update={"pool_size": 2, "timeout_s": 0.3})
 
 
 @pytest.fixture
-async def sessions(database: Path) -> AsyncIterator[Sessions]:
-    url = f"sqlite+aiosqlite:///{database}"
-    async with open_sessions(DatabaseSettings(url=url, pool_size=2, timeout_s=0.3)) as opened:
+async def sessions(database: DatabaseSettings) -> AsyncIterator[Sessions]:
+    async with open_sessions(database) as opened:
         yield opened

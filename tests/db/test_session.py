@@ -1,13 +1,12 @@
-"""Sessions when things go wrong, on a real SQLite file built by the migrations."""
+"""Sessions when things go wrong, on real databases of each kind, built by the migrations."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Coroutine
-from pathlib import Path
+from functools import partial
 
 import pytest
 from sqlalchemy import event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from app.db.migration import open_sessions
 from app.db.repositories import users
@@ -15,6 +14,9 @@ from app.db.session import Sessions, WriteSession
 from app.errors import DatabaseBusyError, UserExistsError
 from app.settings import DatabaseSettings
 from app.turns import Requester, requester
+from tests.databases import execute
+
+pytestmark = pytest.mark.both
 
 
 async def _user_ids(sessions: Sessions) -> list[str]:
@@ -93,7 +95,7 @@ async def test_a_write_runs_to_its_end_when_its_caller_is_cancelled(sessions: Se
     assert await _user_ids(sessions) == followed == ["anna", "bert"]
 
 
-async def test_running_writes_end_when_the_sessions_close(database: Path) -> None:
+async def test_running_writes_end_when_the_sessions_close(database: DatabaseSettings) -> None:
     inside = asyncio.Event()
 
     async def work(session: WriteSession) -> None:
@@ -101,13 +103,11 @@ async def test_running_writes_end_when_the_sessions_close(database: Path) -> Non
         await asyncio.sleep(0.05)
         await users.add(session, "anna", None, {})
 
-    async with open_sessions(DatabaseSettings(url=f"sqlite+aiosqlite:///{database}")) as sessions:
+    async with open_sessions(database) as sessions:
         caller = asyncio.create_task(sessions.write(work))
         await inside.wait()
         caller.cancel()
-    with sqlite3.connect(database) as connection:
-        assert connection.execute("SELECT user_id FROM users").fetchall() == [("anna",)]
-    connection.close()
+    assert execute(database, "SELECT user_id FROM users") == [("anna",)]
 
 
 async def test_one_of_two_gets_the_name_when_both_want_it(sessions: Sessions) -> None:
@@ -123,9 +123,11 @@ async def test_reading_is_refused_when_every_connection_is_taken(sessions: Sessi
     async with sessions.read() as first, sessions.read() as second:
         await first.execute(text("SELECT 1"))
         await second.execute(text("SELECT 1"))
+        assert sessions.turns["read"].held == 2
         with pytest.raises(DatabaseBusyError):
             async with sessions.read() as third:
                 await third.execute(text("SELECT 1"))
+    assert sessions.turns["read"].held == 0
     assert await _user_ids(sessions) == []
 
 
@@ -146,26 +148,71 @@ async def test_writing_is_refused_when_another_write_goes_on_too_long(sessions: 
     assert await _user_ids(sessions) == ["bert"]
 
 
-async def test_writing_is_refused_when_another_process_holds_the_lock(
-    sessions: Sessions, database: Path
+async def test_writing_is_refused_when_another_process_writes_for_too_long(
+    sessions: Sessions, database: DatabaseSettings
 ) -> None:
-    other = sqlite3.connect(database, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(DatabaseBusyError):
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(session: WriteSession) -> None:
+        await _adds("anna", [])(session)
+        inside.set()
+        await go_on.wait()
+
+    async with open_sessions(database) as other:
+        holder = asyncio.create_task(other.write(hold))
+        await inside.wait()
+        with pytest.raises(DatabaseBusyError, match="another process"):
+            await sessions.write(_adds("bert", []))
+        assert await _user_ids(sessions) == []
+        go_on.set()
+        await holder
+        await sessions.write(_adds("bert", []))
+    assert await _user_ids(sessions) == ["anna", "bert"]
+
+
+async def test_what_a_write_has_read_stays_so_when_another_process_wants_to_change_it(
+    sessions: Sessions, database: DatabaseSettings
+) -> None:
+    """As a registration looks for duplicates: one of two sees what the other has written."""
+    followed: list[str] = []
+    patient = database.model_copy(update={"timeout_s": 30})
+
+    async def add_if_alone(session: WriteSession, user_id: str) -> None:
+        if await users.count(session) == 0:
+            await asyncio.sleep(0.05)
+            await _adds(user_id, followed)(session)
+
+    async with open_sessions(patient) as first, open_sessions(patient) as second:
+        await asyncio.gather(
+            *(
+                opened.write(partial(add_if_alone, user_id=f"{name}-{number}"))
+                for number in range(3)
+                for name, opened in {"here": first, "there": second}.items()
+            )
+        )
+    assert await _user_ids(sessions) == followed
+    assert len(followed) == 1
+
+
+async def test_one_state_is_seen_when_others_write_while_a_session_reads(
+    sessions: Sessions,
+) -> None:
+    async with sessions.read() as session:
+        assert await users.count(session) == 0
         await sessions.write(_adds("anna", []))
-    other.execute("ROLLBACK")
-    other.close()
-    await sessions.write(_adds("bert", []))
-    assert await _user_ids(sessions) == ["bert"]
+        assert await users.count(session) == 0
+    assert await _user_ids(sessions) == ["anna"]
 
 
 async def test_the_database_refuses_when_a_read_session_writes(sessions: Sessions) -> None:
-    with pytest.raises(OperationalError, match="readonly"):
+    with pytest.raises(DBAPIError, match=r"read-?only"):
         async with sessions.read() as session:
             await session.execute(text("DELETE FROM users"))
 
 
-async def test_callers_write_in_turn_when_one_wants_much(database: Path) -> None:
+async def test_callers_write_in_turn_when_one_wants_much(
+    database: DatabaseSettings,
+) -> None:
     followed: list[str] = []
     begun, gate = asyncio.Event(), asyncio.Event()
 
@@ -179,8 +226,8 @@ async def test_callers_write_in_turn_when_one_wants_much(database: Path) -> None
         await asyncio.sleep(0)
         return task
 
-    url = f"sqlite+aiosqlite:///{database}"
-    async with open_sessions(DatabaseSettings(url=url, timeout_s=60)) as opened:
+    patient = database.model_copy(update={"timeout_s": 60})
+    async with open_sessions(patient) as opened:
         first = asyncio.create_task(opened.write(wait))
         await begun.wait()
         writes = [await queue(opened, "busy", f"busy-{number}") for number in range(3)]

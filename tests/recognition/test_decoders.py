@@ -48,6 +48,8 @@ def test_photo_is_the_same_when_another_process_decodes_it(decoders: Decoders) -
     for mine, other in parts:
         assert np.array_equal(mine.pixels, other.pixels)
         assert (mine.first_px, mine.shrink) == (other.first_px, other.shrink)
+    assert decoders.count()["busy"] == 0
+    assert decoders.count()["idle"] >= 1
 
 
 def test_small_jpeg_and_png_need_no_process() -> None:
@@ -83,13 +85,15 @@ def test_neighbours_are_served_when_one_photo_takes_too_long(decoders: Decoders)
     bomb, plain = run_length_bmp(3000), encoded(sloping(300, 200), "BMP")
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(decoders.open(bomb, DEFAULT_LIMITS).decode)
-        served = 0
+        served, busy = 0, set()
         while not slow.done():
             decoders.open(plain, DEFAULT_LIMITS).decode()
             served += 1
+            busy.add(decoders.count()["busy"])
         with pytest.raises(ImageTooLargeError, match="more than 1 s of computing"):
             slow.result()
     assert served > 3
+    assert 1 in busy
     decoders.open(plain, DEFAULT_LIMITS).decode()  # another process takes the place
 
 

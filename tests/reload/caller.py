@@ -1,10 +1,7 @@
 """An administrator of a running service, who also looks at its rows."""
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any, TypedDict
 
 import httpx
@@ -13,6 +10,7 @@ import pytest
 from app.settings import Settings
 from app.vision.png import encode_png
 from app.vision.scaling import Pixels
+from tests.databases import execute, is_file
 from tests.program import PATIENCE_S
 
 Answers = dict[str, tuple[str | None, float]]
@@ -122,44 +120,43 @@ class Rows:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.path = Path(settings.database.url.partition("///")[2])
+        self.database = settings.database
 
-    def one(self, query: str, *values: object) -> Any:
+    def one(self, query: str) -> Any:
         """The first column of the only row."""
-        with closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as connection:
-            ((value,),) = connection.execute(query, values).fetchall()
+        ((value,),) = execute(self.database, query)
         return value
 
     def change(self, statement: str) -> None:
         """Writes."""
-        with closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as connection, connection:
-            connection.execute(statement)
+        execute(self.database, statement)
+
+    def let_time_pass(self) -> None:
+        """Eleven seconds since anybody was heard of who works on the job: nobody does any more."""
+        before = (
+            "strftime('%Y-%m-%d %H:%M:%f', updated_at, '-11 seconds')"
+            if is_file(self.database)
+            else "updated_at - interval '11 seconds'"
+        )
+        self.change(f"UPDATE jobs SET updated_at = {before} WHERE state = 'running'")
 
     def assert_whole(self, caller: Caller) -> None:
         """The service serves what the rows point to, and everybody is known there."""
         bundle, space = caller.version()
         assert bundle == self.one("SELECT active_bundle FROM pointer")
-        assert space == self.one("SELECT space_id FROM bundles WHERE name = ?", bundle)
-        inside = "SELECT count(*) FROM templates WHERE space_id = ?"
-        assert self.one(inside, space) == self.one("SELECT count(*) FROM users")
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Within it nobody else can write."""
-        with closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield
-            connection.rollback()
+        assert space == self.one(f"SELECT space_id FROM bundles WHERE name = '{bundle}'")
+        inside = f"SELECT count(*) FROM templates WHERE space_id = '{space}'"
+        assert self.one(inside) == self.one("SELECT count(*) FROM users")
 
     def steps(self) -> Iterator[str]:
         """The step of the youngest job, as often as it can be read."""
-        with closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as connection:
-            while True:
-                found = connection.execute(
-                    "SELECT CASE state WHEN 'running' THEN step ELSE state END"
-                    " FROM jobs ORDER BY created_at DESC LIMIT 1"
-                ).fetchone()
-                yield "" if found is None else found[0]
+        youngest = (
+            "SELECT CASE state WHEN 'running' THEN step ELSE state END"
+            " FROM jobs ORDER BY created_at DESC LIMIT 1"
+        )
+        while True:
+            found = execute(self.database, youngest)
+            yield found[0][0] if found else ""
 
     def wait_for_step(self, step: str) -> None:
         """Returns when the youngest job is first seen at a step, or at a later one, or ended."""

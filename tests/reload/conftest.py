@@ -1,12 +1,14 @@
 """People enrolled once; every test takes a copy of their database and a service of its own."""
 
-import sqlite3
+import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
+from app.db.copying import copy_everything
+from app.db.migration import open_sessions
 from app.services.keys import Scope
 from app.settings import DatabaseSettings, Settings
 from app.vision.scaling import Pixels
@@ -61,21 +63,25 @@ def enrolled(
     return settings, create_key(settings, *Scope)
 
 
-def copied(settings: Settings, folder: Path) -> Settings:
+def copied(settings: Settings, new: DatabaseSettings) -> Settings:
     """Settings of a service with a copy of another's database as it is now."""
-    with (
-        closing(sqlite3.connect(Rows(settings).path)) as source,
-        closing(sqlite3.connect(folder / "farsight.db")) as copy,
-    ):
-        source.backup(copy)
-    url = f"sqlite+aiosqlite:///{folder}/farsight.db"
-    return settings.model_copy(update={"database": DatabaseSettings(url=url)})
+
+    async def copy() -> None:
+        async with open_sessions(settings.database) as source, open_sessions(new) as target:
+            await copy_everything(source, target, lambda *_: None)
+
+    asyncio.run(copy())
+    return settings.model_copy(update={"database": new})
 
 
 @pytest.fixture
-def world(enrolled: tuple[Settings, str], tmp_path: Path) -> Settings:
+def world(
+    enrolled: tuple[Settings, str],
+    make_database: Callable[[Path], DatabaseSettings],
+    tmp_path: Path,
+) -> Settings:
     """30 people are enrolled, in a database for one test."""
-    return copied(enrolled[0], tmp_path)
+    return copied(enrolled[0], make_database(tmp_path))
 
 
 @pytest.fixture
@@ -85,12 +91,12 @@ def rows(world: Settings) -> Rows:
 
 
 @pytest.fixture(scope="session")
-def serve(enrolled: tuple[Settings, str]) -> Serve:
+def serve(enrolled: tuple[Settings, str], tmp_path_factory: pytest.TempPathFactory) -> Serve:
     """Starts a service: `with serve(world) as (process, caller)`."""
 
     @contextmanager
     def started(settings: Settings, **changes: str) -> Iterator[tuple[ServiceProcess, Caller]]:
-        folder = Rows(settings).path.parent
+        folder = tmp_path_factory.mktemp("service")
         with serving(settings, folder, **changes) as process:
             caller = Caller(process.url, enrolled[1])
             with caller.http:

@@ -1,11 +1,12 @@
 """`kill -9` at each step of a reload: what serves, what becomes of the job, and of the gallery."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from app.settings import Settings
+from app.settings import DatabaseSettings, Settings
 from app.vision.scaling import Pixels
 from tests.reload.caller import Caller, Json, Rows, assert_same, wait_until
 from tests.reload.conftest import Serve, copied
@@ -13,20 +14,11 @@ from tests.reload.conftest import Serve, copied
 Probes = dict[str, Pixels]
 
 
-def _let_time_pass(rows: Rows) -> None:
-    """Eleven seconds since anybody was heard of who works on the job: nobody does any more."""
-    rows.change(
-        "UPDATE jobs SET updated_at = strftime('%Y-%m-%d %H:%M:%f', updated_at, '-11 seconds')"
-        " WHERE state = 'running'"
-    )
-
-
 def _assert_as_rebuilt(
-    serve: Serve, caller: Caller, world: Settings, probes: Probes, folder: Path
+    serve: Serve, caller: Caller, world: Settings, probes: Probes, new: DatabaseSettings
 ) -> None:
     """A service that builds its gallery from the same rows answers the same."""
-    folder.mkdir()
-    with serve(copied(world, folder)) as (_, fresh):
+    with serve(copied(world, new)) as (_, fresh):
         assert fresh.version() == caller.version()
         assert_same(caller.answers(probes), fresh.answers(probes), tolerance=1e-6)
 
@@ -41,6 +33,7 @@ def test_old_bundle_serves_and_the_reload_goes_on_when_the_process_is_killed(
     rows: Rows,
     serve: Serve,
     probes: Probes,
+    make_database: Callable[[Path], DatabaseSettings],
     tmp_path: Path,
     steps: tuple[str, ...],
 ) -> None:
@@ -50,7 +43,7 @@ def test_old_bundle_serves_and_the_reload_goes_on_when_the_process_is_killed(
         rows.wait_for_step(steps[0])
         process.kill()
     for step in steps[1:]:
-        _let_time_pass(rows)
+        rows.let_time_pass()
         with serve(world) as (process, _):
             rows.wait_for_step(step)
             process.kill()
@@ -59,13 +52,15 @@ def test_old_bundle_serves_and_the_reload_goes_on_when_the_process_is_killed(
         if rows.one("SELECT state FROM jobs") == "running":
             assert caller.version()[0] == "farsight-xxs"
         assert_same(caller.answers(probes), before)
-        _let_time_pass(rows)
+        rows.let_time_pass()
         job = caller.finished(job_id)
         assert job["state"] == "succeeded", job
         assert caller.version()[0] == "turned"
         rows.assert_whole(caller)
         assert_same(caller.answers(probes), before)
-        _assert_as_rebuilt(serve, caller, world, probes, tmp_path / "rebuilt")
+        (tmp_path / "rebuilt").mkdir()
+        new = make_database(tmp_path / "rebuilt")
+        _assert_as_rebuilt(serve, caller, world, probes, new)
 
 
 def test_job_is_failed_when_three_processes_have_died_over_it(
@@ -76,7 +71,7 @@ def test_job_is_failed_when_three_processes_have_died_over_it(
         rows.wait_for_step("gate")
         process.kill()
     for attempt in (2, 3):
-        _let_time_pass(rows)
+        rows.let_time_pass()
         with serve(world) as (process, _):
             taken_over = partial(_is_at_attempt, rows, attempt)
             wait_until(taken_over, "the job is taken over", every_s=0.001)

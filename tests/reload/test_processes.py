@@ -1,15 +1,15 @@
 """Two processes on one database, and people who come, change and go while others move."""
 
 import signal
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import pytest
 
 from app.settings import Settings
 from app.vision.scaling import Pixels
+from tests.databases import HeldError, writing
 from tests.program import run_app
 from tests.reload.caller import Caller, Rows, assert_same, wait_until
 from tests.reload.conftest import Serve
@@ -32,13 +32,12 @@ def _stopped(process: ServiceProcess, rows: Rows) -> Iterator[None]:
 
     def stop() -> bool:
         process.process.send_signal(signal.SIGSTOP)
-        with closing(sqlite3.connect(rows.path, timeout=0, isolation_level=None)) as connection:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:  # it holds the lock
-                process.process.send_signal(signal.SIGCONT)
-                return False
-        return True
+        try:
+            with writing(rows.database, wait=False):
+                return True
+        except HeldError:  # by the process that was stopped
+            process.process.send_signal(signal.SIGCONT)
+            return False
 
     try:
         wait_until(stop, "the process does not write", every_s=0.001)
@@ -95,7 +94,7 @@ def test_one_of_two_admins_reloads_and_both_processes_follow(
     no_way_back = callers[1].http.post("/v1/admin/rollback")
     assert (no_way_back.status_code, no_way_back.json()["code"]) == (409, "no_former_bundle")
     other = rows.one("SELECT space_id FROM bundles WHERE name = 'turned'")
-    assert rows.one("SELECT count(*) FROM templates WHERE space_id = ?", other) == 0
+    assert rows.one(f"SELECT count(*) FROM templates WHERE space_id = '{other}'") == 0
 
 
 def _wait_until_known(caller: Caller, user_id: str, photo: bytes) -> None:
@@ -121,8 +120,7 @@ def test_changes_of_people_take_effect_in_both_spaces_when_made_during_a_reload(
         assert caller.add_photo(changed, probes[changed]).status_code == 201
         first = rows.one(
             "SELECT photos.id FROM photos JOIN users ON users.id = photos.user"
-            " WHERE user_id = ? LIMIT 1",
-            changed,
+            f" WHERE user_id = '{changed}' LIMIT 1"
         )
         gone = caller.http.delete(f"/v1/users/{changed}/photos/{first}")
         assert gone.status_code in {202, 204}

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from app.settings import Settings
 from app.vision.scaling import Pixels
+from tests.databases import writing
 from tests.reload.caller import Rows, assert_same, wait_until
 from tests.reload.conftest import Serve
 from tests.service_process import ServiceProcess
@@ -22,7 +25,8 @@ _TRIED = "its end cannot be written"
 @contextmanager
 def _full_disk(process: ServiceProcess, rows: Rows) -> Iterator[None]:
     """The write-ahead log cannot grow any more."""
-    limit = Path(f"{rows.path}-wal").stat().st_size
+    log = f"{rows.database.url.partition('///')[2]}-wal"
+    limit = Path(log).stat().st_size
     assert limit > _SMALLEST_BYTES
     before = resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, (limit, before[1]))
@@ -30,6 +34,7 @@ def _full_disk(process: ServiceProcess, rows: Rows) -> Iterator[None]:
     resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.file
 def test_reload_is_taken_up_again_when_the_disk_was_full_for_a_while(
     world: Settings, rows: Rows, serve: Serve, probes: dict[str, Pixels], arrivals: Photos
 ) -> None:
@@ -62,7 +67,7 @@ def test_reload_goes_on_when_the_database_was_gone_for_ten_seconds(
         before = caller.answers(probes)
         job_id = caller.reload("turned")
         rows.wait_for_step("re_embed")
-        with rows.locked():
+        with writing(rows.database):
             back_at = time.monotonic() + _GONE_FOR_S + 1
             refused = caller.register(name, newcomer[:3])
             assert (refused.status_code, refused.json()["code"]) == (503, "database_busy")

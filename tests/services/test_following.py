@@ -1,17 +1,15 @@
 """What one process learns of what others did to the rows, whatever keeps it from writing."""
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import islice
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from app.db.repositories import jobs
+from app.db.migration import open_sessions
+from app.db.repositories import jobs, pointer, users
 from app.db.session import WriteSession
 from app.db.tables import Job, utc_now
 from app.errors import DuplicatePersonError, JobNotFoundError
@@ -24,7 +22,10 @@ from app.services.switching import read_gallery
 from app.settings import RegistrationSettings, Settings
 from app.vision.png import encode_png
 from app.vision.scaling import Pixels
+from tests.databases import writing
 from tests.rotated import enrol
+
+pytestmark = pytest.mark.both
 
 
 @pytest.fixture
@@ -57,19 +58,16 @@ async def knowing(settings: Settings, crops: dict[str, list[Pixels]]) -> AsyncIt
         yield opened
 
 
-@contextmanager
-def _another_process(settings: Settings) -> Iterator[sqlite3.Connection]:
-    path = Path(settings.database.url.partition("///")[2])
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA foreign_keys=ON")
-        yield connection
+async def _erase(settings: Settings, user_id: str) -> None:
+    """As another process does."""
 
+    async def work(session: WriteSession) -> None:
+        user = await users.get(session, user_id)
+        await users.erase(session, {user_id: user.id})
+        await pointer.count_gallery_change(session)
 
-def _erase(connection: sqlite3.Connection, user_id: str) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute("DELETE FROM users WHERE user_id = ?", [user_id])
-    connection.execute("UPDATE pointer SET gallery_revision = gallery_revision + 1")
-    connection.execute("COMMIT")
+    async with open_sessions(settings.database) as sessions:
+        await sessions.write(work)
 
 
 async def test_erased_person_is_forgotten_when_the_write_lock_is_held_elsewhere(
@@ -77,10 +75,9 @@ async def test_erased_person_is_forgotten_when_the_write_lock_is_held_elsewhere(
 ) -> None:
     erased = next(iter(crops))
     gallery = knowing.current.serving.gallery
-    with _another_process(settings) as connection:
-        _erase(connection, erased)
-        assert gallery.template(erased) is not None
-        connection.execute("BEGIN IMMEDIATE")
+    await _erase(settings, erased)
+    assert gallery.template(erased) is not None
+    with writing(settings.database):
         await knowing.following.look()
     assert gallery.template(erased) is None
     assert len(gallery) == len(crops) - 1
@@ -92,8 +89,7 @@ async def test_what_was_read_before_a_change_of_this_process_does_not_undo_it(
     """The rows were looked at, then this process erased somebody, then the look is told."""
     first, second, *_ = crops
     serving = knowing.current.serving
-    with _another_process(settings) as connection:
-        _erase(connection, first)
+    await _erase(settings, first)
     read_at = serving.gallery.changes
     async with knowing.sessions.read() as session:
         old = await read_gallery(session, serving.space_id)

@@ -6,11 +6,12 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, LargeBinary, delete, select, type_coerce
+from sqlalchemy import ColumnElement, delete, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, Photo, Template, User
+from app.db.types import VectorBytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +86,4 @@ async def forget(
 
 
 def _bytes_of(vector: InstrumentedAttribute[NDArray[np.float32]]) -> ColumnElement[bytes]:
-    return type_coerce(vector, LargeBinary())
+    return type_coerce(vector, VectorBytes())

@@ -100,7 +100,7 @@ async def test_people_can_be_erased_when_the_disk_is_full(
     sessions: Sessions, database: Path
 ) -> None:
     await sessions.write(_add)
-    assert sessions.file.keep_reserve()
+    assert await sessions.keep_reserve()
     reserve = database.with_name(f"{database.name}-reserve")
     assert reserve.stat().st_size > 1_000_000
     log_bytes = database.with_name(f"{database.name}-wal").stat().st_size

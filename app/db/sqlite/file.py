@@ -21,6 +21,8 @@ _ROOM_BYTES = 1_000_000
 # Another process that creates the database opens an empty file before it writes to it.
 _EMPTY_FOR_S = 1.0
 _LOOK_EVERY_S = 0.02
+_OF_OTHERS = 0o077
+_FILES = ("", "-wal", "-shm", "-reserve")
 HOW_TO_RESTORE = (
     "Stop the service and put a backup in its place (docs/backup.md); `farsight check` reports "
     "what is left of this one."
@@ -46,8 +48,10 @@ class DatabaseFile:
     def prepare(self) -> None:
         """Creates the folder if it is missing; call it before the first connection.
 
+        Faces and their embeddings are in the file: its owner alone may read it.
+
         Raises:
-            StorageError: The folder cannot be made or written to.
+            StorageError: The folder cannot be made or written to, or the file not be opened.
             DatabaseDamagedError: The file is damaged or empty, or only its log is left.
         """
         try:
@@ -59,10 +63,23 @@ class DatabaseFile:
                 self.path.parent,
             ) from error
         self.require_writable()
-        if self._is_there():
+        if self.path.is_dir():
+            raise StorageError(
+                "The database's path is a folder. FARSIGHT_DATABASE__URL must name a file.",
+                self.path,
+            )
+        is_there = self._is_there()
+        if is_there:
             self.require_whole()
             self.look_through()
         self._made = missing
+        try:
+            self._keep_private(create=not is_there)
+        except OSError as error:
+            raise StorageError(
+                f"The database cannot be created, or not be closed to others: {error.strerror}.",
+                self.path,
+            ) from error
 
     def _enter(self) -> list[Path]:
         """Creates the folder if it is missing, and shares its lock with all others in it.
@@ -73,7 +90,7 @@ class DatabaseFile:
         folder = self.path.parent
         folders = [place for place in (folder, *folder.parents) if not place.exists()]
         while True:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(0o700, parents=True, exist_ok=True)
             guard = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(guard, fcntl.LOCK_SH)
             if folder.exists() and os.path.samestat(os.fstat(guard), folder.stat()):
@@ -81,6 +98,20 @@ class DatabaseFile:
             os.close(guard)  # of a folder that was taken away meanwhile
         self._guard = guard
         return [] if self.path.exists() else [self.path, *folders]
+
+    def _keep_private(self, *, create: bool) -> None:
+        """Takes others' rights to the files away; SQLite gives new ones those of the database."""
+        if create:
+            # Only if nobody else was faster: closing their file would drop SQLite's locks.
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        for end in _FILES:
+            place = self.path.with_name(f"{self.path.name}{end}")
+            with suppress(FileNotFoundError):  # most of the time there is only the database
+                found = place.stat()
+                may = os.geteuid() in (0, found.st_uid)
+                if may and found.st_mode & _OF_OTHERS:
+                    place.chmod(found.st_mode & ~_OF_OTHERS & 0o777)
 
     def require_writable(self) -> None:
         """Asks the system for the right to write, and for nothing else.
@@ -178,7 +209,7 @@ class DatabaseFile:
         with suppress(OSError):
             fcntl.flock(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not self._holds_rows(tables):
-                for end in ("", "-wal", "-shm", "-reserve"):
+                for end in _FILES:
                     self.path.with_name(f"{self.path.name}{end}").unlink(missing_ok=True)
                 for place in self._made[1:]:
                     place.rmdir()
@@ -268,6 +299,7 @@ class DatabaseFile:
             Whether there was enough.
         """
         try:
+            self._reserve.touch(mode=0o600)
             with self._reserve.open("ab") as file:
                 os.posix_fallocate(file.fileno(), 0, _RESERVE_BYTES)
         except OSError:

@@ -15,6 +15,7 @@ import pytest
 from app.db.migration import open_sessions
 from app.db.repositories import users
 from app.db.session import Sessions
+from app.db.sqlite.engine import SqliteEngine
 from app.errors import DatabaseDamagedError, FarsightError, StorageError
 from app.settings import DatabaseSettings
 
@@ -39,7 +40,12 @@ async def _fill(sessions: Sessions) -> None:
         await sessions.write(
             partial(users.add, user_id=f"user-{number}", display_name=None, details=details)
         )
-    assert await sessions.empty_log()
+    assert await sessions.wipe()
+
+
+def _path(sessions: Sessions) -> Path:
+    assert isinstance(sessions.engine, SqliteEngine)
+    return sessions.engine.file.path
 
 
 def _emptied(database: Path) -> None:
@@ -105,22 +111,22 @@ async def test_start_is_refused_and_nothing_is_touched_when_the_database_is_dama
 async def test_nothing_more_is_written_when_the_file_is_harmed_while_it_is_used(
     sessions: Sessions, harm: Harm
 ) -> None:
-    harm(sessions.file.path)
+    harm(_path(sessions))
     add = partial(users.add, user_id="late", display_name=None, details={})
     for _ in range(2):
         with pytest.raises(DatabaseDamagedError, match=r"docs/backup\.md"):
             await sessions.write(add)
     with pytest.raises(DatabaseDamagedError):
-        await sessions.look_at_file(thorough=False)
+        await sessions.look(thorough=False)
 
 
 async def test_damage_in_the_middle_is_found_by_looking_through_while_it_is_used(
     sessions: Sessions,
 ) -> None:
-    await sessions.look_at_file(thorough=True)
-    _damaged_in_the_middle(sessions.file.path)
+    await sessions.look(thorough=True)
+    _damaged_in_the_middle(_path(sessions))
     with pytest.raises(DatabaseDamagedError):
-        await sessions.look_at_file(thorough=True)
+        await sessions.look(thorough=True)
     with pytest.raises(DatabaseDamagedError):
         await sessions.write(partial(users.add, user_id="late", display_name=None, details={}))
 
@@ -150,7 +156,7 @@ async def test_start_is_refused_and_trouble_told_when_the_folder_is_read_only() 
                 _without_the_right_to_write(folder),
                 pytest.raises(StorageError, match="read-only"),
             ):
-                await sessions.look_at_file(thorough=False)
+                await sessions.look(thorough=False)
         with _without_the_right_to_write(folder):
             for wanted in (database, folder / "new.db", folder / "deep" / "new.db"):
                 with pytest.raises(FarsightError) as refused:
@@ -158,6 +164,50 @@ async def test_start_is_refused_and_trouble_told_when_the_folder_is_read_only() 
                         pass
                 assert isinstance(refused.value, StorageError)
                 assert name not in refused.value.detail
+
+
+def _rights(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+
+
+@pytest.fixture
+def generous_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("generous_umask")
+async def test_owner_alone_may_read_the_database_when_it_is_new(tmp_path: Path) -> None:
+    database = tmp_path / "folder" / "test.db"
+    async with open_sessions(_settings(database)) as sessions:
+        assert database.parent.stat().st_mode & 0o777 == 0o700
+        await sessions.write(partial(users.add, user_id="ada", display_name=None, details={}))
+        assert sessions.file.keep_reserve()
+        rights = _rights(database.parent)
+        assert {"test.db", "test.db-wal", "test.db-shm", "test.db-reserve"} == set(rights)
+        assert set(rights.values()) == {0o600}
+
+
+async def test_rights_of_others_end_when_a_database_of_before_is_opened(tmp_path: Path) -> None:
+    settings = _settings(tmp_path / "test.db")
+    async with open_sessions(settings) as sessions:
+        await _fill(sessions)
+    (tmp_path / "test.db-reserve").touch()
+    (tmp_path / "note").touch()
+    for name in _names(tmp_path):
+        (tmp_path / name).chmod(0o644)
+    async with open_sessions(settings):
+        rights = _rights(tmp_path)
+        assert rights.pop("note") == 0o644
+        assert len(rights) == 4
+        assert set(rights.values()) == {0o600}
+
+
+async def test_start_is_refused_when_the_path_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="is a folder"):
+        async with open_sessions(_settings(tmp_path)):
+            pass
 
 
 async def test_database_is_taken_away_when_it_was_made_and_nothing_was_stored(
@@ -187,7 +237,33 @@ async def test_database_stays_when_somebody_else_has_it_open_or_had_made_it(
         assert await users.count(session) == 3
         async with open_sessions(settings):
             pass
-        await sessions.look_at_file(thorough=True)
+        await sessions.look(thorough=True)
+
+
+async def test_nothing_stored_is_lost_when_others_open_and_leave_a_new_database_meanwhile(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "deep" / "folder" / "test.db"
+    settings = _settings(place).model_copy(update={"timeout_s": 5.0})
+
+    async def look() -> None:
+        async with open_sessions(settings):
+            pass
+
+    async def store() -> None:
+        async with open_sessions(settings) as sessions:
+            await sessions.write(add)
+
+    for round_ in range(10):
+        add = partial(users.add, user_id=f"user-{round_}", display_name=None, details={})
+        await asyncio.gather(look(), look(), store(), look())
+        async with (
+            open_sessions(settings) as sessions,
+            sessions.read() as session,
+        ):
+            assert await users.count(session) == 1
+        for file in place.parent.iterdir():
+            file.unlink()
 
 
 async def test_database_stays_when_something_was_stored_before_a_failure(tmp_path: Path) -> None:
@@ -208,13 +284,13 @@ async def test_log_stays_when_another_process_opens_and_closes_the_database(
     sessions: Sessions,
 ) -> None:
     """SQLite's locks belong to the process: looking at the file must not give them up."""
-    await sessions.look_at_file(thorough=True)
+    await sessions.look(thorough=True)
     await sessions.write(partial(users.add, user_id="late", display_name=None, details={}))
-    log = sessions.file.path.with_name("test.db-wal")
+    log = _path(sessions).with_name("test.db-wal")
     before = os.stat(log).st_ino  # noqa: PTH116 - asks at once
     other = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version')"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", f"{other}.connection.close()", str(sessions.file.path)
+        sys.executable, "-c", f"{other}.connection.close()", str(_path(sessions))
     )
     assert await process.wait() == 0
     assert os.stat(log).st_ino == before  # noqa: PTH116 - likewise

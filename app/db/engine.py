@@ -1,0 +1,135 @@
+"""What one kind of database does in its own way: the contract, kept by SQLite and PostgreSQL.
+
+Tables, repositories, transactions and turns are the same for both and know nothing of this. What
+differs is here: connections, exclusions between processes, errors, and how the bytes of what was
+erased leave the disk.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
+from typing import Protocol
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from app.errors import FarsightError
+
+RETRY_AFTER_S = 1
+"""When whoever found the database busy should come back."""
+
+Alone = Callable[[], AbstractAsyncContextManager[None]]
+"""Keeps this process from writing, for as long as its context lasts."""
+
+
+class Exclusion(StrEnum):
+    """What one process does at a time. The database holds it, and lets go when the process dies.
+
+    A reload has no name here: a unique index of `jobs` allows one that is running, and that row
+    says who works on it.
+
+    Attributes:
+        WRITING: Every transaction that writes, migrations included. A registration looks for
+            duplicates within it, and nobody else registers meanwhile.
+        ERASING: What follows an erasure, outside of any transaction.
+    """
+
+    WRITING = "writing"
+    ERASING = "erasing"
+
+
+class Engine(Protocol):
+    """Connections to one database, and its own ways.
+
+    Attributes:
+        readers: Their transactions see one state of the rows, and are refused when they write.
+        writer: Its transactions hold `Exclusion.WRITING` from the beginning to the end.
+    """
+
+    readers: AsyncEngine
+    writer: AsyncEngine
+
+    async def prepare(self) -> None:
+        """Makes the database reachable; call it before the first connection.
+
+        Raises:
+            DatabaseDamagedError: What is there is damaged.
+            StorageError: It cannot be made, read or written.
+            DatabaseBusyError: It does not answer.
+        """
+
+    async def close(self, worth_keeping: Sequence[str]) -> None:
+        """Closes every connection.
+
+        Args:
+            worth_keeping: Tables. If `prepare` made the database and these are empty, it goes.
+        """
+
+    def told(self, error: DBAPIError, *, writes: bool) -> FarsightError | None:
+        """What an error of the driver stands for; None where the mistake is ours."""
+
+    def require_sound(self) -> None:
+        """Looks whether writing is safe, before each write; takes microseconds.
+
+        Raises:
+            DatabaseDamagedError: It is not.
+        """
+
+    async def look(self, *, thorough: bool) -> None:
+        """Looks whether the database is whole and can be written.
+
+        Args:
+            thorough: However long it takes, for once in a while.
+
+        Raises:
+            DatabaseDamagedError: It is not whole.
+            StorageError: It is read-only.
+        """
+
+    def version(self) -> int | None:
+        """A number that changes with every commit, by any process; takes microseconds.
+
+        Returns:
+            None if that cannot be known so quickly.
+        """
+
+    async def wipe(self, alone: Alone) -> bool:
+        """Removes what is left on the disk of rows deleted before.
+
+        Waits for no reader, and keeps no writer waiting for one.
+
+        Returns:
+            Whether nothing is left. Otherwise somebody is in the way.
+
+        Raises:
+            StorageError: The disk is full or failing.
+        """
+
+    async def keep_reserve(self) -> bool:
+        """Keeps disk space for erasing on a full disk, where that is ours to keep.
+
+        Returns:
+            False if there is no room for it.
+        """
+
+    async def release_reserve(self) -> None:
+        """Gives it back to the disk."""
+
+    async def require_room(self) -> None:
+        """Checks that there is room for a registration, as far as that can be known.
+
+        Raises:
+            StorageError: There is none.
+        """
+
+    async def continue_ids(self, session: AsyncSession) -> None:
+        """Lets ids of new rows follow those of rows that were added with theirs."""
+
+    async def exists(self) -> bool:
+        """Whether there is a database already; makes none."""
+
+    async def troubles(self) -> list[str]:
+        """What the database finds wrong in its own structures, in sentences."""
+
+    async def repair(self) -> None:
+        """Mends what `troubles` told of."""
