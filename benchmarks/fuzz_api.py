@@ -5,6 +5,7 @@ exclusions are in schemathesis.toml, as for the tests. Ends with status 1 if an 
 documented one.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,7 @@ def main(
                 f"{service.url}/openapi.json",
             ],
             cwd=checkout.folder,
+            env={**os.environ, "SCHEMATHESIS_HOOKS": "benchmarks.fuzz_hooks"},
             check=False,
         )
     sys.exit(done.returncode)
