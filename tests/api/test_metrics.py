@@ -15,7 +15,7 @@ import pytest
 from prometheus_client import Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.db.migration import database_path
+from app.db.sqlite.engine import database_path
 from app.recognition.recognizer import Finding, Recognizer
 from app.services.following import Following
 from app.services.keys import Scope

@@ -183,7 +183,7 @@ async def test_owner_alone_may_read_the_database_when_it_is_new(tmp_path: Path) 
     async with open_sessions(_settings(database)) as sessions:
         assert database.parent.stat().st_mode & 0o777 == 0o700
         await sessions.write(partial(users.add, user_id="ada", display_name=None, details={}))
-        assert sessions.file.keep_reserve()
+        assert await sessions.keep_reserve()
         rights = _rights(database.parent)
         assert {"test.db", "test.db-wal", "test.db-shm", "test.db-reserve"} == set(rights)
         assert set(rights.values()) == {0o600}
