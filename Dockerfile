@@ -1,5 +1,6 @@
-# Farsight on SQLite. Linted, but never built by its authors: see docs/containers.md.
+# Farsight and its trainer. Linted, but never built by its authors: see docs/containers.md.
 #   docker build --tag farsight .
+#   docker build --tag farsight-trainer --target trainer .
 #   docker build --tag farsight --build-arg TORCH_INDEX=... .    (another build of torch, such as the one for CPUs)
 #   docker build --tag farsight --build-arg DETECTORS=centerface .    (if YuNet's file is out of reach)
 
@@ -28,19 +29,38 @@ RUN pip install --constraint constraints.txt ./clients '.[postgres]' \
          FARSIGHT_DETECTORS=/opt/farsight/detectors farsight bundles pull "$detector" || exit 1; \
        done
 
-FROM python:3.11-slim-bookworm
-RUN useradd --system --uid 10001 --no-create-home farsight \
-    && install --directory --owner=farsight /data
-COPY --from=build /opt/farsight /opt/farsight
+FROM build AS build-trainer
+RUN pip install --constraint constraints.txt '.[train]'
+
+# What both images are, but for the packages.
+FROM python:3.11-slim-bookworm AS base
+# New volumes take owner and rights of these folders.
+RUN groupadd --system --gid 10001 farsight \
+    && useradd --system --uid 10001 --gid farsight --no-create-home farsight \
+    && install --directory --owner=farsight --group=farsight --mode=0700 /data /bundles /runs
 ENV PATH=/opt/farsight/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     FARSIGHT_HOME=/data \
+    FARSIGHT_BUNDLES=/bundles \
     FARSIGHT_DETECTORS=/opt/farsight/detectors \
     FARSIGHT_OFFLINE=true
+USER 10001:10001
+
+FROM base AS trainer
+COPY --from=build-trainer /opt/farsight /opt/farsight
+# It would look for a home, which is not there.
+ENV MPLCONFIGDIR=/tmp
+WORKDIR /runs
+VOLUME ["/bundles", "/runs"]
+ENTRYPOINT ["farsight-trainer"]
+CMD ["--help"]
+
+# The last one is what is built unless `--target` names another.
+FROM base AS service
+COPY --from=build /opt/farsight /opt/farsight
 WORKDIR /data
-USER 10001
-VOLUME /data
+VOLUME ["/data", "/bundles"]
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=15s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=10)"]

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, get_or
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as ParsingError
 
@@ -32,6 +40,7 @@ _FILE = ".env"
 _NOT_SETTINGS = {"FARSIGHT_API_KEY", "FARSIGHT_SHARED"}
 # Kubernetes gives every container the address of a Service named farsight.
 _SET_BY_KUBERNETES = re.compile(r"FARSIGHT_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
+_WITHOUT_PASSWORD = re.compile(r"postgresql\+psycopg://(?![^/?]*:[^/?@]*@)(?!.*[?&]password=)")
 
 _Count = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0, le=600)]
@@ -46,6 +55,24 @@ def _between_commas(given: object) -> object:
     if isinstance(given, str):
         return tuple(part.strip() for part in given.split(",") if part.strip())
     return given
+
+
+def _secret_in(path: Path) -> str:
+    """The text of a file that a container mounts; the line end of an editor is not part of it."""
+    try:
+        secret = path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise ValueError(f"names a file that cannot be read: {error.strerror}") from error
+    except UnicodeError as error:
+        raise ValueError("names a file that is not text") from error
+    if not secret:
+        raise ValueError("names a file that is empty")
+    return secret
+
+
+def _holding_a_secret(path: Path) -> Path:
+    _secret_in(path)
+    return path
 
 
 class _Group(BaseModel):
@@ -172,13 +199,25 @@ class DatabaseSettings(_Group):
     Attributes:
         url: SQLAlchemy's form: sqlite+aiosqlite:///PATH, or
             postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.
+        password_file: A file with the password, for a URL without one. It is read at the start.
         pool_size: Connections for reading. Writing has one of its own.
         timeout_s: Seconds to wait for a connection or a lock; then the answer is 503.
     """
 
     url: Annotated[str, Field(pattern=r"^(sqlite\+aiosqlite:///[^:?].*|postgresql\+psycopg://.+)$")]
+    password_file: Annotated[Path, AfterValidator(_holding_a_secret)] | None = None
     pool_size: _Count = 5
     timeout_s: _Seconds = 5.0
+
+    @model_validator(mode="after")
+    def _has_one_password(self) -> Self:
+        if self.password_file is not None and not _WITHOUT_PASSWORD.match(self.url):
+            raise ValueError("has a password_file, so url must name PostgreSQL and no password")
+        return self
+
+    def password(self) -> str | None:
+        """What `password_file` holds; None without one."""
+        return None if self.password_file is None else _secret_in(self.password_file)
 
 
 class Settings(BaseSettings):

@@ -103,6 +103,7 @@ def test_sentence_names_the_variable_when_a_value_is_unsafe(
         ("DEVISE", "DEVICE"),
         ("LIMITS_MAX_PHOTOS", "LIMITS__MAX_PHOTOS"),
         ("THREADS__READER", "THREADS__READERS"),
+        ("DATABASE__PASSWORT_FILE", "DATABASE__PASSWORD_FILE"),
     ],
 )
 def test_right_name_is_told_when_a_variable_is_misspelt(
@@ -164,6 +165,57 @@ def test_start_is_refused_with_a_sentence_when_the_file_is_no_text(current_folde
         Settings.read()
 
 
+@pytest.fixture
+def password_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Named by the settings; it does not exist yet."""
+    monkeypatch.setenv("FARSIGHT_DATABASE__URL", "postgresql+psycopg://farsight@db/farsight")
+    monkeypatch.setenv("FARSIGHT_DATABASE__PASSWORD_FILE", str(tmp_path / "password"))
+    return tmp_path / "password"
+
+
+def test_password_is_read_without_the_line_end_when_it_is_in_a_file(password_file: Path) -> None:
+    password_file.write_text("p w@:/%äß\n", encoding="utf-8")
+    database = Settings.read().database
+    assert database.password() == "p w@:/%äß"
+    assert "p w" not in repr(database)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "names a file that cannot be read: No such file or directory"),
+        (b"\n", "names a file that is empty"),
+        (b"\xff", "names a file that is not text"),
+    ],
+)
+def test_start_is_refused_with_a_sentence_when_the_password_file_cannot_be_used(
+    password_file: Path, content: bytes | None, told: str
+) -> None:
+    if content is not None:
+        password_file.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        Settings.read()
+    assert caught.value.detail == f"FARSIGHT_DATABASE__PASSWORD_FILE {told}."
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite+aiosqlite:///faces.db",
+        "postgresql+psycopg://farsight:secret@db/farsight",
+        "postgresql+psycopg://farsight@db/farsight?password=secret",
+    ],
+)
+def test_start_is_refused_when_a_password_file_does_not_fit_the_url(
+    password_file: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    password_file.write_text("secret")
+    monkeypatch.setenv("FARSIGHT_DATABASE__URL", url)
+    with pytest.raises(SettingsError, match="FARSIGHT_DATABASE has a password_file") as caught:
+        Settings.read()
+    assert "secret" not in caught.value.detail
+
+
 def test_name_is_refused_when_the_limits_do_not_have_it() -> None:
     with pytest.raises(SettingsError, match="FARSIGHT_QUALITY has no 'min_beauty'"):
         overridden(REGISTRATION_LIMITS, "quality", {"min_beauty": 1.0})
@@ -192,4 +244,4 @@ def test_every_setting_is_documented() -> None:
             is_group = field.annotation in groups
             assert (name in documented) is not is_group, f"{group.__name__}.{name}"
             names += not is_group
-    assert names == 49
+    assert names == 50

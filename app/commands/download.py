@@ -25,14 +25,16 @@ def download(url: str, target: Path) -> Path:
         `target`.
 
     Raises:
-        ModelFileError: No network, or the server does not give the file.
+        ModelFileError: No network, the server does not give the file, or the target's folder
+            cannot be written.
     """
     if target.exists():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         _receive(url, part)
+        return part.rename(target)
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
         if status == _WRONG_RANGE:
@@ -43,7 +45,12 @@ def download(url: str, target: Path) -> Path:
             f"{url} could not be read ({type(error).__name__}). Is the network up? What "
             "arrived is kept; run the same command again to resume."
         ) from error
-    return part.rename(target)
+    except OSError as error:
+        raise ModelFileError(
+            f"{target.name} could not be written: {error.strerror}. Name another folder with "
+            "--folder.",
+            target.parent,
+        ) from error
 
 
 def _receive(url: str, part: Path) -> None:

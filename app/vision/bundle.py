@@ -151,7 +151,8 @@ def write_bundle(
         The bundle's folder.
 
     Raises:
-        BundleError: The name is taken, or the manifest does not fit the files.
+        BundleError: The name is taken, the manifest does not fit the files, or the store cannot be
+            written.
     """
     document = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     try:
@@ -162,11 +163,21 @@ def write_bundle(
     target = store / manifest.name
     if target.exists() and not replace:
         raise BundleError(f"The store already has a bundle named {manifest.name!r}.")
+    try:
+        _put(store, target, {**files, MANIFEST_NAME: document})
+    except OSError as error:
+        raise BundleError(
+            f"The bundle could not be written into the store: {error.strerror}.", store
+        ) from error
+    return target
+
+
+def _put(store: Path, target: Path, files: Mapping[str, bytes]) -> None:
     store.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=store) as incoming:
-        folder = Path(incoming) / manifest.name
+        folder = Path(incoming) / target.name
         folder.mkdir()
-        for name, content in {**files, MANIFEST_NAME: document}.items():
+        for name, content in files.items():
             with (folder / name).open("xb") as file:
                 file.write(content)
                 file.flush()
@@ -177,7 +188,6 @@ def write_bundle(
             shutil.move(target, Path(incoming) / "replaced")
         folder.rename(target)
         sync_folder(store)
-    return target
 
 
 def weight_file(name: str, content: bytes) -> WeightFile:

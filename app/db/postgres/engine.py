@@ -254,7 +254,9 @@ def _connect_args(settings: DatabaseSettings, **options: str) -> dict[str, objec
     given = " ".join(
         f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in options.items()
     )
+    password = settings.password()
     return {
+        **({} if password is None else {"password": password}),
         "options": given,
         "connect_timeout": max(2, math.ceil(settings.timeout_s)),
         "keepalives_idle": 10,
