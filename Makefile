@@ -69,9 +69,15 @@ types: $(INSTALLED) ## strict types
 contracts: $(INSTALLED) ## who may import whom
 	$(BIN)/lint-imports
 
-containers: $(INSTALLED) ## lint Dockerfile and compose file; nothing is built
+containers: $(INSTALLED) ## lint Dockerfile, compose files, manifests and unit; nothing is built
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yml docker/compose.replicas.yml
+	$(BIN)/kubernetes-validate --strict --quiet \
+	    $(filter-out %/kustomization.yaml %/servicemonitor.yaml,$(wildcard docker/kubernetes/*.yaml))
+	set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	sed 's|=/opt/farsight/bin/farsight|=/bin/true|' docker/systemd/farsight.service > "$$folder/farsight.service"; \
+	systemd-analyze verify "$$folder/farsight.service"
+	systemd-analyze security --offline=true --threshold=20 --no-pager docker/systemd/farsight.service | tail -1
 
 docs: $(INSTALLED) ## build the documentation site into site/; broken links fail
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean

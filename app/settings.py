@@ -296,7 +296,7 @@ class Settings(BaseSettings):
     @classmethod
     def _lies_at_home(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Sets every path that was not given."""
-        home = Path(given.get("home", user_data_path("farsight", appauthor=False)))
+        home = Path(given["home"]) if "home" in given else _home_of_the_platform()
 
         def place(name: str) -> Path:
             # Where earlier versions put it.
@@ -342,6 +342,15 @@ class Settings(BaseSettings):
         except ParsingError as error:
             whole = [name for name in given if "__" not in name and name in known]
             raise SettingsError(f"One of these must be JSON: {', '.join(whole)}.") from error
+
+
+def _home_of_the_platform() -> Path:
+    try:
+        return user_data_path("farsight", appauthor=False)
+    except RuntimeError as error:
+        raise SettingsError(
+            f"This user has no home, so {_PREFIX}HOME must name the data folder."
+        ) from error
 
 
 def _in_file() -> Iterator[str]:
