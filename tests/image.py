@@ -74,19 +74,15 @@ class Container:
         of: The image.
         detectors: Is /opt/farsight/detectors.
         volumes: Folder here by its place there; nothing else there can be written but /tmp.
-        read_only: Whether the volumes cannot be written either.
     """
 
-    def __init__(
-        self, of: Stage, detectors: Path, volumes: dict[str, Path], *, read_only: bool = False
-    ) -> None:
-        self._image = of
+    def __init__(self, of: Stage, detectors: Path, volumes: dict[str, Path]) -> None:
         # A machine without it has to say so, not to skip the tests.
         bwrap = shutil.which("bwrap")
         assert bwrap is not None, "these tests need bubblewrap: apt-get install bubblewrap"
         words = [bwrap, "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
         words += ["--unshare-user", "--uid", _USER, "--gid", _USER, "--unshare-ipc"]
-        words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108 - its own
+        words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
         code = [Path("/etc"), Path("/usr"), ROOT, Path(sys.prefix), Path(sys.base_prefix)]
         for path in code:
             words += ["--ro-bind", str(path), str(path)]
@@ -99,7 +95,7 @@ class Container:
             words += ["--symlink", str(Path(sys.prefix) / part), f"/opt/farsight/{part}"]
         words += ["--ro-bind", str(detectors), "/opt/farsight/detectors"]
         for place, folder in volumes.items():
-            words += ["--ro-bind" if read_only else "--bind", str(folder), place]
+            words += ["--bind", str(folder), place]
         words += ["--remount-ro", "/", "--chdir", of.folder]
         for name, value in of.environment.items():
             words += ["--setenv", name, value]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from app.vision.embedder import Embedder
 from app.vision.self_test import check_self_test
 from tests.conftest import TRAINED, MakeCrops
 from tests.program import run_app
+from tests.rights import without_the_right_to_write
 from tests.sample_people import write_people
 from tests.service_process import environment
 
@@ -122,6 +124,27 @@ def test_pull_tells_the_next_command_when_a_checkpoint_came(
     pulled = _run("pull", "edgeface_xxs", "--folder", str(tmp_path / "checkpoints"))
     assert pulled.exit_code == 0
     assert "bundles import --edgeface" in pulled.stdout
+
+
+def test_import_and_pull_end_in_a_sentence_when_the_folder_cannot_be_written(
+    checkpoint: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(checkpoint, folder)
+        monkeypatch.setenv("FARSIGHT_BUNDLES", str(folder))
+        with without_the_right_to_write(folder):
+            imported = _import(folder / checkpoint.name, "mine")
+            pulled = _run("pull", "edgeface_base", "--folder", f"{name}/checkpoints")
+            found = list(folder.iterdir())
+    assert isinstance(imported.exception, BundleError)
+    assert imported.exception.detail == (
+        "The bundle could not be written into the store: Permission denied."
+    )
+    assert imported.exception.paths == (folder,)
+    assert isinstance(pulled.exception, ModelFileError)
+    assert pulled.exception.detail.startswith("edgeface_base.pt could not be written: Permission")
+    assert found == [folder / checkpoint.name]
 
 
 def test_pull_says_so_when_there_is_no_network(

@@ -1,5 +1,6 @@
 """Downloads from a server that breaks off."""
 
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ import pytest
 
 from app.commands.download import download
 from app.errors import ModelFileError
+from tests.rights import without_the_right_to_write
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -87,6 +89,14 @@ def test_nothing_is_left_when_the_server_does_not_have_the_file(
     with pytest.raises(ModelFileError, match="answered 404"):
         download(f"{server.url}/other", tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sentence_tells_what_is_wrong_when_the_folder_cannot_be_written(server: Server) -> None:
+    with tempfile.TemporaryDirectory() as name, without_the_right_to_write(Path(name)):
+        for target in (Path(name) / "file", Path(name) / "new" / "file"):
+            with pytest.raises(ModelFileError, match="not be written: Permission denied") as caught:
+                download(f"{server.url}/file", target)
+            assert caught.value.paths == (target.parent,)
 
 
 def test_next_call_begins_anew_when_what_was_there_is_no_part(

@@ -1,14 +1,16 @@
 """What PostgreSQL does in its own way, on a real server."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
+from pathlib import Path
 from secrets import token_hex
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 
 from app.db.engine import Exclusion
 from app.db.migration import open_sessions
@@ -20,6 +22,7 @@ from app.errors import DatabaseBusyError, SettingsError, StorageError
 from app.services.erasures import Erasures
 from app.settings import DatabaseSettings
 from tests.postgres_server import PostgresServer, execute, plain_url
+from tests.program import PATIENCE_S
 
 
 @pytest.fixture
@@ -205,3 +208,34 @@ async def test_start_is_refused_with_a_sentence_when_pgvector_may_not_be_made(
                 pass
     finally:
         execute(database, "DROP ROLE guest")
+
+
+async def test_database_opens_with_the_password_in_a_file_when_the_server_asks_for_one(
+    database: DatabaseSettings, tmp_path: Path
+) -> None:
+    role, password, file = f"guarded_{token_hex(4)}", "p w@:/%", tmp_path / "password"
+    _ask_for_a_password(database, role, password, file)
+    url = make_url(database.url).set(username=role).render_as_string(hide_password=False)
+    guarded = database.model_copy(update={"url": url, "password_file": file})
+    async with open_sessions(guarded) as sessions:
+        assert await _names(sessions) == []
+    execute(database, f"ALTER ROLE {role} PASSWORD 'another'")
+    with pytest.raises(DatabaseBusyError, match="refuses the user"):
+        async with open_sessions(guarded):
+            pass
+
+
+def _ask_for_a_password(database: DatabaseSettings, role: str, password: str, file: Path) -> None:
+    """Has the server ask a new user for a password, which is written into the file."""
+    file.write_text(f"{password}\n")
+    execute(database, f"CREATE ROLE {role} LOGIN SUPERUSER PASSWORD '{password}'")
+    rules = Path(execute(database, "SHOW hba_file")[0][0])
+    rules.write_text(f"local all {role} scram-sha-256\n{rules.read_text()}")
+    execute(database, "SELECT pg_reload_conf()")
+    give_up = time.monotonic() + PATIENCE_S
+    while time.monotonic() < give_up:  # it reads its rules in its own time
+        try:
+            psycopg.connect(plain_url(database), user=role, password="wrong").close()
+        except psycopg.OperationalError:
+            return
+    raise AssertionError("the server asks for no password")

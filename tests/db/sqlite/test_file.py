@@ -6,7 +6,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from app.db.session import Sessions
 from app.db.sqlite.engine import SqliteEngine
 from app.errors import DatabaseDamagedError, FarsightError, StorageError
 from app.settings import DatabaseSettings
+from tests.rights import without_the_right_to_write
 
-_NOBODY = 65534
 _PAGE_BYTES = 4096
 
 
@@ -131,33 +130,17 @@ async def test_damage_in_the_middle_is_found_by_looking_through_while_it_is_used
         await sessions.write(partial(users.add, user_id="late", display_name=None, details={}))
 
 
-@contextmanager
-def _without_the_right_to_write(folder: Path) -> Iterator[None]:
-    """Root may write everywhere, so that it has to become somebody else."""
-    for place in (folder, *folder.iterdir()):
-        place.chmod(0o555)
-    is_root = os.geteuid() == 0
-    if is_root:
-        os.seteuid(_NOBODY)
-    try:
-        yield
-    finally:
-        if is_root:
-            os.seteuid(0)
-        folder.chmod(0o755)
-
-
 async def test_start_is_refused_and_trouble_told_when_the_folder_is_read_only() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         database = folder / "test.db"
         async with open_sessions(_settings(database)) as sessions:
             with (
-                _without_the_right_to_write(folder),
+                without_the_right_to_write(folder),
                 pytest.raises(StorageError, match="read-only"),
             ):
                 await sessions.look(thorough=False)
-        with _without_the_right_to_write(folder):
+        with without_the_right_to_write(folder):
             for wanted in (database, folder / "new.db", folder / "deep" / "new.db"):
                 with pytest.raises(FarsightError) as refused:
                     async with open_sessions(_settings(wanted)):
