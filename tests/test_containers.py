@@ -143,7 +143,9 @@ def _named(farsight: httpx.Client, photo: bytes) -> tuple[str, str]:
 def test_service_takes_every_setting_when_a_file_names_it(
     file: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = dict(_SETTING.findall((ROOT / file).read_text(encoding="utf-8")))
+    # In a compose file, nginx's variables come with the containers; ours are above them.
+    text = (ROOT / file).read_text(encoding="utf-8").partition("\nservices:")[0]
+    found = dict(_SETTING.findall(text))
     assert len(found) == count
     for name, value in found.items():
         monkeypatch.setenv(name, value)
