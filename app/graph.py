@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from app.db.crop_keys import read_crop_keys
 from app.db.migration import open_sessions
 from app.db.session import Sessions
 from app.metrics import Metrics
@@ -99,7 +100,8 @@ async def open_rows(settings: Settings) -> AsyncIterator[Rows]:
 
 
 async def _open_rows(settings: Settings, opened: AsyncExitStack) -> Rows:
-    sessions = await opened.enter_async_context(open_sessions(settings.database))
+    crop_keys = read_crop_keys(settings.crop_key_file)
+    sessions = await opened.enter_async_context(open_sessions(settings.database, crop_keys))
     key_diary = KeyDiary(sessions)
     opened.push_async_callback(key_diary.close)
     erasures = Erasures(sessions)

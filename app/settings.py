@@ -198,6 +198,8 @@ class Settings(BaseSettings):
         quality: Limits of `app.vision.quality.QualityLimits` to change, by name.
         detection: Values of `app.vision.detection.DetectionPolicy` to change.
         retain_crops: Keep the crops of enrolled photos, which re-embedding needs.
+        crop_key_file: Encrypt stored crops with the first key of this file: 64 hex digits a line;
+            the others only decrypt.
         docs: Serve the interactive documentation at /docs.
         compreface: Also answer requests of CompreFace's clients, under /api/v1
             (docs/decisions/0027-compreface.md).
@@ -233,6 +235,7 @@ class Settings(BaseSettings):
     quality: dict[str, float] = {}
     detection: dict[str, float] = {}
     retain_crops: bool = True
+    crop_key_file: Path | None = None
     docs: bool = True
     compreface: bool = False
     cors_origins: Annotated[tuple[_Origin, ...], NoDecode, BeforeValidator(_between_commas)] = ()

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from app.db.crop_keys import CropKeys
 from app.db.engine import RETRY_AFTER_S, Engine
 from app.errors import DatabaseBusyError, DatabaseDamagedError, FarsightError
 from app.turns import Turns, requester
@@ -29,7 +30,17 @@ _log = logging.getLogger(__name__)
 
 
 class ReadSession(AsyncSession):
-    """A consistent view of the rows, for reading."""
+    """A consistent view of the rows, for reading.
+
+    Args:
+        crop_keys: For stored crops.
+
+    Others are those of AsyncSession.
+    """
+
+    def __init__(self, *args: Any, crop_keys: CropKeys, **kwargs: Any) -> None:  # noqa: ANN401 - as AsyncSession's
+        super().__init__(*args, **kwargs)
+        self.crop_keys = crop_keys
 
 
 class WriteSession(ReadSession):
@@ -48,19 +59,25 @@ class Sessions:
         engine: What is behind them.
         pool_size: Connections for reading. One more is for writing.
         timeout_s: Seconds to wait for a connection or a lock.
+        crop_keys: For stored crops.
 
     Attributes:
         engine: As given.
+        crop_keys: As given.
         trouble: Why something could not be written; None while nothing is known to be wrong,
             and again when `try_again` succeeds.
         turns: For connections, to `read` and to `write`.
     """
 
-    def __init__(self, engine: Engine, pool_size: int, timeout_s: float) -> None:
+    def __init__(
+        self, engine: Engine, pool_size: int, timeout_s: float, crop_keys: CropKeys
+    ) -> None:
         self.engine = engine
+        self.crop_keys = crop_keys
         self.trouble: FarsightError | None = None
-        self._read = async_sessionmaker(engine.readers, class_=ReadSession, expire_on_commit=False)
-        self._write = async_sessionmaker(engine.writer, class_=WriteSession, expire_on_commit=False)
+        common: dict[str, Any] = {"expire_on_commit": False, "crop_keys": crop_keys}
+        self._read = async_sessionmaker(engine.readers, class_=ReadSession, **common)
+        self._write = async_sessionmaker(engine.writer, class_=WriteSession, **common)
         self._timeout_s = timeout_s
         self._reading = Turns(pool_size, most_waiting=_MOST_WAITING)
         self._writing = Turns(1, most_waiting=_MOST_WAITING)

@@ -250,7 +250,7 @@ class Registration:
         async with self._sessions.read() as session:
             user = await users.get(session, user_id)
             template = await _template(session, user, serving.space_id)
-            stored_crops = await photos.crops(session, user)
+            stored_crops = await photos.crops_of_user(session, user)
         reviewed = await self._review.review(
             serving, uploads, detect=detect, choice=choice, template=template
         )

@@ -116,6 +116,6 @@ def _damage_told() -> Iterator[None]:
         yield
     except ValueError as error:
         raise DatabaseDamagedError(
-            "Templates in the database are damaged. `farsight check` says whose, and with "
+            "Templates in the database are damaged. `farsight db check` says whose, and with "
             "--repair rebuilds them from the photos' embeddings or crops."
         ) from error
