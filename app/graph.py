@@ -28,6 +28,7 @@ from app.services.readiness import Readiness
 from app.services.reembedding import Reembedding
 from app.services.registration import Registration
 from app.services.reload import Reload
+from app.services.search import MemorySearch, PgvectorSearch, Search
 from app.services.stored_photos import StoredPhotos
 from app.services.subject_recognition import SubjectRecognition
 from app.services.subjects import MIN_PHOTOS, Subjects
@@ -151,6 +152,8 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         inference, quality_limits, limits.max_photos, settings.registration.outlier_similarity
     )
 
+    search: Search = MemorySearch() if settings.search == "memory" else PgvectorSearch(sessions)
+
     def registration(min_photos: int) -> Registration:
         return Registration(
             sessions,
@@ -162,10 +165,11 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
             duplicate_similarity=settings.registration.duplicate_similarity,
             retain_crops=settings.retain_crops,
             metrics=metrics,
+            search=search,
         )
 
     users = Users(sessions, erasures, current)
-    identifier = Identifier(inference, limits.max_photos, metrics)
+    identifier = Identifier(inference, limits.max_photos, metrics, search)
     return Graph(
         sessions=sessions,
         keys=rows.keys,

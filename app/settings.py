@@ -198,6 +198,8 @@ class Settings(BaseSettings):
         quality: Limits of `app.vision.quality.QualityLimits` to change, by name.
         detection: Values of `app.vision.detection.DetectionPolicy` to change.
         retain_crops: Keep the crops of enrolled photos, which re-embedding needs.
+        search: `memory` compares every template, held in memory; `pgvector` lets PostgreSQL find
+            the nearest by an index, and holds none.
         crop_key_file: Encrypt stored crops with the first key of this file: 64 hex digits a line;
             the others only decrypt.
         docs: Serve the interactive documentation at /docs.
@@ -234,6 +236,7 @@ class Settings(BaseSettings):
     offline: bool = False
     quality: dict[str, float] = {}
     detection: dict[str, float] = {}
+    search: Literal["memory", "pgvector"] = "memory"
     retain_crops: bool = True
     crop_key_file: Path | None = None
     docs: bool = True
@@ -278,6 +281,12 @@ class Settings(BaseSettings):
             url = f"sqlite+aiosqlite:///{place('farsight.db')}"
             found["database"] = {"url": url, **database}
         return found
+
+    @model_validator(mode="after")
+    def _can_search(self) -> Self:
+        if self.search == "pgvector" and self.database.url.startswith("sqlite"):
+            raise ValueError("pgvector needs PostgreSQL: set FARSIGHT_DATABASE__URL as well")
+        return self
 
     @classmethod
     def read(cls) -> Self:

@@ -15,6 +15,7 @@ from app.commands.check import check
 from app.commands.place import AsJson
 from app.db.copying import copy_everything, empty
 from app.db.migration import create_engine, open_sessions
+from app.db.repositories import pointer
 from app.errors import SettingsError
 from app.progress import counted
 from app.settings import DatabaseSettings, Settings
@@ -25,8 +26,11 @@ cli.command()(check)
 
 @cli.command()
 def upgrade(as_json: AsJson = False) -> None:
-    """Bring the tables up to this version, as the first start of a service does by itself."""
-    asyncio.run(_upgrade(Settings.read().database))
+    """Bring the tables up to this version, as the first start of a service does by itself.
+
+    With FARSIGHT_SEARCH=pgvector the index for search is made as well, where it is missing.
+    """
+    asyncio.run(_upgrade(Settings.read()))
     _tell("The database is that of this version.", {"upgraded": True}, as_json=as_json)
 
 
@@ -98,9 +102,13 @@ def _tell(sentence: str, document: dict[str, object], *, as_json: bool) -> None:
     typer.echo(json.dumps(document) if as_json else sentence)
 
 
-async def _upgrade(settings: DatabaseSettings) -> None:
-    async with open_sessions(settings):
-        pass
+async def _upgrade(settings: Settings) -> None:
+    async with open_sessions(settings.database) as sessions:
+        if settings.search == "pgvector":
+            async with sessions.read() as session:
+                active = await pointer.active_bundle(session)
+            if active is not None:
+                await sessions.index_templates(active.space_id)
 
 
 async def _copy(source: Path, settings: DatabaseSettings) -> int:

@@ -8,7 +8,14 @@ either all that the function did is committed, or none of it.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterator,
+)
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -140,6 +147,16 @@ class Sessions:
             yield
         finally:
             turns.give_back(party)
+
+    async def index_templates(self, space_id: str) -> None:
+        """See Engine.index_templates."""
+        with self._told_in_our_words(writes=True):
+            await self.engine.index_templates(space_id)
+
+    async def drop_indexes(self, except_of: Collection[str]) -> None:
+        """See Engine.drop_indexes."""
+        with self._told_in_our_words(writes=True):
+            await self.engine.drop_indexes(except_of)
 
     def version(self) -> int | None:
         """See Engine.version."""
