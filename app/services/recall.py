@@ -80,7 +80,7 @@ async def measure_recall(
     known = np.stack([template for template in templates if template is not None])
     kinds = {"stored photos": vectors_of(sample)}
     for similarity in similarities:
-        kinds[f"similarity {similarity:g}"] = _at(known, similarity, generator)
+        kinds[f"similarity {similarity:g}"] = probes_at(known, similarity, generator)
     found: list[Recall] = []
     for number, (name, probes) in enumerate(kinds.items()):
 
@@ -113,7 +113,7 @@ async def _measure(
     return Recall(name, len(probes), hits, 1000 * median(index_s), 1000 * median(exact_s))
 
 
-def _at(templates: Vectors, similarity: float, generator: np.random.Generator) -> Vectors:
+def probes_at(templates: Vectors, similarity: float, generator: np.random.Generator) -> Vectors:
     """Vectors of unit length, each with a similarity to its template."""
     others = generator.normal(size=templates.shape).astype(np.float32)
     others -= np.vecdot(others, templates)[:, None] * templates

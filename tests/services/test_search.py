@@ -21,7 +21,7 @@ from app.errors import SettingsError
 from app.gallery.gallery import Enrolled, Gallery
 from app.services.search import search_rows
 from app.settings import DatabaseSettings, Settings
-from tests.api.conftest import RunService
+from tests.api.conftest import RunService, running
 from tests.databases import execute
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ Vectors = NDArray[np.float32]
 pytestmark = pytest.mark.timeout(300)
 
 
+@pytest.fixture
+def run_service() -> RunService:
+    return running
+
+
 def _unit(vectors: NDArray[np.float64]) -> Vectors:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32)
 
@@ -42,7 +47,7 @@ def _unit(vectors: NDArray[np.float64]) -> Vectors:
 def database(postgres: "PostgresServer") -> DatabaseSettings:
     """PostgreSQL, which is made to use the index however few there are."""
     settings = postgres.new_database()
-    name = settings.url.rpartition("/")[2].partition("?")[0]
+    ((name,),) = execute(settings, "SELECT current_database()")
     for setting in ("enable_seqscan", "enable_sort"):
         execute(settings, f"ALTER DATABASE {name} SET {setting} = off")
     return settings
