@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from app.__main__ import cli
 from app.db.migration import open_sessions
-from app.db.repositories import photos, pointer, users
+from app.db.repositories import pointer, transfers, users
 from app.db.session import Sessions, WriteSession
-from app.db.tables import Photo
+from app.db.tables import Embedding, Photo, Template, User
 from app.errors import SettingsError
 from app.gallery.gallery import Enrolled, Gallery
 from app.services.search import search_rows
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
 
 _SPACE, _OTHER = "space", "other"
-_PEOPLE = 600
+_PEOPLE = 300
 Vectors = NDArray[np.float32]
 
 pytestmark = pytest.mark.timeout(300)
@@ -60,17 +60,33 @@ async def sessions(database: DatabaseSettings) -> AsyncIterator[Sessions]:
 
     async def fill(session: WriteSession) -> None:
         await pointer.activate(session, "bundle", _SPACE)
-        for number in range(_PEOPLE):
-            groups = ["rare"] if number % 100 == 7 else ["staff"]
-            user = await users.add(session, f"user-{number}", None, {}, groups)
-            for space_id in (_SPACE, _OTHER):
-                vector = _unit(generator.normal(size=512))
-                await users.put_template(session, user, space_id, vector, 1, 1)
-                if space_id == _SPACE:
-                    photo = Photo(
-                        id=uuid4(), user=user.id, face_px=24.0, quality={}, sha256=f"{number:064}"
-                    )
-                    await photos.add(session, [photo], space_id, [vector])
+        ids = range(1, _PEOPLE + 1)
+        rows = [
+            {
+                "id": n,
+                "user_id": f"user-{n}",
+                "details": {},
+                "groups": ["rare"] if n % 100 == 7 else ["staff"],
+            }
+            for n in ids
+        ]
+        await transfers.add_all(session, User, rows)
+        taken = [
+            {"id": UUID(int=n), "user": n, "face_px": 24.0, "quality": {}, "sha256": f"{n:064}"}
+            for n in ids
+        ]
+        await transfers.add_all(session, Photo, taken)
+        for space_id in (_SPACE, _OTHER):
+            vectors = _unit(generator.normal(size=(_PEOPLE, 512)))
+            pairs = list(zip(ids, vectors, strict=True))
+            common = {"space_id": space_id, "photo_count": 1, "revision": 1}
+            templates = [{"user": n, "vector": vector, **common} for n, vector in pairs]
+            await transfers.add_all(session, Template, templates)
+            embeddings = [
+                {"photo": UUID(int=n), "space_id": space_id, "vector": vector}
+                for n, vector in pairs
+            ]
+            await transfers.add_all(session, Embedding, embeddings)
 
     async with open_sessions(database) as opened:
         await opened.write(fill)
@@ -88,7 +104,7 @@ async def test_same_users_are_found_when_postgres_searches(sessions: Sessions) -
     await sessions.index_templates(_SPACE)  # it is there already
     gallery = await _gallery(sessions)
     generator = np.random.default_rng(2)
-    for number in range(0, _PEOPLE, 20):
+    for number in range(1, _PEOPLE, 20):
         template = gallery.template(f"user-{number}")
         assert template is not None
         probe = _unit(template + 0.06 * generator.normal(size=512))
