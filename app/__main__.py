@@ -15,6 +15,7 @@ from app.commands import (
     bundles,
     calibrate,
     check,
+    crops,
     database,
     evaluate,
     faces,
@@ -42,6 +43,7 @@ cli.command()(verify.verify)
 cli.command()(faces.faces)
 cli.add_typer(users.cli, name="users")
 cli.add_typer(photos.cli, name="photos")
+cli.add_typer(crops.cli, name="crops")
 cli.add_typer(gallery.cli, name="gallery")
 cli.add_typer(keys.cli, name="keys")
 cli.command()(audit.audit)
@@ -49,7 +51,7 @@ cli.add_typer(bundles.cli, name="bundles")
 cli.add_typer(jobs.cli, name="jobs")
 cli.command()(evaluate.evaluate)
 cli.command()(calibrate.calibrate)
-cli.command()(check.check)
+cli.command(help="The same as `farsight db check`.")(check.check)
 cli.add_typer(database.cli, name="db")
 cli.command()(openapi.openapi)
 

@@ -368,6 +368,14 @@ class StorageError(FarsightError):
     names_nobody = True
 
 
+class CropKeyError(FarsightError):
+    """Stored crops are encrypted with a key that the service does not have."""
+
+    code = "crop_key_missing"
+    title = "The key of stored crops is missing"
+    names_nobody = True
+
+
 class DatabaseDamagedError(FarsightError):
     """The database's file is damaged, empty, gone or replaced; nothing more is written to it."""
 

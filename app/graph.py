@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from app.db.crop_keys import read_crop_keys
 from app.db.migration import open_sessions
 from app.db.session import Sessions
 from app.metrics import Metrics
@@ -27,6 +28,7 @@ from app.services.readiness import Readiness
 from app.services.reembedding import Reembedding
 from app.services.registration import Registration
 from app.services.reload import Reload
+from app.services.search import MemorySearch, PgvectorSearch, Search
 from app.services.stored_photos import StoredPhotos
 from app.services.subject_recognition import SubjectRecognition
 from app.services.subjects import MIN_PHOTOS, Subjects
@@ -99,7 +101,8 @@ async def open_rows(settings: Settings) -> AsyncIterator[Rows]:
 
 
 async def _open_rows(settings: Settings, opened: AsyncExitStack) -> Rows:
-    sessions = await opened.enter_async_context(open_sessions(settings.database))
+    crop_keys = read_crop_keys(settings.crop_key_file)
+    sessions = await opened.enter_async_context(open_sessions(settings.database, crop_keys))
     key_diary = KeyDiary(sessions)
     opened.push_async_callback(key_diary.close)
     erasures = Erasures(sessions)
@@ -149,6 +152,8 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         inference, quality_limits, limits.max_photos, settings.registration.outlier_similarity
     )
 
+    search: Search = MemorySearch() if settings.search == "memory" else PgvectorSearch(sessions)
+
     def registration(min_photos: int) -> Registration:
         return Registration(
             sessions,
@@ -160,10 +165,11 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
             duplicate_similarity=settings.registration.duplicate_similarity,
             retain_crops=settings.retain_crops,
             metrics=metrics,
+            search=search,
         )
 
     users = Users(sessions, erasures, current)
-    identifier = Identifier(inference, limits.max_photos, metrics)
+    identifier = Identifier(inference, limits.max_photos, metrics, search)
     return Graph(
         sessions=sessions,
         keys=rows.keys,

@@ -16,7 +16,7 @@ from app.gallery.file import read_gallery, write_gallery
 from app.gallery.local import LocalGallery
 from app.gallery.portable import crops_of, move_gallery
 from app.observability import Stopwatch
-from app.recognition.decision import Decision, decide
+from app.recognition.decision import Decision, decide, how_many
 from app.recognition.recognizer import FoundFace, Recognizer, open_recognizer
 from app.recognition.serving import Serving
 from app.settings import Settings
@@ -194,7 +194,9 @@ class Pipeline:
         wanted = self._threshold if threshold is None else threshold
         faces = []
         for face, embedding in zip(found.faces, embeddings, strict=True):
-            decision = decide(serving, [face], embedding[np.newaxis], threshold=wanted, top_k=top_k)
+            probe = mean_embedding(embedding[np.newaxis])
+            matches = serving.gallery.search(probe, how_many(top_k))
+            decision = decide(serving, [face], matches, threshold=wanted, top_k=top_k)
             faces.append(_face_result(face, embedding, serving, decision))
         largest = faces[0] if faces else None
         return Result(

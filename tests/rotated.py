@@ -100,7 +100,7 @@ async def _enrol_one(
         row = Photo(
             id=uuid4(),
             user=user.id,
-            crop_png=encode_png(pixels) if retain_crops else None,
+            crop=encode_png(pixels) if retain_crops else None,
             face_px=112.0,
             quality={},
             sha256=uuid4().hex * 2,

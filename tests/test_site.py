@@ -89,9 +89,14 @@ def test_operator_keeps_a_service_as_the_pages_say(
     before = [f"farsight keys create --scope {scope}" for scope in scopes]
     said = type_in("\n".join(["farsight register --from-dir people", *before]), home, variables)
     _, old = KEY.findall(said)
-    backup, restore = blocks("docs/backup.md")
+    backup, copy, restore, put = blocks("docs/backup.md")
     lines = "".join(blocks("docs/operators.md"))
-    type_in(backup + lines + restore, home, variables | {"OLD": old.split("_")[1]})
+    type_in(backup + copy + lines + put, home, variables | {"OLD": old.split("_")[1]})
+    elsewhere = home / "elsewhere"
+    shutil.copytree(home / "data/detectors", elsewhere / "detectors")
+    type_in(restore, home, variables | {"FARSIGHT_HOME": str(elsewhere)})
+    with closing(sqlite3.connect(elsewhere / "farsight.db")) as rows:
+        assert rows.execute("SELECT user_id FROM users").fetchall() == [("ada",)]
     with closing(sqlite3.connect(home / ".local/share/farsight/farsight.db")) as rows:
         # The backup is from before a key was revoked.
         assert rows.execute("SELECT revoked_at FROM api_keys").fetchall() == [(None,), (None,)]

@@ -53,6 +53,7 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.UnreadableImageError: 422,
     errors.RateLimitedError: 429,
     errors.CallerGoneError: 499,  # not in the standard; it only shows in the log
+    errors.CropKeyError: 503,
     errors.DatabaseBusyError: 503,
     errors.DatabaseDamagedError: 503,
     errors.NotReadyError: 503,

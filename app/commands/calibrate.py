@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.commands.calibration_plot import require_matplotlib, write_plot
+from app.db.crop_keys import read_crop_keys
 from app.db.migration import open_sessions
 from app.progress import counted
 from app.recognition.inference import set_library_threads
@@ -56,7 +57,8 @@ def calibrate(
 async def _calibrate(false_accept_rate: float) -> tuple[Calibration, Serving]:
     settings = Settings.read()
     set_library_threads(settings.threads.torch, settings.threads.opencv)
-    async with open_sessions(settings.database) as sessions:
+    crop_keys = read_crop_keys(settings.crop_key_file)
+    async with open_sessions(settings.database, crop_keys) as sessions:
         serving = await Activation(settings).start(sessions)
         with counted("Shrunk photos") as advance:
             found = await compare_enrolled(

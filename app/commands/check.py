@@ -1,4 +1,4 @@
-"""`farsight check`: whether everything that is stored can be used."""
+"""`farsight db check`: whether everything that is stored can be used."""
 
 import asyncio
 import json
@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from app.db.crop_keys import read_crop_keys
 from app.db.migration import create_engine, open_sessions
 from app.db.session import Sessions
 from app.errors import DatabaseDamagedError, ModelFileError
@@ -70,7 +71,8 @@ async def _check(settings: Settings) -> list[Defect]:
         return [*found, Defect("database", error.detail, False)]
     finally:
         await engine.close([])
-    async with open_sessions(settings.database) as sessions:
+    crop_keys = read_crop_keys(settings.crop_key_file)
+    async with open_sessions(settings.database, crop_keys) as sessions:
         found += await _check_bundles(sessions, settings.bundles)
         found += await find_bad_keys(sessions)
         for damage in await find_damage(sessions):
@@ -83,7 +85,8 @@ async def _repair(settings: Settings) -> None:
     await engine.repair()
     await engine.close([])
     damages: list[Damage]
-    async with open_sessions(settings.database) as sessions:
+    crop_keys = read_crop_keys(settings.crop_key_file)
+    async with open_sessions(settings.database, crop_keys) as sessions:
         damages = await find_damage(sessions)
         await forget_damage(sessions, damages)
     async with open_graph(settings) as graph:

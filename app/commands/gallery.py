@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.commands.place import AsJson, Url, ask, refuse_both
+from app.commands.recall import recall
 from app.db.migration import open_sessions
 from app.errors import GalleryFileError, SpaceMismatchError, UserNotFoundError
 from app.gallery.file import encode_gallery, read_gallery, write_gallery
@@ -30,6 +31,8 @@ cli = typer.Typer(
     help="Gallery files, and who is in them or in the local database; of a service, see users.",
     no_args_is_help=True,
 )
+
+cli.command()(recall)
 
 _GalleryPath = Annotated[
     Path | None, typer.Option(help="A gallery file, instead of the local database.")

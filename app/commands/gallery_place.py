@@ -114,7 +114,8 @@ async def open_gallery(path: Path, settings: Settings) -> AsyncIterator[GalleryP
     """
     with tempfile.TemporaryDirectory(prefix="farsight-") as folder:
         database = DatabaseSettings(url=f"sqlite+aiosqlite:///{folder}/farsight.db")
-        async with open_graph(settings.model_copy(update={"database": database})) as graph:
+        settings = settings.model_copy(update={"database": database, "search": "memory"})
+        async with open_graph(settings) as graph:
             serving = graph.current.serving
             in_file = await _moved(_read(path, serving), graph)
             gallery = serving.gallery

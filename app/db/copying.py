@@ -2,24 +2,30 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from sqlalchemy import Row, Table, func, insert, literal, select, tuple_
+from sqlalchemy import Row, Table, delete, func, insert, literal, select, tuple_
 
+from app.db.repositories import erasures
 from app.db.session import ReadSession, Sessions, WriteSession
+from app.db.tables import Erasure, User
 from app.db.tables import Table as Mapped
 from app.errors import SettingsError
 from app.progress import Advance
 
 # A transaction each. With three crops of 20 kB and as many vectors that is 10 MB.
 _ROWS_AT_ONCE = 500
+# What has yet to leave one disk is not on the other.
+_TABLES = [table for table in Mapped.metadata.sorted_tables if table.name != Erasure.__tablename__]
 
 _Rows = Sequence[Row[Any]]
 
 
 async def copy_everything(source: Sessions, target: Sessions, advance: Advance) -> int:
     """Copies all rows; what an earlier, interrupted copy has brought is compared and kept.
+
+    Nothing is written to a target that holds anything else.
 
     The source is read as it is at the beginning: what is written to it meanwhile is not copied.
 
@@ -36,7 +42,8 @@ async def copy_everything(source: Sessions, target: Sessions, advance: Advance) 
     """
     done = 0
     async with source.read() as reading:
-        counts = {table: await _count(reading, table) for table in Mapped.metadata.sorted_tables}
+        await _refuse_others(reading, target)
+        counts = {table: await _count(reading, table) for table in _TABLES}
         total = sum(counts.values())
         for table in counts:
             after: Row[Any] | None = None
@@ -51,6 +58,32 @@ async def copy_everything(source: Sessions, target: Sessions, advance: Advance) 
                     raise _holds_something_else(table)
     await target.write(target.engine.continue_ids)
     return done
+
+
+async def empty(session: WriteSession) -> None:
+    """Deletes what a start leaves in a database in which nobody is registered.
+
+    Where somebody is, nothing is deleted: `copy_everything` knows whether they are its own.
+    """
+    if await _count(session, cast(Table, User.__table__)):
+        return
+    for table in reversed(_TABLES):
+        await session.execute(delete(table))
+    await erasures.add(session, "")
+
+
+async def _refuse_others(reading: ReadSession, target: Sessions) -> None:
+    """Makes sure that every row of the target is one of the source's."""
+    async with target.read() as session:
+        for table in _TABLES:
+            after: Row[Any] | None = None
+            while rows := await _page(session, table, after):
+                present = await _present(reading, table, rows)
+                for row in rows:
+                    found = present.get(_key(table, row))
+                    if found is None or _plain(found) != _plain(row):
+                        raise _holds_something_else(table)
+                after = rows[-1]
 
 
 async def _put(session: WriteSession, table: Table, rows: _Rows) -> None:

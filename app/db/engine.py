@@ -5,7 +5,7 @@ differs is here: connections, exclusions between processes, errors, and how the 
 erased leave the disk.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Protocol
@@ -32,10 +32,12 @@ class Exclusion(StrEnum):
         WRITING: Every transaction that writes, migrations included. A registration looks for
             duplicates within it, and nobody else registers meanwhile.
         ERASING: What follows an erasure, outside of any transaction.
+        INDEXING: The making of an index for search, outside of any transaction.
     """
 
     WRITING = "writing"
     ERASING = "erasing"
+    INDEXING = "indexing"
 
 
 class Engine(Protocol):
@@ -124,6 +126,21 @@ class Engine(Protocol):
 
     async def continue_ids(self, session: AsyncSession) -> None:
         """Lets ids of new rows follow those of rows that were added with theirs."""
+
+    async def index_templates(self, space_id: str) -> None:
+        """Makes the index by which a space's templates are searched, where it is missing.
+
+        Takes long where there are many. Others read and write meanwhile.
+
+        Args:
+            space_id: The space.
+
+        Raises:
+            SettingsError: This database has no such index.
+        """
+
+    async def drop_indexes(self, except_of: Collection[str]) -> None:
+        """Drops the indexes for search of all spaces but some."""
 
     async def exists(self) -> bool:
         """Whether there is a database already; makes none."""

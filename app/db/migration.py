@@ -8,7 +8,9 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from alembic import command
+from app.db.crop_keys import CropKeys
 from app.db.engine import Engine
+from app.db.repositories import crops
 from app.db.session import Sessions, patiently
 from app.db.sqlite.engine import SqliteEngine
 from app.db.tables import BundleRow, Pointer, Table
@@ -61,22 +63,32 @@ def create_engine(settings: DatabaseSettings) -> Engine:
 
 
 @asynccontextmanager
-async def open_sessions(settings: DatabaseSettings) -> AsyncIterator[Sessions]:
+async def open_sessions(
+    settings: DatabaseSettings, crop_keys: CropKeys | None = None
+) -> AsyncIterator[Sessions]:
     """The database, created or migrated where needed; closed in the end.
 
     A database that was created here, and in which nothing is stored, is removed again where it
     is a file.
 
+    Args:
+        settings: Which one.
+        crop_keys: For stored crops; None for those who do not look at any.
+
     Raises:
+        CropKeyError: Stored crops are encrypted with a key that is not among those given.
         DatabaseDamagedError: See Engine.prepare, as for StorageError.
         DatabaseBusyError: Another process writes for too long, or the database does not answer.
     """
     engine = create_engine(settings)
-    sessions = Sessions(engine, settings.pool_size, settings.timeout_s)
+    sessions = Sessions(engine, settings.pool_size, settings.timeout_s, crop_keys or CropKeys())
     try:
         await patiently(engine.prepare, settings.timeout_s)  # a server may just be starting
         # SQLite does not wait for a process that is just closing its last connection.
         await patiently(lambda: sessions.migrate(upgrade), settings.timeout_s)
+        if crop_keys is not None:
+            async with sessions.read() as session:
+                await crops.require_keys(session)
         yield sessions
     finally:
         await sessions.close()

@@ -8,7 +8,14 @@ either all that the function did is committed, or none of it.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterator,
+)
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -17,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from app.db.crop_keys import CropKeys
 from app.db.engine import RETRY_AFTER_S, Engine
 from app.errors import DatabaseBusyError, DatabaseDamagedError, FarsightError
 from app.turns import Turns, requester
@@ -29,7 +37,17 @@ _log = logging.getLogger(__name__)
 
 
 class ReadSession(AsyncSession):
-    """A consistent view of the rows, for reading."""
+    """A consistent view of the rows, for reading.
+
+    Args:
+        crop_keys: For stored crops.
+
+    Others are those of AsyncSession.
+    """
+
+    def __init__(self, *args: Any, crop_keys: CropKeys, **kwargs: Any) -> None:  # noqa: ANN401 - as AsyncSession's
+        super().__init__(*args, **kwargs)
+        self.crop_keys = crop_keys
 
 
 class WriteSession(ReadSession):
@@ -48,19 +66,25 @@ class Sessions:
         engine: What is behind them.
         pool_size: Connections for reading. One more is for writing.
         timeout_s: Seconds to wait for a connection or a lock.
+        crop_keys: For stored crops.
 
     Attributes:
         engine: As given.
+        crop_keys: As given.
         trouble: Why something could not be written; None while nothing is known to be wrong,
             and again when `try_again` succeeds.
         turns: For connections, to `read` and to `write`.
     """
 
-    def __init__(self, engine: Engine, pool_size: int, timeout_s: float) -> None:
+    def __init__(
+        self, engine: Engine, pool_size: int, timeout_s: float, crop_keys: CropKeys
+    ) -> None:
         self.engine = engine
+        self.crop_keys = crop_keys
         self.trouble: FarsightError | None = None
-        self._read = async_sessionmaker(engine.readers, class_=ReadSession, expire_on_commit=False)
-        self._write = async_sessionmaker(engine.writer, class_=WriteSession, expire_on_commit=False)
+        common: dict[str, Any] = {"expire_on_commit": False, "crop_keys": crop_keys}
+        self._read = async_sessionmaker(engine.readers, class_=ReadSession, **common)
+        self._write = async_sessionmaker(engine.writer, class_=WriteSession, **common)
         self._timeout_s = timeout_s
         self._reading = Turns(pool_size, most_waiting=_MOST_WAITING)
         self._writing = Turns(1, most_waiting=_MOST_WAITING)
@@ -123,6 +147,16 @@ class Sessions:
             yield
         finally:
             turns.give_back(party)
+
+    async def index_templates(self, space_id: str) -> None:
+        """See Engine.index_templates."""
+        with self._told_in_our_words(writes=True):
+            await self.engine.index_templates(space_id)
+
+    async def drop_indexes(self, except_of: Collection[str]) -> None:
+        """See Engine.drop_indexes."""
+        with self._told_in_our_words(writes=True):
+            await self.engine.drop_indexes(except_of)
 
     def version(self) -> int | None:
         """See Engine.version."""

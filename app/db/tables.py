@@ -84,7 +84,10 @@ class Photo(Table):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user: Mapped[int] = mapped_column(RowId, ForeignKey("users.id", ondelete="CASCADE"))
-    crop_png: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # As `app.db.crop_keys` stores it: a PNG file, or encrypted.
+    crop: Mapped[bytes | None] = mapped_column("crop_png", LargeBinary)
+    # The id of the key it is encrypted with.
+    crop_key: Mapped[str | None] = mapped_column(String(16), index=True)
     face_px: Mapped[float]
     quality: Mapped[JsonObject] = mapped_column(JSON)
     sha256: Mapped[str] = mapped_column(String(64))

@@ -9,7 +9,8 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
-_SIZE = 512
+EMBEDDING_SIZE = 512
+"""Numbers in a vector."""
 # pgvector sends the length and two reserved bytes before the numbers, in network order.
 _HEADER_BYTES = 4
 
@@ -27,12 +28,22 @@ class PgVector(UserDefinedType[object]):
 
     cache_ok = True
 
-    def __init__(self, size: int = _SIZE) -> None:
+    def __init__(self, size: int = EMBEDDING_SIZE) -> None:
         self.size = size
 
     def get_col_spec(self, **_: object) -> str:
         """As in CREATE TABLE."""
         return f"VECTOR({self.size})"
+
+
+class HalfVector(UserDefinedType[object]):
+    """pgvector's type of float16, to which an index rounds; nothing is stored in it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """As in CAST."""
+        return f"HALFVEC({EMBEDDING_SIZE})"
 
 
 ischema_names["vector"] = PgVector  # to compare a database with the tables

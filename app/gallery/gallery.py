@@ -52,12 +52,24 @@ class Gallery:
     Args:
         templates: `user_id`, template and groups.
         revision: The database's gallery revision that they were read at.
+        count: Of templates that stay in the database, where they are searched. Then the gallery
+            holds none: it tells how many there are, and follows the revision.
+
+    Attributes:
+        holds_templates: Whether it does.
 
     Raises:
         ValueError: A template is not of unit length.
     """
 
-    def __init__(self, templates: Iterable[tuple[str, Enrolled]] = (), revision: int = 0) -> None:
+    def __init__(
+        self,
+        templates: Iterable[tuple[str, Enrolled]] = (),
+        revision: int = 0,
+        count: int | None = None,
+    ) -> None:
+        self.holds_templates = count is None
+        self._count = count or 0
         self._lock = threading.Lock()
         self._user_ids: list[str] = []
         self._rows: dict[str, int] = {}
@@ -81,7 +93,7 @@ class Gallery:
         return self._changes
 
     def __len__(self) -> int:
-        return len(self._user_ids)
+        return len(self._user_ids) if self.holds_templates else self._count
 
     def count_with(self, user_ids: Iterable[str]) -> int:
         """How many users there would be with these."""
@@ -100,7 +112,7 @@ class Gallery:
         Raises:
             ValueError: A template is not of unit length.
         """
-        if revision <= self._revision:
+        if revision <= self._revision or not self.holds_templates:
             return
         self._put_or_drop(templates)
         with self._lock:
@@ -137,6 +149,10 @@ class Gallery:
                     self._drop(user_id)
             self._revision = revision
         return True
+
+    def note(self, count: int, revision: int) -> None:
+        """Follows the rows where the templates stay in the database."""
+        self._count, self._revision = count, revision
 
     def template(self, user_id: str) -> NDArray[np.float32] | None:
         """A copy of a user's (512,) template, or None where there is none."""

@@ -7,13 +7,9 @@ among the candidates that the caller asked for.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from app.gallery.gallery import Groups, Match
+from app.gallery.gallery import Match
 from app.recognition.recognizer import FoundFace
 from app.recognition.serving import Serving
-from app.vision.embedder import mean_embedding
 
 _BEST_AND_RUNNER_UP = 2
 
@@ -40,26 +36,22 @@ class Decision:
 def decide(
     serving: Serving,
     faces: Sequence[FoundFace],
-    embeddings: NDArray[np.float32],
+    matches: Sequence[Match],
     *,
     threshold: float | None = None,
     top_k: int = 0,
-    groups: Groups | None = None,
 ) -> Decision:
     """Whose face the mean of these faces is.
 
     Args:
-        serving: Its gallery is searched.
+        serving: Where it was searched.
         faces: One, or several of one person.
-        embeddings: (n, 512), one of each face.
+        matches: The users most similar to the mean, best first: `how_many(top_k)` where there are
+            so many.
         threshold: Instead of the bundle's.
         top_k: How many candidates to list, whatever their similarity.
-        groups: Only users who are in one of these; None: everybody.
     """
     threshold = strictest_threshold(serving, faces, threshold)
-    matches = serving.gallery.search(
-        mean_embedding(embeddings), max(top_k, _BEST_AND_RUNNER_UP), groups
-    )
     if not matches:
         return Decision(None, None, None, threshold, [])
     best = matches[0]
@@ -68,8 +60,13 @@ def decide(
         similarity=best.similarity,
         margin=best.similarity - matches[1].similarity if len(matches) > 1 else None,
         threshold=threshold,
-        candidates=matches[:top_k],
+        candidates=list(matches[:top_k]),
     )
+
+
+def how_many(top_k: int) -> int:
+    """How many users to search for if so many candidates are to be listed."""
+    return max(top_k, _BEST_AND_RUNNER_UP)
 
 
 def strictest_threshold(

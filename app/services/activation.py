@@ -75,9 +75,19 @@ class Activation:
             OutOfMemoryError: See load.
         """
         embedder = await asyncio.to_thread(self.load, name, space_id)
+        return self.serving(embedder, await self.gallery(sessions, space_id))
+
+    async def gallery(self, sessions: Sessions, space_id: str) -> Gallery:
+        """Everybody's templates of a space, or the index by which the database searches them.
+
+        Raises:
+            DatabaseDamagedError: A template is not of unit length.
+        """
+        in_memory = self._settings.search == "memory"
+        if not in_memory:
+            await sessions.index_templates(space_id)
         async with sessions.read() as session:
-            gallery = await read_gallery(session, space_id)
-        return self.serving(embedder, gallery)
+            return await read_gallery(session, space_id, holds_templates=in_memory)
 
     def serving(self, embedder: Embedder, gallery: Gallery) -> Serving:
         """Networks and people of one space, with the thresholds that are set."""
@@ -98,7 +108,7 @@ class Activation:
         space_id = embedder.bundle.space_id
         async with sessions.read() as session:
             await _refuse_other_space(session, name, space_id)
-            gallery = await read_gallery(session, space_id)
+        gallery = await self.gallery(sessions, space_id)
 
         async def point(session: WriteSession) -> None:
             await pointer.activate(session, name, space_id)

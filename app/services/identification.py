@@ -1,6 +1,5 @@
 """Identification: who is in a photo, and are two faces one person."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,16 +14,14 @@ from app.errors import (
 from app.gallery.gallery import Groups
 from app.metrics import Metrics
 from app.observability import Stopwatch
-from app.recognition.decision import Decision, decide, strictest_threshold
+from app.recognition.decision import Decision, decide, how_many, strictest_threshold
 from app.recognition.inference import Inference
 from app.recognition.recognizer import Finding, FoundFace
 from app.recognition.serving import Serving
 from app.services.reviewed_photo import refuse_too_many
+from app.services.search import MemorySearch, Search
 from app.vision.dimensions import EMBEDDING_SIZE
-
-# Faces times users: 0.2 ms of searching. Handing that over to a thread costs as much, and more when
-# all threads are busy (docs/decisions/0014).
-_QUICK_ROWS = 10_000
+from app.vision.embedder import mean_embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +116,17 @@ class Identifier:
         inference: Where photos are recognised.
         max_photos: Photos in one request.
         metrics: Where decisions are counted.
+        search: Where users are looked for.
     """
 
     def __init__(
-        self, inference: Inference, max_photos: int, metrics: Metrics | None = None
+        self,
+        inference: Inference,
+        max_photos: int,
+        metrics: Metrics | None = None,
+        search: Search | None = None,
     ) -> None:
+        self._search = search or MemorySearch()
         self._metrics = metrics or Metrics()
         self._inference = inference
         self._max_photos = max_photos
@@ -151,10 +154,7 @@ class Identifier:
         found = await self.find_faces(photos, wishes, serving)
         stopwatch = Stopwatch()
         with stopwatch.stage("search"):
-            if len(found.faces) * len(serving.gallery) <= _QUICK_ROWS:
-                faces, pooled = _search(serving, found, wishes)
-            else:  # long enough to hold up everybody else on the event loop
-                faces, pooled = await asyncio.to_thread(_search, serving, found, wishes)
+            faces, pooled = await self._decide(serving, found, wishes)
         self._count(serving, faces, stopwatch)
         return Identification(
             faces,
@@ -205,7 +205,7 @@ class Identifier:
             UnreadableImageError: `facts["photo"]` is 0 for `photo`, 1 for `other_photo`; as for the
                 other errors about photos.
         """
-        template = serving.gallery.template(user_id)
+        template = await self._search.template(serving, user_id)
         if template is None:
             raise UserNotFoundError(f"Nobody is registered as {user_id!r}.", user_id=user_id)
         return await self.verify_embedding(serving, photo, template, threshold)
@@ -239,6 +239,33 @@ class Identifier:
         findings, embeddings, timings_ms = await self._largest_faces(serving, [photo, other_photo])
         first, second = embeddings
         return _compare(serving, findings, first, second, threshold, timings_ms)
+
+    async def _decide(
+        self, serving: Serving, found: FacesOfPhotos, wishes: Wishes
+    ) -> tuple[list[IdentifiedFace], Decision | None]:
+        """Whose each face is, and whose they are together, if that was asked for."""
+        # The faces that count as one: each by itself, then all of them.
+        together = [[place] for place in range(len(found.faces))]
+        is_pooled = wishes.same_person and bool(found.faces)
+        if is_pooled:
+            together.append(list(range(len(found.faces))))
+        probes = [mean_embedding(found.embeddings[places]) for places in together]
+        matches = await self._search.best(serving, probes, how_many(wishes.top_k), wishes.groups)
+        decisions = [
+            decide(
+                serving,
+                [found.faces[place][1] for place in places],
+                theirs,
+                threshold=wishes.threshold,
+                top_k=wishes.top_k,
+            )
+            for places, theirs in zip(together, matches, strict=True)
+        ]
+        identified = [
+            IdentifiedFace(index, face, decision)
+            for (index, face), decision in zip(found.faces, decisions, strict=False)
+        ]
+        return identified, decisions[-1] if is_pooled else None
 
     def _count(
         self, serving: Serving, faces: Sequence[IdentifiedFace], stopwatch: Stopwatch
@@ -286,35 +313,6 @@ class Identifier:
                 crops = [finding.faces[0].crop for finding in findings]
                 embeddings = await self._inference.embed(crops, serving.embedder)
         return findings, embeddings, stopwatch.timings_ms
-
-
-def _search(
-    serving: Serving, found: FacesOfPhotos, wishes: Wishes
-) -> tuple[list[IdentifiedFace], Decision | None]:
-    faces = [
-        IdentifiedFace(index, face, _decide(serving, [face], embedding[np.newaxis], wishes))
-        for (index, face), embedding in zip(found.faces, found.embeddings, strict=True)
-    ]
-    if not (wishes.same_person and found.faces):
-        return faces, None
-    together = [face for _, face in found.faces]
-    return faces, _decide(serving, together, found.embeddings, wishes)
-
-
-def _decide(
-    serving: Serving,
-    faces: Sequence[FoundFace],
-    embeddings: NDArray[np.float32],
-    wishes: Wishes,
-) -> Decision:
-    return decide(
-        serving,
-        faces,
-        embeddings,
-        threshold=wishes.threshold,
-        top_k=wishes.top_k,
-        groups=wishes.groups,
-    )
 
 
 def _compare(

@@ -33,6 +33,7 @@ from app.services.photo_comparison import reject_copies, reject_outliers
 from app.services.photo_review import PhotoReview
 from app.services.retry import Retry, earlier_answer, fingerprint, without_photo
 from app.services.reviewed_photo import PhotoReport, ReviewedPhoto, Upload, usable_photos
+from app.services.search import Search
 from app.services.switching import catch_up
 from app.services.template import add_photos, refresh_templates
 from app.services.users import UserView, view_user
@@ -114,6 +115,7 @@ class Registration:
         duplicate_similarity: From this similarity on, a new template is an existing user's.
         retain_crops: Keep the crops, for embedding them again with other weights.
         metrics: Where photos are counted.
+        search: Where users with the same face are looked for.
     """
 
     def __init__(
@@ -128,7 +130,9 @@ class Registration:
         duplicate_similarity: float,
         retain_crops: bool,
         metrics: Metrics,
+        search: Search,
     ) -> None:
+        self._search = search
         self._sessions = sessions
         self._current = current
         self._review = review
@@ -250,7 +254,7 @@ class Registration:
         async with self._sessions.read() as session:
             user = await users.get(session, user_id)
             template = await _template(session, user, serving.space_id)
-            stored_crops = await photos.crops(session, user)
+            stored_crops = await photos.crops_of_user(session, user)
         reviewed = await self._review.review(
             serving, uploads, detect=detect, choice=choice, template=template
         )
@@ -305,7 +309,8 @@ class Registration:
             embeddings = [each.embedding for each in usable_photos(reviewed)]
             # Another process may have registered the same person a moment ago.
             await catch_up(session, prepared.serving.space_id, prepared.serving.gallery)
-            await self._refuse_known_person(prepared.serving, new, mean_embedding(embeddings))
+            template = mean_embedding(embeddings)
+            await self._refuse_known_person(session, prepared.serving, new, template)
         answer = await self._store_photos(
             session, prepared.serving, prepared.actor, user, reviewed, _among(new)
         )
@@ -325,9 +330,13 @@ class Registration:
         return True
 
     async def _refuse_known_person(
-        self, serving: Serving, new: NewUser, template: NDArray[np.float32]
+        self,
+        session: ReadSession,
+        serving: Serving,
+        new: NewUser,
+        template: NDArray[np.float32],
     ) -> None:
-        for match in await asyncio.to_thread(serving.gallery.search, template, 2, _among(new)):
+        for match in await self._search.best_within(session, serving, template, 2, _among(new)):
             if match.user_id != new.user_id and match.similarity >= self._duplicate_similarity:
                 raise DuplicatePersonError(
                     f"The face is that of {match.user_id!r}. Add the photos to "
@@ -353,8 +362,20 @@ class Registration:
         return RegistrationAnswer(
             view_user(user, photo_count),
             [photo.report() for photo in reviewed],
-            await _near_users(session, serving, user, among),
+            await self._near_users(session, serving, user, among),
         )
+
+    async def _near_users(
+        self, session: ReadSession, serving: Serving, user: User, among: Groups | None
+    ) -> list[Match]:
+        """Users who would be identified by this one's template."""
+        template = await _template(session, user, serving.space_id)
+        matches = await self._search.best_within(
+            session, serving, template, _MOST_NEAR_USERS + 1, among
+        )
+        threshold = serving.threshold(CROP_SIZE_PX)
+        others = [of for of in matches if of.user_id != user.user_id and of.similarity >= threshold]
+        return others[:_MOST_NEAR_USERS]
 
     def _require(self, reviewed: Sequence[ReviewedPhoto], minimum: int) -> None:
         self._metrics.judged(photo.reason for photo in reviewed)
@@ -380,14 +401,3 @@ async def _template(session: ReadSession, user: User, space_id: str) -> NDArray[
     if embeddings is None:
         raise NotReadyError("The user is being moved to other weights right now. Try again.")
     return mean_embedding(embeddings)
-
-
-async def _near_users(
-    session: ReadSession, serving: Serving, user: User, among: Groups | None
-) -> list[Match]:
-    """Users who would be identified by this one's template."""
-    template = await _template(session, user, serving.space_id)
-    matches = await asyncio.to_thread(serving.gallery.search, template, _MOST_NEAR_USERS + 1, among)
-    threshold = serving.threshold(CROP_SIZE_PX)
-    others = [of for of in matches if of.user_id != user.user_id and of.similarity >= threshold]
-    return others[:_MOST_NEAR_USERS]

@@ -31,7 +31,7 @@ from app.services.activation import Activation
 from app.services.enrolled_sample import EnrolledSample
 from app.services.job_diary import JobDiary, Jobs, JobView, State, Step, is_abandoned, view_job
 from app.services.reembedding import PATIENCE_S, Reembedding
-from app.services.switching import erase_other_spaces, read_gallery, refuse_lost_users, switch
+from app.services.switching import erase_other_spaces, refuse_lost_users, switch
 from app.vision.bundle import verify_bundle
 from app.vision.embedder import Embedder
 from app.vision.manifest import Manifest, read_manifest
@@ -205,8 +205,7 @@ class Reload:
         await self._reembedding.complete(embedder, diary.advance)
 
         await diary.step(Step.SWITCH)
-        async with self._sessions.read() as session:
-            gallery = await read_gallery(session, job.space_id)
+        gallery = await self._activation.gallery(self._sessions, job.space_id)
         await self._switch(diary, self._activation.serving(embedder, gallery))
         await erase_other_spaces(self._sessions)
 

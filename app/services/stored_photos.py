@@ -5,7 +5,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from app.db.repositories import events, photos, users
+from app.db.repositories import crops, events, photos, users
 from app.db.session import Sessions, WriteSession
 from app.errors import CropNotKeptError, PhotoNotFoundError
 from app.gallery.gallery import Groups
@@ -52,11 +52,12 @@ class StoredPhotos:
                 photo = await photos.largest_with_crop(session, user)
             else:
                 photo = await photos.get(session, user, photo_id)
-            if photo is None or photo.crop_png is None:
+            png = None if photo is None else crops.opened(session, photo.id, photo.crop)
+            if photo is None or png is None:
                 raise CropNotKeptError(
                     "FARSIGHT_RETAIN_CROPS decides whether the crops of new photos are kept."
                 )
             await events.record(session, actor, "crop.shown", user_id, {"photo": str(photo.id)})
-            return photo.crop_png
+            return png
 
         return await self._sessions.write(show)

@@ -13,12 +13,22 @@ from app.gallery.gallery import Enrolled, Gallery, Groups
 from app.recognition.serving import Current, Serving
 
 
-async def read_gallery(session: ReadSession, space_id: str) -> Gallery:
+async def read_gallery(
+    session: ReadSession, space_id: str, *, holds_templates: bool = True
+) -> Gallery:
     """All templates of a space.
+
+    Args:
+        session: Reads.
+        space_id: The space.
+        holds_templates: False where they are searched in the database.
 
     Raises:
         DatabaseDamagedError: One is not of unit length.
     """
+    if not holds_templates:
+        count = await users.count_in_space(session, space_id)
+        return Gallery((), await pointer.gallery_revision(session), count)
     with _damage_told():
         templates = _enrolled(await users.templates(session, space_id))
         return Gallery(templates, await pointer.gallery_revision(session))
@@ -37,6 +47,9 @@ async def try_to_catch_up(session: ReadSession, space_id: str, gallery: Gallery)
     read_at = gallery.changes
     revision = await pointer.gallery_revision(session)
     if revision <= gallery.revision:
+        return True
+    if not gallery.holds_templates:
+        gallery.note(await users.count_in_space(session, space_id), revision)
         return True
     with _damage_told():
         changed = dict(_enrolled(await users.templates(session, space_id, since=gallery.revision)))
@@ -101,6 +114,9 @@ async def erase_other_spaces(sessions: Sessions) -> int:
     erased = 0
     while count := await sessions.write(some):
         erased += count
+    async with sessions.read() as session:
+        kept = [await pointer.active_bundle(session), await pointer.former_bundle(session)]
+    await sessions.drop_indexes({row.space_id for row in kept if row})
     return erased
 
 
@@ -116,6 +132,6 @@ def _damage_told() -> Iterator[None]:
         yield
     except ValueError as error:
         raise DatabaseDamagedError(
-            "Templates in the database are damaged. `farsight check` says whose, and with "
+            "Templates in the database are damaged. `farsight db check` says whose, and with "
             "--repair rebuilds them from the photos' embeddings or crops."
         ) from error

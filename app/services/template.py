@@ -30,7 +30,7 @@ async def add_photos(
         row = Photo(
             id=photo.photo_id,
             user=user.id,
-            crop_png=encode_png(face.crop.pixels) if retain_crops else None,
+            crop=encode_png(face.crop.pixels) if retain_crops else None,
             face_px=face.crop.face_px,
             quality=asdict(face.quality),
             sha256=photo.sha256,

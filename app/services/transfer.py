@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import msgspec
 
+from app.db.repositories import crops, events, pointer, transfers, users
 from app.db.repositories import enrolled as enrolled_rows
-from app.db.repositories import events, pointer, transfers, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.db.tables import BundleRow, Embedding, JsonObject, Photo, Template, User, utc_now
 from app.errors import GalleryFileError, NotReadyError
@@ -208,13 +208,17 @@ class GalleryImport:
                 {
                     "id": photo_id,
                     "user": row,
-                    "crop_png": photo.crop_png if self._retain_crops else None,
+                    "crop": crop,
+                    "crop_key": crop_key,
                     "face_px": photo.face_px,
                     "quality": asdict(photo.quality),
                     "sha256": photo.sha256,
                     "created_at": now + timedelta(microseconds=index),  # keeps the order
                 }
                 for index, (photo_id, row, photo) in enumerate(photos)
+                for crop, crop_key in [
+                    crops.sealed(session, photo_id, photo.crop_png if self._retain_crops else None)
+                ]
             ),
         )
         await transfers.add_all(

@@ -35,9 +35,10 @@ NOT_IN_THE_SHELL = {
 NO_JSON = {"serve", "openapi", "users thumbnail", "photos crop"}
 # What works on files or on the process's own database, whichever service there may be.
 HERE_ALONE = {
-    *("serve", "openapi", "evaluate", "calibrate", "check"),
+    *("serve", "openapi", "evaluate", "calibrate", "check", "crops encrypt"),
+    *("db upgrade", "db check", "db copy", "db backup", "db restore"),
     *("bundles import", "bundles measure", "bundles verify", "bundles prune", "bundles pull"),
-    *("gallery list", "gallery show", "gallery merge", "gallery diff"),
+    *("gallery list", "gallery show", "gallery merge", "gallery diff", "gallery recall"),
 }
 Do = Callable[..., Any]
 

@@ -34,7 +34,7 @@ async def _fill(session: WriteSession) -> None:
         photo = Photo(
             id=uuid4(),
             user=user.id,
-            crop_png=generator.bytes(1000) if number else None,
+            crop=generator.bytes(1000) if number else None,
             face_px=24.5,
             quality={"blur": 0.1},
             sha256=f"{number:064}",

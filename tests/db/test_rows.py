@@ -21,7 +21,7 @@ _VECTOR = np.resize(_TRICKY, 512).astype(np.float32)
 async def _add(session: WriteSession) -> None:
     user = await users.add(session, "anna", "Anna Ä", {"note": "ß 'quoted' \x7f"}, ["staff", "new"])
     photo = Photo(
-        id=uuid4(), user=user.id, crop_png=b"\x00\xff", face_px=1 / 3, quality={}, sha256="0" * 64
+        id=uuid4(), user=user.id, crop=b"\x00\xff", face_px=1 / 3, quality={}, sha256="0" * 64
     )
     await photos.add(session, [photo], "space", [_VECTOR])
     await users.put_template(session, user, "space", _VECTOR, photo_count=1, revision=1)

@@ -1,7 +1,8 @@
 """PostgreSQL: many processes on many machines, advisory locks, errors known by their codes."""
 
+import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from app.db.engine import RETRY_AFTER_S, Alone, Engine, Exclusion
 from app.db.tables import AnnouncedSubject, Embedding, Photo, StoredAnswer, Table, Template, User
+from app.db.types import EMBEDDING_SIZE
 from app.errors import (
     DatabaseBusyError,
     DatabaseDamagedError,
@@ -60,6 +62,19 @@ _dead_rows = text(
     "  WHERE c.oid = ANY (SELECT to_regclass(quote_ident(name)) FROM unnest(:tables ::text[]) name)"
     ")"
 ).bindparams(bindparam("tables", value=list(_OF_PEOPLE)))
+# One for each space: what is looked for is in one, and another's templates would be in the way.
+_INDEX_PREFIX = "ix_templates_nearest_"
+_LOOK_EVERY_S = 0.5
+_is_valid = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
+_search_indexes = text(
+    "SELECT relname::text FROM pg_class JOIN pg_index ON pg_class.oid = indexrelid"
+    " WHERE starts_with(relname::text, :prefix)"
+    " AND relnamespace = current_schema()::regnamespace"
+).bindparams(bindparam("prefix", value=_INDEX_PREFIX))
+# How many templates the index looks at for a search, and what it does if they are not in the groups
+# asked for (docs/decisions/0034-search-in-pgvector.md). Servers without pgvector 0.8 know only the
+# first.
+_SEARCH = {"hnsw.ef_search": "400", "hnsw.iterative_scan": "strict_order"}
 _invalid_indexes = text(
     "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
     " WHERE NOT indisvalid AND relnamespace = current_schema()::regnamespace"
@@ -173,6 +188,35 @@ class PostgresEngine(Engine):
                     select(func.setval(sequence, func.coalesce(last, 1), last.is_not(None)))
                 )
 
+    async def index_templates(self, space_id: str) -> None:  # noqa: D102
+        name = f"{_INDEX_PREFIX}{space_id}"
+        if not name.isidentifier():
+            raise ValueError("A space's id is made of letters and digits.")
+        async with self._connected() as connection:
+            # It waits for transactions that began before, however long they take.
+            await connection.exec_driver_sql("SET lock_timeout = 0")
+            # Who waited within a statement would be one of those: so each try is a statement.
+            taken = select(func.pg_try_advisory_lock(lock_key(Exclusion.INDEXING)))
+            while not await connection.scalar(taken):  # noqa: ASYNC110 - another process has it
+                await asyncio.sleep(_LOOK_EVERY_S)
+            is_valid = await connection.scalar(_is_valid, {"name": name})
+            if is_valid:
+                return
+            if is_valid is False:  # whoever began to make it did not come to the end
+                await connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
+            await connection.exec_driver_sql(
+                f"CREATE INDEX CONCURRENTLY {name} ON {Template.__tablename__} USING hnsw"
+                f" ((vector::halfvec({EMBEDDING_SIZE})) halfvec_cosine_ops)"
+                f" WHERE space_id = '{space_id}'"
+            )
+
+    async def drop_indexes(self, except_of: Collection[str]) -> None:  # noqa: D102
+        kept = {f"{_INDEX_PREFIX}{space_id}" for space_id in except_of}
+        async with self._connected() as connection:
+            for name in (await connection.scalars(_search_indexes)).all():
+                if name not in kept:
+                    await connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
     async def exists(self) -> bool:  # noqa: D102
         async with self._connected() as connection:
             found = await connection.scalar(
@@ -218,12 +262,12 @@ def lock_key(exclusion: Exclusion) -> int:
 def _create(settings: DatabaseSettings, pool_size: int, *, writes: bool) -> AsyncEngine:
     if writes:
         # Each statement sees what was committed before it: all there is, once the lock is held.
-        options = {
+        options = _SEARCH | {
             "default_transaction_isolation": "read committed",
             "idle_in_transaction_session_timeout": f"{_SESSION_ENDS_AFTER_S}s",
         }
     else:
-        options = {
+        options = _SEARCH | {
             "default_transaction_isolation": "repeatable read",
             "default_transaction_read_only": "on",
         }

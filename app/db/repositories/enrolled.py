@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
+from app.db.repositories import crops
 from app.db.session import ReadSession
 from app.db.tables import Embedding, Photo, Template, User
 
@@ -37,7 +38,7 @@ async def users_with_crops(session: ReadSession, space_id: str) -> Sequence[int]
     found = await session.scalars(
         select(Photo.user)
         .join(Embedding, Embedding.photo == Photo.id)
-        .where(Embedding.space_id == space_id, Photo.crop_png.is_not(None))
+        .where(Embedding.space_id == space_id, Photo.crop.is_not(None))
         .distinct()
         .order_by(Photo.user)
     )
@@ -63,7 +64,7 @@ async def photos_in_space(
     """
     wanted = [Embedding.space_id == space_id, Photo.user.in_(users)]
     if with_crop:
-        wanted.append(Photo.crop_png.is_not(None))
+        wanted.append(Photo.crop.is_not(None))
     place = func.row_number().over(partition_by=Photo.user, order_by=(Photo.created_at, Photo.id))
     ordered = (
         select(
@@ -71,7 +72,7 @@ async def photos_in_space(
             Photo.user,
             User.user_id,
             Photo.face_px,
-            Photo.crop_png.is_not(None).label("has_crop"),
+            Photo.crop.is_not(None).label("has_crop"),
             Embedding.vector,
             place.label("place"),
         )
@@ -92,6 +93,7 @@ async def photos_in_space(
 async def crops_of(session: ReadSession, photos: Collection[UUID]) -> dict[UUID, bytes]:
     """The stored crops of some photos, as PNG; photos erased meanwhile are missing."""
     found = await session.execute(
-        select(Photo.id, Photo.crop_png).where(Photo.id.in_(photos), Photo.crop_png.is_not(None))
+        select(Photo.id, Photo.crop).where(Photo.id.in_(photos), Photo.crop.is_not(None))
     )
-    return {photo: png for photo, png in found if png is not None}
+    opened = {photo: crops.opened(session, photo, stored) for photo, stored in found}
+    return {photo: png for photo, png in opened.items() if png is not None}

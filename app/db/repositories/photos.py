@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import delete, func, select
 
-from app.db.repositories import erasures
+from app.db.repositories import crops, erasures
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, Photo, User
 from app.errors import PhotoNotFoundError
@@ -35,7 +35,7 @@ async def get(session: ReadSession, user: User, photo_id: UUID) -> Photo:
 
 async def largest_with_crop(session: ReadSession, user: User) -> Photo | None:
     """A user's photo with the largest face whose crop is kept."""
-    kept = select(Photo).where(Photo.user == user.id, Photo.crop_png.is_not(None))
+    kept = select(Photo).where(Photo.user == user.id, Photo.crop.is_not(None))
     return await session.scalar(kept.order_by(Photo.face_px.desc(), Photo.id).limit(1))
 
 
@@ -59,10 +59,11 @@ async def hashes(session: ReadSession, user: User) -> set[str]:
     return set(await session.scalars(select(Photo.sha256).where(Photo.user == user.id)))
 
 
-async def crops(session: ReadSession, user: User) -> list[bytes]:
+async def crops_of_user(session: ReadSession, user: User) -> list[bytes]:
     """A user's crops as PNG, of photos whose crops are retained."""
-    kept = select(Photo.crop_png).where(Photo.user == user.id, Photo.crop_png.is_not(None))
-    return [crop for crop in await session.scalars(kept) if crop is not None]
+    found = await session.execute(select(Photo.id, Photo.crop).where(Photo.user == user.id))
+    opened = (crops.opened(session, photo, stored) for photo, stored in found)
+    return [png for png in opened if png is not None]
 
 
 async def embeddings(session: ReadSession, user: User) -> dict[str, list[NDArray[np.float32]]]:
@@ -90,7 +91,16 @@ async def add(
     space_id: str,
     vectors: Sequence[NDArray[np.float32]],
 ) -> None:
-    """Adds photos and their embeddings."""
+    """Adds photos and their embeddings.
+
+    Args:
+        session: The transaction.
+        rows: Photos that have an id; their crops as PNG, encrypted here if there is a key.
+        space_id: The space.
+        vectors: (512,) of each photo.
+    """
+    for row in rows:
+        row.crop, row.crop_key = crops.sealed(session, row.id, row.crop)
     session.add_all(rows)
     await session.flush()
     session.add_all(

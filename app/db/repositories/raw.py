@@ -1,6 +1,7 @@
 """Rows as they are stored, for those who look for damage: bytes that may be no vectors at all."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -9,9 +10,11 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, delete, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.db.repositories import crops
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, Photo, Template, User
 from app.db.types import VectorBytes
+from app.errors import DatabaseDamagedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,8 @@ class RawUser:
     Attributes:
         row: The row id.
         user_id: The client's name for the user.
-        crops: PNG by photo, oldest first; None where it was not kept.
+        crops: PNG by photo, oldest first; None where it was not kept; as stored if it cannot be
+            decrypted.
         embeddings: Bytes by photo and space.
         templates: Bytes and number of photos by space.
     """
@@ -46,12 +50,14 @@ async def users(session: ReadSession, after: int, limit: int) -> Sequence[RawUse
     )
     found = {row: RawUser(row, user_id) for row, user_id in rows}
     photos = await session.execute(
-        select(Photo.user, Photo.id, Photo.crop_png)
+        select(Photo.user, Photo.id, Photo.crop)
         .where(Photo.user.in_(found))
         .order_by(Photo.created_at, Photo.id)
     )
-    for user, photo, crop_png in photos:
-        found[user].crops[photo] = crop_png
+    for user, photo, stored in photos:
+        found[user].crops[photo] = stored
+        with suppress(DatabaseDamagedError):
+            found[user].crops[photo] = crops.opened(session, photo, stored)
     embeddings = await session.execute(
         select(Photo.user, Photo.id, Embedding.space_id, _bytes_of(Embedding.vector))
         .join(Embedding, Embedding.photo == Photo.id)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, delete, exists, func, insert, select
 
-from app.db.repositories import erasures
+from app.db.repositories import crops, erasures
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, Photo, Template, User
 
@@ -40,8 +40,8 @@ async def crops_to_embed(
         limit: Maximum number.
     """
     wanted = (
-        select(Photo.id, Photo.user, Photo.crop_png, Photo.face_px)
-        .where(_lacks_embedding(space_id), Photo.crop_png.is_not(None))
+        select(Photo.id, Photo.user, Photo.crop, Photo.face_px)
+        .where(_lacks_embedding(space_id), Photo.crop.is_not(None))
         .order_by(Photo.user, Photo.id)
         .limit(limit)
     )
@@ -49,7 +49,10 @@ async def crops_to_embed(
         user, photo = after
         wanted = wanted.where((Photo.user > user) | ((Photo.user == user) & (Photo.id > photo)))
     found = await session.execute(wanted)
-    return [StoredCrop(photo, user, png or b"", face_px) for photo, user, png, face_px in found]
+    return [
+        StoredCrop(photo, user, crops.opened(session, photo, stored) or b"", face_px)
+        for photo, user, stored, face_px in found
+    ]
 
 
 async def count_to_embed(session: ReadSession, space_id: str) -> int:
@@ -59,7 +62,7 @@ async def count_to_embed(session: ReadSession, space_id: str) -> int:
 
 async def count_users_without_crops(session: ReadSession, space_id: str) -> int:
     """How many users have a photo that neither is embedded in a space nor can be."""
-    stuck = select(Photo.user).where(_lacks_embedding(space_id), Photo.crop_png.is_(None))
+    stuck = select(Photo.user).where(_lacks_embedding(space_id), Photo.crop.is_(None))
     return await session.scalar(select(func.count(User.id)).where(User.id.in_(stuck))) or 0
 
 

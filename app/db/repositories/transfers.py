@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import insert, null, select
 
 from app.db.batches import VALUES_AT_ONCE, batched
+from app.db.repositories import crops
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, JsonObject, Photo, Table, Template, User
 
@@ -58,14 +59,25 @@ async def embedded_photos(
         users: Row ids.
         with_crops: Read the crops too, which are most of the bytes.
     """
-    crop = Photo.crop_png if with_crops else null()
+    crop = Photo.crop if with_crops else null()
     found = await session.execute(
-        select(Photo.user, Embedding.vector, crop, Photo.face_px, Photo.quality, Photo.sha256)
+        select(
+            Photo.id,
+            Photo.user,
+            Embedding.vector,
+            crop,
+            Photo.face_px,
+            Photo.quality,
+            Photo.sha256,
+        )
         .join(Embedding, Embedding.photo == Photo.id)
         .where(Embedding.space_id == space_id, Photo.user.in_(users))
         .order_by(Photo.user, Photo.created_at, Photo.id)
     )
-    return [StoredPhoto(*row) for row in found]
+    return [
+        StoredPhoto(user, vector, crops.opened(session, photo, stored), face_px, quality, sha256)
+        for photo, user, vector, stored, face_px, quality, sha256 in found
+    ]
 
 
 async def ids(session: ReadSession, user_ids: Iterable[str]) -> dict[str, int]:

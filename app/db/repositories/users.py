@@ -190,6 +190,12 @@ async def groups(session: ReadSession, among: Collection[int]) -> dict[int, froz
     return {user: frozenset(theirs) for user, theirs in found}
 
 
+async def template(session: ReadSession, user_id: str, space_id: str) -> NDArray[np.float32] | None:
+    """A user's (512,) template in a space; None where there is none."""
+    found = select(Template.vector).join(User, Template.user == User.id)
+    return await session.scalar(found.where(User.user_id == user_id, Template.space_id == space_id))
+
+
 async def templates(
     session: ReadSession, space_id: str, since: int = -1
 ) -> list[tuple[str, NDArray[np.float32], frozenset[str]]]:

@@ -1,7 +1,7 @@
 """SQLite: one file, one writer at a time in all processes, errors known by their texts."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, event, make_url
@@ -12,7 +12,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.db.engine import RETRY_AFTER_S, Alone, Engine
 from app.db.sqlite.file import HOW_TO_RESTORE, DatabaseFile
-from app.errors import DatabaseBusyError, DatabaseDamagedError, FarsightError, StorageError
+from app.errors import (
+    DatabaseBusyError,
+    DatabaseDamagedError,
+    FarsightError,
+    SettingsError,
+    StorageError,
+)
 from app.settings import DatabaseSettings
 
 _FULL = "The disk is full or failing; nothing was written. Make room."
@@ -100,6 +106,12 @@ class SqliteEngine(Engine):
 
     async def continue_ids(self, session: AsyncSession) -> None:
         """They do so by themselves."""
+
+    async def index_templates(self, space_id: str) -> None:  # noqa: ARG002, D102
+        raise SettingsError("FARSIGHT_SEARCH=pgvector needs PostgreSQL, docs/operators.md.")
+
+    async def drop_indexes(self, except_of: Collection[str]) -> None:
+        """There are none."""
 
     async def exists(self) -> bool:  # noqa: D102
         return await asyncio.to_thread(self.file.path.exists)

@@ -24,7 +24,7 @@ _LOOK_EVERY_S = 0.02
 _OF_OTHERS = 0o077
 _FILES = ("", "-wal", "-shm", "-reserve")
 HOW_TO_RESTORE = (
-    "Stop the service and put a backup in its place (docs/backup.md); `farsight check` reports "
+    "Stop the service and put a backup in its place (docs/backup.md); `farsight db check` reports "
     "what is left of this one."
 )
 
