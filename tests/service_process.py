@@ -52,7 +52,11 @@ def environment(settings: Settings, **changes: str) -> dict[str, str]:
 
 @contextmanager
 def serving(
-    settings: Settings, folder: Path, under: Sequence[str] = (), **changes: str
+    settings: Settings,
+    folder: Path,
+    under: Sequence[str] = (),
+    port: int | None = None,
+    **changes: str,
 ) -> Iterator[ServiceProcess]:
     """Starts the service, waits until it is ready, and ends it if it still runs, by SIGTERM.
 
@@ -60,11 +64,13 @@ def serving(
         settings: See environment.
         folder: Where its log goes, after those of services before.
         under: The command that runs it, a tracer for instance; then Python starts anew.
+        port: Where it listens; None: where nobody else does.
         changes: Further variables.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    if port is None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
     log = folder / "log"
     variables = environment(settings, **changes)
     words = ["serve", "--port", str(port)]

@@ -33,7 +33,7 @@ from app.services.photo_comparison import reject_copies, reject_outliers
 from app.services.photo_review import PhotoReview
 from app.services.retry import Retry, earlier_answer, fingerprint, without_photo
 from app.services.reviewed_photo import PhotoReport, ReviewedPhoto, Upload, usable_photos
-from app.services.switching import catch_up
+from app.services.switching import catch_up, require_everybody
 from app.services.template import add_photos, refresh_templates
 from app.services.users import UserView, view_user
 from app.vision.dimensions import CROP_SIZE_PX
@@ -304,6 +304,7 @@ class Registration:
         if not new.allow_duplicate:
             embeddings = [each.embedding for each in usable_photos(reviewed)]
             # Another process may have registered the same person a moment ago.
+            await require_everybody(session, prepared.serving.space_id)
             await catch_up(session, prepared.serving.space_id, prepared.serving.gallery)
             await self._refuse_known_person(prepared.serving, new, mean_embedding(embeddings))
         answer = await self._store_photos(
