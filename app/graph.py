@@ -102,9 +102,7 @@ async def open_rows(settings: Settings) -> AsyncIterator[Rows]:
 
 async def _open_rows(settings: Settings, opened: AsyncExitStack) -> Rows:
     sessions = await opened.enter_async_context(open_sessions(settings.database))
-    freshness = Freshness(
-        settings.identification.max_age_s, is_remote=sessions.engine.is_remote
-    )
+    freshness = Freshness(settings.identification.max_age_s, is_remote=sessions.engine.is_remote)
     key_diary = KeyDiary(sessions)
     opened.push_async_callback(key_diary.close)
     erasures = Erasures(sessions)

@@ -70,7 +70,7 @@ class Following:
         reembedding: Completes the serving and the former space with people whom a process serving
             another space has registered.
         reload: Takes over jobs that another process abandoned.
-        freshness: Is told when the rows were seen.
+        freshness: Is told when the rows were seen and followed.
 
     Attributes:
         seen: What the rows said last.
@@ -98,7 +98,7 @@ class Following:
 
     def start(self) -> None:
         """Begins looking."""
-        self._freshness.seen(time.monotonic())
+        self._freshness.followed(time.monotonic())
         # Loading and completing can take long, and must not keep this process from following.
         self._background.start(
             _again_and_again(self._listen, _LISTEN_AGAIN_S),
@@ -120,11 +120,13 @@ class Following:
         """Applies changes of the gallery, follows the pointer, and takes over abandoned jobs."""
         began_s = time.monotonic()
         rows = await self._read()
+        self._freshness.answered(began_s)
         await self.catch_up()
         for ready in (self._current.coming, self._current.former):
             if ready is not None and _is(ready, rows.active) and self._serves_another(rows.active):
                 await self._switch(ready, rows.active)
-        self._freshness.seen(began_s)
+        if not self._serves_another(rows.active):
+            self._freshness.followed(began_s)
         if rows.job is not None and rows.job.state == State.RUNNING:
             await self._reload.take_over()
 

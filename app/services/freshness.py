@@ -14,7 +14,7 @@ _LOST_AFTER_S = 3.0
 
 
 class Freshness:
-    """When the rows were last seen.
+    """When the database answered last, and when everything that it told was followed.
 
     It does not matter for a file, which does not get lost without the process, nor where nobody
     follows the rows, as in commands.
@@ -30,27 +30,29 @@ class Freshness:
     def __init__(self, most_s: float, *, is_remote: bool) -> None:
         self.most_s = most_s
         self._is_remote = is_remote
-        self._seen_s: float | None = None
+        self._answered_s: float | None = None
+        self._followed_s: float | None = None
 
-    def seen(self, began_s: float) -> None:
-        """Notes that everything was read and followed.
-
-        Args:
-            began_s: When reading began, by `time.monotonic`.
-        """
+    def answered(self, began_s: float) -> None:
+        """Notes that the database was asked, at this time of `time.monotonic`, and answered."""
         if self._is_remote:
-            self._seen_s = began_s
+            self._answered_s = began_s
+
+    def followed(self, began_s: float) -> None:
+        """Notes that what it told then is what this process answers from."""
+        if self._is_remote:
+            self._followed_s = began_s
 
     @property
     def age_s(self) -> float | None:
-        """Seconds since the rows were last seen; None where that does not matter."""
-        return None if self._seen_s is None else time.monotonic() - self._seen_s
+        """How old answers from memory are, in seconds; None where that does not matter."""
+        return None if self._followed_s is None else time.monotonic() - self._followed_s
 
     @property
     def is_lost(self) -> bool:
         """Whether the database has not answered for longer than it is asked."""
-        age_s = self.age_s
-        return age_s is not None and age_s > _LOST_AFTER_S
+        since_s = self._answered_s
+        return since_s is not None and time.monotonic() - since_s > _LOST_AFTER_S
 
     def require(self) -> None:
         """Makes sure that answers from memory are not too old.
@@ -61,6 +63,7 @@ class Freshness:
         age_s = self.age_s
         if age_s is not None and age_s > self.most_s:
             raise GalleryTooOldError(
-                f"The database has not answered for more than {self.most_s:g} s.",
+                "The database has not answered, or its bundle could not be loaded, for more than "
+                f"{self.most_s:g} s.",
                 retry_after_s=RETRY_AFTER_S,
             )

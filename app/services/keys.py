@@ -179,7 +179,9 @@ class Keys:
             self._read[key_id] = _ReadKey(version, read_s, row)
         return row
 
-    def _may_trust(self, known: "_ReadKey | None", *, is_lost: bool = False) -> TypeGuard["_ReadKey"]:
+    def _may_trust(
+        self, known: "_ReadKey | None", *, is_lost: bool = False
+    ) -> TypeGuard["_ReadKey"]:
         """Whether a key may be taken from memory because the database is lost."""
         if known is None or self._freshness is None or self._freshness.age_s is None:
             return False

@@ -42,7 +42,9 @@ class Rate:
         processes: Among how many processes it is shared now.
     """
 
-    def __init__(self, per_minute: int, what: str, processes: Callable[[], int] = lambda: 1) -> None:
+    def __init__(
+        self, per_minute: int, what: str, processes: Callable[[], int] = lambda: 1
+    ) -> None:
         self._per_minute = per_minute
         self._what = what
         self._processes = processes
