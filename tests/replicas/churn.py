@@ -68,9 +68,13 @@ class Churn:
         key: For registration and identification.
         photos: Of the person, the last one to ask with.
         is_whole: False where they are aligned crops.
+        name: Ids begin with it.
     """
 
-    def __init__(self, url: str, key: str, photos: Sequence[bytes], *, is_whole: bool) -> None:
+    def __init__(
+        self, url: str, key: str, photos: Sequence[bytes], *, is_whole: bool, name: str = "guest"
+    ) -> None:
+        self._name = name
         self._url, self._key, self._is_whole = url, key, is_whole
         *self._photos, self._probe = photos
         self._ended = threading.Event()
@@ -97,7 +101,7 @@ class Churn:
             for number in itertools.count():
                 if self._ended.is_set():
                     return
-                user_id = f"guest-{number}"
+                user_id = f"{self._name}-{number}"
                 try:
                     self._register(client, http, user_id)
                     self._erase(http, user_id)

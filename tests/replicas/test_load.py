@@ -9,7 +9,7 @@ from app.vision.scaling import Pixels
 from tests.load import Probe, Reloaded, ask, judge, running_load
 from tests.reload.caller import wait_until
 from tests.replicas.churn import Churn
-from tests.replicas.conftest import Fleet
+from tests.replicas.fleet import Fleet
 
 
 @pytest.mark.timeout(600)

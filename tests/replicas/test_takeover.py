@@ -7,7 +7,7 @@ import pytest
 from app.vision.scaling import Pixels
 from farsight_client import Client, Job
 from tests.reload.caller import Rows, assert_same, wait_until
-from tests.replicas.conftest import Fleet
+from tests.replicas.fleet import Fleet
 
 
 @pytest.mark.parametrize("step", ["re_embed", "switch"])

@@ -17,7 +17,7 @@ from benchmarks.duplicates import register_twice
 from tests.databases import execute
 from tests.reload.caller import Caller, wait_until
 from tests.reload.conftest import Serve, copied
-from tests.replicas.conftest import Fleet
+from tests.replicas.fleet import Fleet
 
 _PER_MINUTE = 100_000
 
