@@ -93,7 +93,7 @@ def _world() -> Iterator[_World]:
 def _fleet(world: _World) -> Iterator[Fleet]:
     @contextmanager
     def serve(
-        settings: Settings, port: int | None = None, **changes: str
+        settings: Settings, port: str = "", **changes: str
     ) -> Iterator[tuple[ServiceProcess, Caller]]:
         with serving(settings, world.folder, port=port, **changes) as process:
             caller = Caller(process.url, world.key)

@@ -55,7 +55,7 @@ def serving(
     settings: Settings,
     folder: Path,
     under: Sequence[str] = (),
-    port: int | None = None,
+    port: str = "",
     **changes: str,
 ) -> Iterator[ServiceProcess]:
     """Starts the service, waits until it is ready, and ends it if it still runs, by SIGTERM.
@@ -64,16 +64,16 @@ def serving(
         settings: See environment.
         folder: Where its log goes, after those of services before.
         under: The command that runs it, a tracer for instance; then Python starts anew.
-        port: Where it listens; None: where nobody else does.
+        port: Where it listens; if empty, where nobody else does.
         changes: Further variables.
     """
-    if port is None:
+    if not port:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+            port = str(free.getsockname()[1])
     log = folder / "log"
     variables = environment(settings, **changes)
-    words = ["serve", "--port", str(port)]
+    words = ["serve", "--port", port]
     if under:
         with log.open("ab") as file:
             command = [*under, sys.executable, "-m", "app", *words]

@@ -96,7 +96,7 @@ def serve(enrolled: tuple[Settings, str], tmp_path_factory: pytest.TempPathFacto
 
     @contextmanager
     def started(
-        settings: Settings, port: int | None = None, **changes: str
+        settings: Settings, port: str = "", **changes: str
     ) -> Iterator[tuple[ServiceProcess, Caller]]:
         folder = tmp_path_factory.mktemp("service")
         with serving(settings, folder, port=port, **changes) as process:

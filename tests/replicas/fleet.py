@@ -42,7 +42,7 @@ class Fleet:
     ) -> None:
         self.settings, self.key = settings, key
         self._serve, self._stack, self._changes = serve, stack, changes
-        self._ports = [free_port(), free_port()]
+        self._ports = [str(free_port()), str(free_port())]
         self.replicas = [self._started(port) for port in self._ports]
 
     @property
@@ -65,7 +65,7 @@ class Fleet:
         with balanced([f"http://127.0.0.1:{port}" for port in self._ports], folder) as url:
             yield url
 
-    def _started(self, port: int) -> Replica:
+    def _started(self, port: str) -> Replica:
         process, caller = self._stack.enter_context(
             self._serve(self.settings, port=port, **self._changes)
         )

@@ -68,8 +68,7 @@ def test_identification_goes_on_from_memory_for_a_while_when_postgresql_is_resta
                 lambda: impatient.http.get("/readyz").status_code == 503, "the other one gives up"
             )
             assert impatient.http.get("/readyz").json()["code"] == "gallery_too_old"
-            form = {"files": {"photos": photos[0]}}
-            _assert_come_again(impatient.http.post("/v1/identify", **form))
+            _assert_come_again(impatient.http.post("/v1/identify", files={"photos": photos[0]}))
             assert float(patient.identify(photos[0])["faces"][0]["similarity"]) < 1
         with Client(str(impatient.http.base_url), _key_of(impatient)) as client:
             client.register("anna", photos)  # comes again until it is taken
