@@ -170,12 +170,23 @@ class DatabaseBusyError(FarsightError):
     names_nobody = True
 
 
+class DatabaseLostError(DatabaseBusyError):
+    """The database's server does not answer at all, or ends connections."""
+
+
 class NotReadyError(FarsightError):
     """A part of the service does not work as it should."""
 
     code = "not_ready"
     title = "The service is not ready"
     names_nobody = True
+
+
+class GalleryTooOldError(NotReadyError):
+    """The database has been lost for so long that nobody can be identified from memory."""
+
+    code = "gallery_too_old"
+    title = "The gallery in memory is too old"
 
 
 class UnauthenticatedError(FarsightError):

@@ -19,6 +19,7 @@ from app.services.activation import Activation
 from app.services.bundles import Bundles, BundleStore
 from app.services.erasures import Erasures
 from app.services.following import Following
+from app.services.freshness import Freshness
 from app.services.identification import Identifier
 from app.services.job_diary import Jobs
 from app.services.key_diary import KeyDiary
@@ -46,6 +47,7 @@ class Rows:
     """What needs the database and no networks: a command that lists users need not load them."""
 
     sessions: Sessions
+    freshness: Freshness
     keys: Keys
     key_diary: KeyDiary
     users: Users
@@ -103,13 +105,15 @@ async def open_rows(settings: Settings) -> AsyncIterator[Rows]:
 async def _open_rows(settings: Settings, opened: AsyncExitStack) -> Rows:
     crop_keys = read_crop_keys(settings.crop_key_file)
     sessions = await opened.enter_async_context(open_sessions(settings.database, crop_keys))
+    freshness = Freshness(settings.identification.max_age_s, is_remote=sessions.engine.is_remote)
     key_diary = KeyDiary(sessions)
     opened.push_async_callback(key_diary.close)
     erasures = Erasures(sessions)
     opened.push_async_callback(erasures.close)
     return Rows(
         sessions=sessions,
-        keys=Keys(sessions, settings.limits.failed_keys_per_minute),
+        freshness=freshness,
+        keys=Keys(sessions, freshness, settings.limits.failed_keys_per_minute),
         key_diary=key_diary,
         users=Users(sessions, erasures),
         erasures=erasures,
@@ -123,7 +127,7 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
     limits = settings.limits
     set_library_threads(settings.threads.torch, settings.threads.opencv)
     rows = await _open_rows(settings, opened)
-    sessions, erasures = rows.sessions, rows.erasures
+    sessions, erasures, freshness = rows.sessions, rows.erasures, rows.freshness
     activation = Activation(settings)
     current = Current(await activation.start(sessions))
     decoders = Decoders(limits.max_decoding_s)
@@ -138,14 +142,14 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         metrics=metrics,
     )
     opened.push_async_callback(_in_time, inference.close)
-    readiness = Readiness(sessions, current, inference, limits.deadline_s)
+    readiness = Readiness(sessions, current, inference, freshness, limits.deadline_s)
     opened.push_async_callback(readiness.close)
     await readiness.check()
     readiness.require()
     reembedding = Reembedding(sessions, current, inference)
     reload = Reload(sessions, current, inference, activation, settings.reload.max_loss)
     opened.push_async_callback(reload.close)
-    following = Following(sessions, current, activation, reembedding, reload)
+    following = Following(sessions, current, activation, reembedding, reload, freshness)
     opened.push_async_callback(following.close)
     quality_limits = overridden(REGISTRATION_LIMITS, "quality", settings.quality)
     review = PhotoReview(
@@ -172,6 +176,7 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
     identifier = Identifier(inference, limits.max_photos, metrics, search)
     return Graph(
         sessions=sessions,
+        freshness=freshness,
         keys=rows.keys,
         key_diary=rows.key_diary,
         users=users,

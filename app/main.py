@@ -25,7 +25,7 @@ from app.api import (
     system,
     users,
 )
-from app.api.deps import Admission
+from app.api.deps import GALLERY_AGE, Admission
 from app.api.fields import require_described
 from app.api.middleware import RequestContext
 from app.graph import Graph, open_graph
@@ -54,7 +54,8 @@ def create_app(settings: Settings) -> FastAPI:
             graph.readiness.start()
             graph.erasures.start()
             graph.key_diary.start()
-            yield {"graph": graph, "admission": Admission.within(settings.limits)}
+            admission = Admission.within(settings.limits, lambda: graph.following.processes)
+            yield {"graph": graph, "admission": admission}
 
     app = FastAPI(
         title="Farsight",
@@ -82,6 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
             ],
             expose_headers=[
                 "Content-Disposition",
+                GALLERY_AGE,
                 "RateLimit",
                 "RateLimit-Policy",
                 "Retry-After",

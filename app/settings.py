@@ -44,6 +44,7 @@ _WITHOUT_PASSWORD = re.compile(r"postgresql\+psycopg://(?![^/?]*:[^/?@]*@)(?!.*[
 
 _Count = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0, le=600)]
+_Day = Annotated[float, Field(ge=0, le=86_400)]
 _Cosine = Annotated[float, Field(gt=0, lt=1)]
 # A threshold below this accepts more than one in twenty pairs of strangers (mean 0.012, deviation
 # 0.08 for the stock network): it would enrol and name people at random.
@@ -155,10 +156,14 @@ class IdentificationSettings(_Group):
     Attributes:
         false_accept_rate: The bundle's thresholds for this rate are used.
         threshold: The similarity used where the bundle has no threshold for a face's size.
+        max_age_s: Seconds for which identification goes on from memory when PostgreSQL does not
+            answer; then it is refused. Who is erased, and which keys are revoked, is not known
+            meanwhile.
     """
 
     false_accept_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-4
     threshold: _Threshold = 0.35
+    max_age_s: _Day = 120.0
 
 
 class ReloadSettings(_Group):

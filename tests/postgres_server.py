@@ -59,6 +59,15 @@ class PostgresServer:
         self._execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {_MIGRATED}" if migrate else ""))
         return self._settings(name)
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Within it nothing answers; connections are ended as an administrator ends them."""
+        self._server.stop()
+        try:
+            yield
+        finally:
+            self._server.ensure_postgres_running()
+
     def close(self) -> None:
         """Ends it."""
         self._server.cleanup()

@@ -52,7 +52,11 @@ def environment(settings: Settings, **changes: str) -> dict[str, str]:
 
 @contextmanager
 def serving(
-    settings: Settings, folder: Path, under: Sequence[str] = (), **changes: str
+    settings: Settings,
+    folder: Path,
+    under: Sequence[str] = (),
+    port: str = "",
+    **changes: str,
 ) -> Iterator[ServiceProcess]:
     """Starts the service, waits until it is ready, and ends it if it still runs, by SIGTERM.
 
@@ -60,14 +64,16 @@ def serving(
         settings: See environment.
         folder: Where its log goes, after those of services before.
         under: The command that runs it, a tracer for instance; then Python starts anew.
+        port: Where it listens; if empty, where nobody else does.
         changes: Further variables.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    if not port:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
     log = folder / "log"
     variables = environment(settings, **changes)
-    words = ["serve", "--port", str(port)]
+    words = ["serve", "--port", port]
     if under:
         with log.open("ab") as file:
             command = [*under, sys.executable, "-m", "app", *words]

@@ -34,11 +34,11 @@ LOCAL_CALLER = "local_caller"
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What a caller may send; each limit holds for this process alone.
+    """What a caller may send.
 
     Attributes:
-        bodies: All that are in memory.
-        requests: How many a key may send; None: any number.
+        bodies: All that are in the memory of this process.
+        requests: How many a key may send to all processes; None: any number.
         photos: Likewise.
     """
 
@@ -47,17 +47,22 @@ class Admission:
     photos: Rate | None
 
     @classmethod
-    def within(cls, limits: LimitSettings) -> "Admission":
-        """From the settings."""
+    def within(cls, limits: LimitSettings, processes: Callable[[], int] = lambda: 1) -> "Admission":
+        """From the settings.
+
+        Args:
+            limits: The settings.
+            processes: How many answer now, this one included.
+        """
+
+        def rate(per_minute: int | None, what: str) -> Rate | None:
+            return None if per_minute is None else Rate(per_minute, what, processes)
+
         return cls(
             Bodies(limits),
-            _rate(limits.requests_per_minute, "requests"),
-            _rate(limits.photos_per_minute, "photos"),
+            rate(limits.requests_per_minute, "requests"),
+            rate(limits.photos_per_minute, "photos"),
         )
-
-
-def _rate(per_minute: int | None, what: str) -> Rate | None:
-    return None if per_minute is None else Rate(per_minute, what)
 
 
 def _graph(request: Request) -> Graph:
@@ -90,6 +95,34 @@ def admission_of(connection: HTTPConnection) -> Admission:
 
 async def _serving(request: Request) -> Serving:
     return _graph(request).current.serving
+
+
+async def _tell_age(request: Request, response: Response) -> None:
+    """Refuses answers from a gallery that is too old, and tells its age in a header."""
+    freshness = _rows(request).freshness
+    freshness.require()
+    if (age_s := freshness.age_s) is not None:
+        response.headers[GALLERY_AGE] = f"{age_s:.1f}"
+
+
+GALLERY_AGE = "Farsight-Gallery-Age-S"
+"""A header: seconds since this process last saw the rows of a database on a server."""
+
+TELLS_AGE = Depends(_tell_age)
+"""For answers from the gallery; `WITH_AGE` describes it."""
+
+WITH_AGE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            GALLERY_AGE: {
+                "description": "With PostgreSQL: seconds since the service last saw the database. "
+                "More than a few: it is out of reach, and the answer comes from memory, without "
+                "what was registered and erased since",
+                "schema": {"type": "number"},
+            }
+        }
+    }
+}
 
 
 GraphDep = Annotated[Graph, Depends(_give_graph)]

@@ -6,6 +6,8 @@ from uuid import UUID
 from fastapi import Form, UploadFile
 
 from app.api.deps import (
+    TELLS_AGE,
+    WITH_AGE,
     GraphDep,
     IdentifyCaller,
     ServingDep,
@@ -29,7 +31,11 @@ from app.services.identification import Wishes
 router = keyed_router("/v1", "identify", PhotoRoute)
 
 
-@router.post("/identify", responses=problems(400, 401, 403, 408, 413, 415, 422, 503, 504))
+@router.post(
+    "/identify",
+    dependencies=[TELLS_AGE],
+    responses={**WITH_AGE, **problems(400, 401, 403, 408, 413, 415, 422, 503, 504)},
+)
 async def identify(
     graph: GraphDep,
     serving: ServingDep,
@@ -73,7 +79,11 @@ async def identify(
     return IdentificationSchema.of(found, serving)
 
 
-@router.post("/verify", responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 503, 504))
+@router.post(
+    "/verify",
+    dependencies=[TELLS_AGE],
+    responses={**WITH_AGE, **problems(400, 401, 403, 404, 408, 413, 415, 422, 503, 504)},
+)
 async def verify(
     graph: GraphDep,
     serving: ServingDep,

@@ -42,6 +42,10 @@ class _Exposition:
         self._lag = self._gauge(
             "gallery_revision_lag", "Changes in the database that the gallery does not have yet."
         )
+        self._age = self._gauge(
+            "gallery_age_seconds",
+            "Since the database was last seen, where it is on a server; else 0.",
+        )
         self._queue = self._gauge(
             "queue_length",
             "Photos waiting for readers, crops for networks, requests for the database.",
@@ -81,6 +85,7 @@ class _Exposition:
         self._revision.set(serving.gallery.revision)
         # What this process has written itself is in the gallery before it is seen in the rows.
         self._lag.set(max(0, seen.revision - serving.gallery.revision) if seen else 0)
+        self._age.set(graph.freshness.age_s or 0)
         for queue, length in graph.inference.waiting().items():
             self._queue.labels(queue).set(length)
         for use, turns in graph.sessions.turns.items():

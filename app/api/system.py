@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Request
 
-from app.api.deps import GraphDep, ServingDep, authenticate, bearer
+from app.api.deps import TELLS_AGE, WITH_AGE, GraphDep, ServingDep, authenticate, bearer
 from app.api.problems import problems
 from app.api.schemas import StatusSchema, VersionSchema
 
@@ -20,14 +20,17 @@ async def live() -> StatusSchema:
     return StatusSchema()
 
 
-@router.get("/readyz", responses=problems(422, 503))
+@router.get("/readyz", dependencies=[TELLS_AGE], responses={**WITH_AGE, **problems(422, 503)})
 async def ready(graph: GraphDep) -> StatusSchema:
-    """Networks and database answered a moment ago, and all threads are alive."""
+    """Networks and database answered a moment ago, and all threads are alive.
+
+    A PostgreSQL that is out of reach makes it 503 only when identification is refused, too.
+    """
     graph.readiness.require()
     return StatusSchema()
 
 
-@router.get("/health", responses=problems(422, 503))
+@router.get("/health", dependencies=[TELLS_AGE], responses={**WITH_AGE, **problems(422, 503)})
 async def show_health(graph: GraphDep) -> StatusSchema:
     """The same as `/readyz`, under the name that many monitors expect."""
     return await ready(graph)

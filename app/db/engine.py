@@ -46,10 +46,12 @@ class Engine(Protocol):
     Attributes:
         readers: Their transactions see one state of the rows, and are refused when they write.
         writer: Its transactions hold `Exclusion.WRITING` from the beginning to the end.
+        is_remote: Whether it can be out of reach while this process is well.
     """
 
     readers: AsyncEngine
     writer: AsyncEngine
+    is_remote: bool
 
     async def prepare(self) -> None:
         """Makes the database reachable; call it before the first connection.
@@ -94,6 +96,24 @@ class Engine(Protocol):
         Returns:
             None if that cannot be known so quickly.
         """
+
+    async def announce(self, session: AsyncSession) -> None:
+        """Lets those who `listen` elsewhere know of a transaction, when it is committed."""
+
+    async def listen(self, heard: Callable[[], None]) -> None:
+        """Listens for what other processes announce, on a connection of its own.
+
+        Returns at once where nothing can be heard, and else only when the connection is lost.
+
+        Args:
+            heard: Called when it begins, and at each announcement.
+
+        Raises:
+            DatabaseLostError: The connection could not be made, or is lost.
+        """
+
+    async def count_listeners(self, session: AsyncSession) -> int:
+        """How many processes `listen` to this database; 1 where that cannot be known."""
 
     async def wipe(self, alone: Alone) -> bool:
         """Removes what is left on the disk of rows deleted before.

@@ -57,6 +57,8 @@ class WriteSession(ReadSession):
         super().__init__(*args, **kwargs)
         self.after_commit: list[Callable[[], None]] = []
         """What follows from the rows, done in the order of the commits and never without one."""
+        self.moves_gallery = False
+        """Whether processes that follow the rows have something to follow."""
 
 
 class Sessions:
@@ -97,6 +99,7 @@ class Sessions:
 
         Raises:
             DatabaseBusyError: No connection became free in time.
+            DatabaseLostError: The database does not answer.
             DatabaseDamagedError: What was read is not a database's.
         """
         with self._told_in_our_words():
@@ -130,6 +133,8 @@ class Sessions:
                 self._require_sound()
                 async with self._write() as session, session.begin():
                     result = await work(session)
+                    if session.moves_gallery:
+                        await self.engine.announce(session)
             for follow in session.after_commit:
                 follow()
         return result
@@ -161,6 +166,11 @@ class Sessions:
     def version(self) -> int | None:
         """See Engine.version."""
         return self.engine.version()
+
+    async def listen(self, heard: Callable[[], None]) -> None:
+        """See Engine.listen."""
+        with self._told_in_our_words():
+            await self.engine.listen(heard)
 
     async def wipe(self) -> bool:
         """Removes what is left on the disk of rows that were deleted; see Engine.wipe.

@@ -54,21 +54,25 @@ class Current:
     Attributes:
         serving: Requests take it once; replaced by one assignment.
         former: The one before, if its networks are still loaded.
+        coming: The one to which another process is moving everybody, if it is loaded.
     """
 
     def __init__(self, serving: Serving) -> None:
         self.serving = serving
         self.former: Serving | None = None
+        self.coming: Serving | None = None
 
     def switch(self, serving: Serving) -> None:
         """Makes requests take another serving from now on."""
-        self.former, self.serving = self.serving, serving
+        self.former, self.serving, self.coming = self.serving, serving, None
 
     def galleries(self) -> Iterator[tuple[str, Gallery]]:
         """Space and gallery; two bundles of one space share theirs."""
-        yield self.serving.space_id, self.serving.gallery
-        if self.former is not None and self.former.space_id != self.serving.space_id:
-            yield self.former.space_id, self.former.gallery
+        told: set[str] = set()
+        for each in (self.serving, self.former, self.coming):
+            if each is not None and each.space_id not in told:
+                told.add(each.space_id)
+                yield each.space_id, each.gallery
 
     def follow(self, templates: Mapping[str, Templates], revision: int) -> None:
         """Applies one change of the rows to the galleries.

@@ -14,11 +14,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeGuard
 
 from app.db.repositories import events, keys
 from app.db.session import Sessions, WriteSession
 from app.db.tables import ApiKey, utc_now
 from app.errors import (
+    DatabaseBusyError,
+    DatabaseLostError,
     GroupForbiddenError,
     InvalidRequestError,
     KeyNotFoundError,
@@ -27,6 +30,7 @@ from app.errors import (
     UnauthenticatedError,
 )
 from app.gallery.gallery import Groups
+from app.services.freshness import Freshness
 from app.services.rate import Rate
 
 COMMAND_LINE = "command-line"
@@ -84,23 +88,37 @@ class Caller:
         return frozenset(wanted)
 
 
+@dataclass(frozen=True, slots=True)
+class _ReadKey:
+    """A key as it was read, when by `time.monotonic`, and at which version of the database."""
+
+    version: int | None
+    read_s: float
+    row: ApiKey
+
+
 class Keys:
     """Makes, checks and revokes keys.
 
     Ids and hashes are kept in memory, so an unknown key costs no read of the database. Whether a
     key is revoked is read again whenever anything was committed since, by any process: a revocation
-    holds at once in every process.
+    holds at once in every process. Where the database is lost, a key is good for as long after it
+    was last read as answers from memory are.
 
     Args:
         sessions: Where keys are kept.
+        freshness: Whether the database is lost, and for how long that is put up with.
         failed_per_minute: Wrong keys from one address.
     """
 
-    def __init__(self, sessions: Sessions, failed_per_minute: int = 20) -> None:
+    def __init__(
+        self, sessions: Sessions, freshness: Freshness | None = None, failed_per_minute: int = 20
+    ) -> None:
         self._sessions = sessions
+        self._freshness = freshness
         self._failed = Rate(failed_per_minute, "wrong API keys")
         self._secrets_sha256: dict[str, str] = {}
-        self._read: dict[str, tuple[int, ApiKey]] = {}
+        self._read: dict[str, _ReadKey] = {}
         self._learning = asyncio.Lock()
         self._learnt_s = -math.inf
 
@@ -141,16 +159,34 @@ class Keys:
         return Caller(row.id, frozenset(row.scopes), groups)
 
     async def _row(self, key_id: str) -> ApiKey | None:
-        """The key as it is now; read only if something was committed meanwhile."""
+        """The key as it is now; read only if something may have been committed meanwhile."""
         version = self._sessions.version()
-        read_at, row = self._read.get(key_id, (None, None))
-        if version is not None and version == read_at:
-            return row
-        async with self._sessions.read() as session:
-            row = await keys.find(session, key_id)
-        if version is not None and row is not None:
-            self._read[key_id] = version, row
+        known = self._read.get(key_id)
+        if known is not None and version is not None and version == known.version:
+            return known.row
+        if self._may_trust(known):
+            return known.row
+        read_s = time.monotonic()
+        try:
+            async with self._sessions.read() as session:
+                row = await keys.find(session, key_id)
+        except DatabaseBusyError as error:
+            # Whoever waited for a connection may only now know that there is none to be had.
+            if self._may_trust(known, is_lost=isinstance(error, DatabaseLostError)):
+                return known.row
+            raise
+        if row is not None:
+            self._read[key_id] = _ReadKey(version, read_s, row)
         return row
+
+    def _may_trust(
+        self, known: "_ReadKey | None", *, is_lost: bool = False
+    ) -> TypeGuard["_ReadKey"]:
+        """Whether a key may be taken from memory because the database is lost."""
+        if known is None or self._freshness is None or self._freshness.age_s is None:
+            return False
+        is_recent = time.monotonic() - known.read_s <= self._freshness.most_s
+        return is_recent and (is_lost or self._freshness.is_lost)
 
     async def _learn(self, key_id: str, address: str) -> None:
         """Reads the keys that other processes have made meanwhile.

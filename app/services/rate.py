@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.errors import RateLimitedError
@@ -30,16 +31,23 @@ class Rate:
     """A limit per minute for each party: at once or spread; what is used grows back steadily.
 
     This is the generic cell rate algorithm (ITU-T I.371): all that is kept of a party is the time
-    at which everything will have grown back. It holds for this process alone.
+    at which everything will have grown back.
+
+    Each process keeps its own, so each grants its share (docs/decisions/0032-replicas.md). A party
+    that has all of its share left may exceed it once, up to the limit, and pays it back in time.
 
     Args:
         per_minute: The limit.
         what: For the message: "requests".
+        processes: Among how many processes it is shared now.
     """
 
-    def __init__(self, per_minute: int, what: str) -> None:
+    def __init__(
+        self, per_minute: int, what: str, processes: Callable[[], int] = lambda: 1
+    ) -> None:
         self._per_minute = per_minute
         self._what = what
+        self._processes = processes
         self._whole_at_s: dict[str, float] = {}
 
     def spend(self, party: str, amount: int = 1) -> None:
@@ -50,10 +58,11 @@ class Rate:
                 never granted.
         """
         now_s = time.monotonic()
-        each_s = _WINDOW_S / self._per_minute
-        whole_at_s = max(self._whole_at_s.get(party, now_s), now_s) + amount * each_s
+        before_s = max(self._whole_at_s.get(party, now_s), now_s)
+        whole_at_s = before_s + amount * self._each_s
         wait_s = whole_at_s - now_s - _WINDOW_S
-        if wait_s > 0:
+        is_whole = before_s == now_s and amount <= self._per_minute
+        if wait_s > 0 and not is_whole:
             raise RateLimitedError(
                 f"At most {self._per_minute:,} {self._what} a minute are allowed.",
                 retry_after_s=math.ceil(min(wait_s, _WINDOW_S)),
@@ -65,7 +74,10 @@ class Rate:
 
     def left(self, party: str) -> Allowance:
         """What a party has left."""
-        each_s = _WINDOW_S / self._per_minute
         reset_s = max(self._whole_at_s.get(party, 0) - time.monotonic(), 0)
-        remaining = int((_WINDOW_S - reset_s) / each_s)
+        remaining = int(max(_WINDOW_S - reset_s, 0) / self._each_s)
         return Allowance(self._per_minute, remaining, math.ceil(reset_s))
+
+    @property
+    def _each_s(self) -> float:
+        return _WINDOW_S * self._processes() / self._per_minute

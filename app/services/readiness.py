@@ -11,10 +11,17 @@ import time
 
 from app.db.repositories import pointer
 from app.db.session import Sessions
-from app.errors import DatabaseBusyError, FarsightError, NotReadyError, OverloadedError
+from app.errors import (
+    DatabaseBusyError,
+    DatabaseLostError,
+    FarsightError,
+    NotReadyError,
+    OverloadedError,
+)
 from app.recognition.inference import Inference
 from app.recognition.serving import Current
 from app.services.background import Background
+from app.services.freshness import Freshness
 from app.vision.self_test import known_crop
 
 _TRY_EVERY_S = 2.0
@@ -31,15 +38,22 @@ class Readiness:
         sessions: The database that must answer.
         current: Whose networks must answer.
         inference: Where they do.
+        freshness: For how long the database may be lost.
         patience_s: How long a trial may wait behind requests.
     """
 
     def __init__(
-        self, sessions: Sessions, current: Current, inference: Inference, patience_s: float
+        self,
+        sessions: Sessions,
+        current: Current,
+        inference: Inference,
+        freshness: Freshness,
+        patience_s: float,
     ) -> None:
         self._sessions = sessions
         self._current = current
         self._inference = inference
+        self._freshness = freshness
         self._patience_s = patience_s + _TRY_EVERY_S
         self._succeeded_s = time.monotonic()
         self._trouble: str | None = None
@@ -59,8 +73,10 @@ class Readiness:
 
         Raises:
             NotReadyError: It is not, and why.
+            GalleryTooOldError: The database has been lost for too long.
         """
         self._inference.require_life()
+        self._freshness.require()
         if self._trouble is not None:
             raise NotReadyError(self._trouble)
         if time.monotonic() - self._succeeded_s > self._patience_s:
@@ -78,6 +94,10 @@ class Readiness:
             await self._look_at_database()
             if self._sessions.trouble is not None:
                 await self._sessions.try_again(pointer.rewrite)
+        except DatabaseLostError:
+            # The networks have answered; how long the rest may go on is what `freshness` says.
+            if self._freshness.age_s is not None:
+                self._succeeded_s = time.monotonic()
         except (OverloadedError, DatabaseBusyError):
             return  # busy is not broken; the next trial comes soon
         except FarsightError as error:

@@ -34,7 +34,7 @@ from app.services.photo_review import PhotoReview
 from app.services.retry import Retry, earlier_answer, fingerprint, without_photo
 from app.services.reviewed_photo import PhotoReport, ReviewedPhoto, Upload, usable_photos
 from app.services.search import Search
-from app.services.switching import catch_up
+from app.services.switching import catch_up, require_everybody
 from app.services.template import add_photos, refresh_templates
 from app.services.users import UserView, view_user
 from app.vision.dimensions import CROP_SIZE_PX
@@ -308,6 +308,7 @@ class Registration:
         if not new.allow_duplicate:
             embeddings = [each.embedding for each in usable_photos(reviewed)]
             # Another process may have registered the same person a moment ago.
+            await require_everybody(session, prepared.serving.space_id)
             await catch_up(session, prepared.serving.space_id, prepared.serving.gallery)
             template = mean_embedding(embeddings)
             await self._refuse_known_person(session, prepared.serving, new, template)

@@ -112,6 +112,11 @@ class Reload:
 
         return await self._sessions.write(store)
 
+    @property
+    def is_working(self) -> bool:
+        """Whether this process works on a reload."""
+        return bool(self._tasks)
+
     async def take_over(self) -> None:
         """Continues a job that nobody works on."""
 
@@ -126,7 +131,7 @@ class Reload:
             job.attempts += 1
             session.after_commit.append(partial(self._spawn, job.id))
 
-        if self._tasks:
+        if self.is_working:
             return  # this process works on it, however long it has to wait for the database
         async with self._sessions.read() as session:
             job = await jobs.running(session)

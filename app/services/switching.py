@@ -6,9 +6,10 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
+from app.db.engine import RETRY_AFTER_S
 from app.db.repositories import pointer, spaces, users
 from app.db.session import ReadSession, Sessions, WriteSession
-from app.errors import CropsNotRetainedError, DatabaseDamagedError
+from app.errors import CropsNotRetainedError, DatabaseDamagedError, NotReadyError
 from app.gallery.gallery import Enrolled, Gallery, Groups
 from app.recognition.serving import Current, Serving
 
@@ -64,6 +65,24 @@ async def catch_up(session: WriteSession, space_id: str, gallery: Gallery) -> No
     """Applies everything that has changed in the rows; nobody else changes them meanwhile."""
     while not await try_to_catch_up(session, space_id, gallery):
         pass  # the follower was faster, with rows that are older
+
+
+async def require_everybody(session: ReadSession, space_id: str) -> None:
+    """Makes sure that a comparison with everybody in a space leaves nobody out.
+
+    Another bundle may have begun to serve since a request took its serving, and somebody been
+    registered with it.
+
+    Raises:
+        NotReadyError: Somebody is not in this space yet; it takes a second at most.
+    """
+    active = await pointer.active_bundle(session)
+    is_serving = active is not None and active.space_id == space_id
+    if not is_serving and await users.count_outside_space(session, space_id):
+        raise NotReadyError(
+            "People are being moved to other weights right now. Try again.",
+            retry_after_s=RETRY_AFTER_S,
+        )
 
 
 async def switch(session: WriteSession, current: Current, serving: Serving) -> bool:

@@ -493,6 +493,8 @@ export interface paths {
         /**
          * Ready
          * @description Networks and database answered a moment ago, and all threads are alive.
+         *
+         *     A PostgreSQL that is out of reach makes it 503 only when identification is refused, too.
          */
         get: operations["ready"];
         put?: never;
@@ -3381,6 +3383,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description With PostgreSQL: seconds since the service last saw the database. More than a few: it is out of reach, and the answer comes from memory, without what was registered and erased since */
+                    "Farsight-Gallery-Age-S"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3518,6 +3522,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description With PostgreSQL: seconds since the service last saw the database. More than a few: it is out of reach, and the answer comes from memory, without what was registered and erased since */
+                    "Farsight-Gallery-Age-S"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5230,6 +5236,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description With PostgreSQL: seconds since the service last saw the database. More than a few: it is out of reach, and the answer comes from memory, without what was registered and erased since */
+                    "Farsight-Gallery-Age-S"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5286,6 +5294,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description With PostgreSQL: seconds since the service last saw the database. More than a few: it is out of reach, and the answer comes from memory, without what was registered and erased since */
+                    "Farsight-Gallery-Age-S"?: number;
                     [name: string]: unknown;
                 };
                 content: {

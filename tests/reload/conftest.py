@@ -95,9 +95,11 @@ def serve(enrolled: tuple[Settings, str], tmp_path_factory: pytest.TempPathFacto
     """Starts a service: `with serve(world) as (process, caller)`."""
 
     @contextmanager
-    def started(settings: Settings, **changes: str) -> Iterator[tuple[ServiceProcess, Caller]]:
+    def started(
+        settings: Settings, port: str = "", **changes: str
+    ) -> Iterator[tuple[ServiceProcess, Caller]]:
         folder = tmp_path_factory.mktemp("service")
-        with serving(settings, folder, **changes) as process:
+        with serving(settings, folder, port=port, **changes) as process:
             caller = Caller(process.url, enrolled[1])
             with caller.http:
                 yield process, caller

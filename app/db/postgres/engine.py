@@ -2,10 +2,11 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 from psycopg.pq import Format
@@ -21,6 +22,7 @@ from app.db.types import EMBEDDING_SIZE
 from app.errors import (
     DatabaseBusyError,
     DatabaseDamagedError,
+    DatabaseLostError,
     FarsightError,
     SettingsError,
     StorageError,
@@ -41,7 +43,7 @@ _NOT_ALLOWED = (
 )
 # Codes of https://www.postgresql.org/docs/current/errcodes-appendix.html, or their beginnings.
 _MEANINGS: tuple[tuple[tuple[str, ...], type[FarsightError], str], ...] = (
-    (("08", "57P", "53300", "25P03"), DatabaseBusyError, _NO_ANSWER),
+    (("08", "57P", "53300", "25P03"), DatabaseLostError, _NO_ANSWER),
     (("55P03", "57014", "40001", "40P01"), DatabaseBusyError, _BUSY),
     (("XX001", "XX002"), DatabaseDamagedError, _DAMAGED),
     (("53100", "58"), StorageError, _FULL),
@@ -54,8 +56,10 @@ _OF_PEOPLE = tuple(
     for table in (User, AnnouncedSubject, Photo, Embedding, Template, StoredAnswer)
 )
 # A server that vanished must not keep requests, and a service must not keep others from writing.
-_GONE_AFTER_MS = 30_000
+_GONE_AFTER_MS = 10_000
 _SESSION_ENDS_AFTER_S = 60
+_CHANNEL = "farsight"
+_LISTENING = "listening"
 _dead_rows = text(
     "SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_all_tables WHERE relid IN ("
     "  SELECT unnest(ARRAY[c.oid, c.reltoastrelid]) FROM pg_class c"
@@ -75,6 +79,12 @@ _search_indexes = text(
 # asked for (docs/decisions/0034-search-in-pgvector.md). Servers without pgvector 0.8 know only the
 # first.
 _SEARCH = {"hnsw.ef_search": "400", "hnsw.iterative_scan": "strict_order"}
+# A lock is of one database, and its number comes in two halves.
+_listeners = text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
+    " AND (classid::bigint << 32 | objid::bigint) = :number ::bigint"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 _invalid_indexes = text(
     "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
     " WHERE NOT indisvalid AND relnamespace = current_schema()::regnamespace"
@@ -98,7 +108,10 @@ class PostgresEngine(Engine):
         settings: Where it is, and how long to wait.
     """
 
+    is_remote = True
+
     def __init__(self, settings: DatabaseSettings) -> None:
+        self._name = uuid4().hex
         self.readers = _create(settings, settings.pool_size, writes=False)
         self.writer = _create(settings, 1, writes=True)
         self._maintenance = create_async_engine(
@@ -131,13 +144,13 @@ class PostgresEngine(Engine):
         code: str | None = getattr(error.orig, "sqlstate", None)
         if code is None:
             lost = error.connection_invalidated or isinstance(error, OperationalError)
-            return DatabaseBusyError(_NO_ANSWER, retry_after_s=RETRY_AFTER_S) if lost else None
+            return _lost() if lost else None
         if code == _READ_ONLY_TRANSACTION:  # a reader that was asked to write is our mistake
             return StorageError(_READ_ONLY) if writes else None
         for beginnings, kind, detail in _MEANINGS:
             if code.startswith(beginnings):
-                retry = {"retry_after_s": RETRY_AFTER_S} if kind is DatabaseBusyError else {}
-                return kind(detail, **retry)
+                may_retry = issubclass(kind, DatabaseBusyError)
+                return kind(detail, **({"retry_after_s": RETRY_AFTER_S} if may_retry else {}))
         return None
 
     def require_sound(self) -> None:
@@ -151,6 +164,28 @@ class PostgresEngine(Engine):
     def version(self) -> int | None:
         """Not known without asking the server, which costs as much as reading."""
         return None
+
+    async def announce(self, session: AsyncSession) -> None:  # noqa: D102
+        await session.execute(select(func.pg_notify(_CHANNEL, self._name)))
+
+    async def listen(self, heard: Callable[[], None]) -> None:  # noqa: D102
+        async with self._connected() as connection:
+            # Shared by all who listen: so they can be counted, and those who die are not.
+            await connection.execute(select(func.pg_advisory_lock_shared(lock_key(_LISTENING))))
+            await connection.exec_driver_sql(f"LISTEN {_CHANNEL}")
+            heard()  # whatever was said before
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(driver, psycopg.AsyncConnection)
+            try:
+                async for said in driver.notifies():
+                    if said.payload != self._name:
+                        heard()
+            except psycopg.Error as error:
+                raise _lost() from error
+
+    async def count_listeners(self, session: AsyncSession) -> int:  # noqa: D102
+        number = lock_key(_LISTENING)
+        return max(1, await session.scalar(_listeners, {"number": number}) or 0)
 
     async def wipe(self, alone: Alone) -> bool:  # noqa: ARG002 - vacuuming keeps no writer waiting
         """Removes dead rows from tables, and what points to them from indexes.
@@ -241,7 +276,7 @@ class PostgresEngine(Engine):
         """A connection outside of the pools and of transactions.
 
         Raises:
-            DatabaseBusyError: The server does not answer.
+            DatabaseLostError: The server does not answer.
         """
         try:
             async with self._maintenance.connect() as connection:
@@ -253,10 +288,14 @@ class PostgresEngine(Engine):
             raise told from error
 
 
-def lock_key(exclusion: Exclusion) -> int:
-    """The number of an exclusion's advisory lock; whoever holds it keeps the others out."""
-    digest = sha256(f"farsight:{exclusion}".encode()).digest()
+def lock_key(name: str) -> int:
+    """The number of an advisory lock; whoever holds that of an exclusion keeps the others out."""
+    digest = sha256(f"farsight:{name}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _lost() -> DatabaseLostError:
+    return DatabaseLostError(_NO_ANSWER, retry_after_s=RETRY_AFTER_S)
 
 
 def _create(settings: DatabaseSettings, pool_size: int, *, writes: bool) -> AsyncEngine:

@@ -24,6 +24,7 @@ async def former_bundle(session: ReadSession) -> BundleRow | None:
 
 async def activate(session: WriteSession, name: str, space_id: str) -> None:
     """Points to a bundle; the gallery's revision and the former bundle stay."""
+    session.moves_gallery = True
     await session.merge(BundleRow(name=name, space_id=space_id))
     await session.flush()
     await session.merge(Pointer(id=_ROW, active_bundle=name))
@@ -55,6 +56,7 @@ async def rewrite(session: WriteSession) -> None:
 
 async def count_gallery_change(session: WriteSession) -> int:
     """Notes one more change of the gallery and returns its revision."""
+    session.moves_gallery = True
     revision: int | None = await session.scalar(
         update(Pointer)
         .values(gallery_revision=Pointer.gallery_revision + 1)

@@ -1,7 +1,7 @@
 """SQLite: one file, one writer at a time in all processes, errors known by their texts."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, event, make_url
@@ -43,6 +43,8 @@ class SqliteEngine(Engine):
     Attributes:
         file: It and its companions.
     """
+
+    is_remote = False
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self.file = DatabaseFile(database_path(settings))
@@ -87,6 +89,15 @@ class SqliteEngine(Engine):
 
     def version(self) -> int | None:  # noqa: D102
         return self.file.version()
+
+    async def announce(self, session: AsyncSession) -> None:
+        """Others look by themselves."""
+
+    async def listen(self, heard: Callable[[], None]) -> None:
+        """There is nothing to hear."""
+
+    async def count_listeners(self, session: AsyncSession) -> int:  # noqa: ARG002, D102
+        return 1
 
     async def wipe(self, alone: Alone) -> bool:
         """Moves the write-ahead log into the database, where deleted rows are zeros already."""
