@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,13 +22,16 @@ _ENGINES = ("sqlite", "postgres")
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator["PostgresServer"]:
+def postgres() -> Iterator["PostgresServer"]:
     """The server of this run; starts when the first test asks for it."""
     from tests.postgres_server import PostgresServer  # noqa: PLC0415 - not for SQLite alone
 
-    server = PostgresServer(tmp_path_factory.mktemp("postgres") / "data")
-    yield server
-    server.close()
+    # Not in pytest's folder: run as root, the server is another user, and the next run of pytest
+    # shuts that folder to it.
+    with TemporaryDirectory(prefix="farsight-postgres-", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(Path(folder) / "data")
+        yield server
+        server.close()
 
 
 @pytest.fixture(scope="session")
