@@ -43,7 +43,7 @@ from app.vision.embedder import Embedder, mean_embedding
 
 _SPACE = "space"
 _AT_ONCE = 10_000
-_PHOTOS = 4  # of a person: the last one is the probe
+_PHOTOS = 2  # of a person: the last one is the probe
 _PROBE_PX = 16
 _SIMILARITIES = (0.5, 0.35)
 _EF_SEARCH = (40, 256, 400, 1000)
