@@ -55,8 +55,6 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.CallerGoneError: 499,  # not in the standard; it only shows in the log
     errors.DatabaseBusyError: 503,
     errors.DatabaseDamagedError: 503,
-    errors.DatabaseLostError: 503,
-    errors.GalleryTooOldError: 503,
     errors.NotReadyError: 503,
     errors.OverloadedError: 503,
     errors.DeadlineExceededError: 504,
