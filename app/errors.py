@@ -163,15 +163,12 @@ class DeadlineExceededError(FarsightError):
 
 
 class DatabaseBusyError(FarsightError):
-    """No connection or no lock in time; nothing was written."""
+    """No connection or no lock in time; nothing was written. `is_lost`: no server answers."""
 
     code = "database_busy"
     title = "The database is busy"
     names_nobody = True
-
-
-class DatabaseLostError(DatabaseBusyError):
-    """The database's server does not answer at all, or ends connections."""
+    is_lost = False
 
 
 class NotReadyError(FarsightError):
@@ -180,13 +177,6 @@ class NotReadyError(FarsightError):
     code = "not_ready"
     title = "The service is not ready"
     names_nobody = True
-
-
-class GalleryTooOldError(NotReadyError):
-    """The database has been lost for so long that nobody can be identified from memory."""
-
-    code = "gallery_too_old"
-    title = "The gallery in memory is too old"
 
 
 class UnauthenticatedError(FarsightError):

@@ -56,8 +56,6 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.CropKeyError: 503,
     errors.DatabaseBusyError: 503,
     errors.DatabaseDamagedError: 503,
-    errors.DatabaseLostError: 503,
-    errors.GalleryTooOldError: 503,
     errors.NotReadyError: 503,
     errors.OverloadedError: 503,
     errors.DeadlineExceededError: 504,

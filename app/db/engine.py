@@ -109,7 +109,7 @@ class Engine(Protocol):
             heard: Called when it begins, and at each announcement.
 
         Raises:
-            DatabaseLostError: The connection could not be made, or is lost.
+            DatabaseBusyError: The connection could not be made, or is lost.
         """
 
     async def count_listeners(self, session: AsyncSession) -> int:

@@ -98,8 +98,7 @@ class Sessions:
         """A session for a few queries; nothing slow belongs inside.
 
         Raises:
-            DatabaseBusyError: No connection became free in time.
-            DatabaseLostError: The database does not answer.
+            DatabaseBusyError: No connection became free in time, or no server answers.
             DatabaseDamagedError: What was read is not a database's.
         """
         with self._told_in_our_words():

@@ -7,7 +7,7 @@ what it can from memory, for a while.
 import time
 
 from app.db.engine import RETRY_AFTER_S
-from app.errors import GalleryTooOldError
+from app.errors import NotReadyError
 
 # Looks come every second; one that is late does not mean that the database is lost.
 _LOST_AFTER_S = 3.0
@@ -58,11 +58,11 @@ class Freshness:
         """Makes sure that answers from memory are not too old.
 
         Raises:
-            GalleryTooOldError: They would be.
+            NotReadyError: They would be.
         """
         age_s = self.age_s
         if age_s is not None and age_s > self.most_s:
-            raise GalleryTooOldError(
+            raise NotReadyError(
                 "The database has not answered, or its bundle could not be loaded, for more than "
                 f"{self.most_s:g} s.",
                 retry_after_s=RETRY_AFTER_S,

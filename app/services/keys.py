@@ -21,7 +21,6 @@ from app.db.session import Sessions, WriteSession
 from app.db.tables import ApiKey, utc_now
 from app.errors import (
     DatabaseBusyError,
-    DatabaseLostError,
     GroupForbiddenError,
     InvalidRequestError,
     KeyNotFoundError,
@@ -172,7 +171,7 @@ class Keys:
                 row = await keys.find(session, key_id)
         except DatabaseBusyError as error:
             # Whoever waited for a connection may only now know that there is none to be had.
-            if self._may_trust(known, is_lost=isinstance(error, DatabaseLostError)):
+            if self._may_trust(known, is_lost=error.is_lost):
                 return known.row
             raise
         if row is not None:

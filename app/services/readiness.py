@@ -13,7 +13,6 @@ from app.db.repositories import pointer
 from app.db.session import Sessions
 from app.errors import (
     DatabaseBusyError,
-    DatabaseLostError,
     FarsightError,
     NotReadyError,
     OverloadedError,
@@ -73,7 +72,6 @@ class Readiness:
 
         Raises:
             NotReadyError: It is not, and why.
-            GalleryTooOldError: The database has been lost for too long.
         """
         self._inference.require_life()
         self._freshness.require()
@@ -94,11 +92,10 @@ class Readiness:
             await self._look_at_database()
             if self._sessions.trouble is not None:
                 await self._sessions.try_again(pointer.rewrite)
-        except DatabaseLostError:
-            # The networks have answered; how long the rest may go on is what `freshness` says.
-            if self._freshness.age_s is not None:
+        except (OverloadedError, DatabaseBusyError) as error:
+            if isinstance(error, DatabaseBusyError) and error.is_lost and self._freshness.age_s:
+                # The networks have answered, and `freshness` says how long that is enough.
                 self._succeeded_s = time.monotonic()
-        except (OverloadedError, DatabaseBusyError):
             return  # busy is not broken; the next trial comes soon
         except FarsightError as error:
             if self._trouble != error.detail:

@@ -67,7 +67,7 @@ def test_identification_goes_on_from_memory_for_a_while_when_postgresql_is_resta
             wait_until(
                 lambda: impatient.http.get("/readyz").status_code == 503, "the other one gives up"
             )
-            assert impatient.http.get("/readyz").json()["code"] == "gallery_too_old"
+            assert impatient.http.get("/readyz").json()["code"] == "not_ready"
             _assert_come_again(impatient.http.post("/v1/identify", files={"photos": photos[0]}))
             assert float(patient.identify(photos[0])["faces"][0]["similarity"]) < 1
         with Client(str(impatient.http.base_url), _key_of(impatient)) as client:

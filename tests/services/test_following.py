@@ -12,13 +12,13 @@ from app.db.migration import open_sessions
 from app.db.repositories import jobs, pointer, users
 from app.db.session import WriteSession
 from app.db.tables import Job, utc_now
-from app.errors import DuplicatePersonError, JobNotFoundError
+from app.errors import DuplicatePersonError, JobNotFoundError, NotReadyError
 from app.gallery.gallery import Enrolled
 from app.graph import Graph, open_graph
 from app.services.job_diary import State, Step
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload
-from app.services.switching import read_gallery
+from app.services.switching import read_gallery, require_everybody
 from app.settings import RegistrationSettings, Settings
 from app.vision.png import encode_png
 from app.vision.scaling import Pixels
@@ -175,3 +175,22 @@ async def test_one_person_is_registered_once_when_two_processes_do_it_at_once(
     for process in (graph, other):
         await process.following.catch_up()
         assert len(process.current.serving.gallery) == len(crops)
+
+
+async def test_comparison_with_everybody_is_refused_when_they_are_in_another_space(
+    knowing: Graph,
+) -> None:
+    async with knowing.sessions.read() as session:
+        await require_everybody(session, knowing.current.serving.space_id)
+        with pytest.raises(NotReadyError, match="moved to other weights") as refused:
+            await require_everybody(session, "0" * 16)
+    assert refused.value.facts["retry_after_s"] == 1
+
+
+async def test_age_is_known_of_a_server_alone_when_rows_are_followed(
+    graph: Graph, engine: str
+) -> None:
+    assert graph.freshness.age_s is None
+    graph.following.start()
+    assert (graph.freshness.age_s is not None) == (engine == "postgres")
+    graph.freshness.require()

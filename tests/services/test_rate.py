@@ -48,3 +48,26 @@ def test_memory_is_bounded_when_everybody_comes_once(monkeypatch: pytest.MonkeyP
         rate.spend(str(number))
     assert rate.left("0").remaining == 1  # forgotten
     assert rate.left("99").remaining == 0
+
+
+def test_share_is_granted_when_there_are_several_processes() -> None:
+    processes = 2
+    rate = Rate(10, "requests", lambda: processes)
+    for remaining in (4, 3, 2, 1, 0):
+        rate.spend("a")
+        assert rate.left("a").remaining == remaining
+    with pytest.raises(RateLimitedError):
+        rate.spend("a")
+    processes = 1  # the other one has died
+    rate.spend("b", 6)
+
+
+def test_request_up_to_the_limit_passes_when_nothing_is_used_and_is_paid_back() -> None:
+    rate = Rate(20, "photos", lambda: 2)
+    with pytest.raises(RateLimitedError):
+        rate.spend("a", 21)
+    rate.spend("a", 20)
+    assert rate.left("a").remaining == 0
+    assert rate.left("a").reset_s == 120
+    with pytest.raises(RateLimitedError):
+        rate.spend("a")

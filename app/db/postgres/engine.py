@@ -22,7 +22,6 @@ from app.db.types import EMBEDDING_SIZE
 from app.errors import (
     DatabaseBusyError,
     DatabaseDamagedError,
-    DatabaseLostError,
     FarsightError,
     SettingsError,
     StorageError,
@@ -43,12 +42,12 @@ _NOT_ALLOWED = (
 )
 # Codes of https://www.postgresql.org/docs/current/errcodes-appendix.html, or their beginnings.
 _MEANINGS: tuple[tuple[tuple[str, ...], type[FarsightError], str], ...] = (
-    (("08", "57P", "53300", "25P03"), DatabaseLostError, _NO_ANSWER),
     (("55P03", "57014", "40001", "40P01"), DatabaseBusyError, _BUSY),
     (("XX001", "XX002"), DatabaseDamagedError, _DAMAGED),
     (("53100", "58"), StorageError, _FULL),
     (("42501",), SettingsError, _NOT_ALLOWED),
 )
+_GONE = ("08", "57P", "53300", "25P03")
 _READ_ONLY_TRANSACTION = "25006"
 # Whose rows tell of people. What was deleted in them has to leave the disk.
 _OF_PEOPLE = tuple(
@@ -145,12 +144,14 @@ class PostgresEngine(Engine):
         if code is None:
             lost = error.connection_invalidated or isinstance(error, OperationalError)
             return _lost() if lost else None
+        if code.startswith(_GONE):
+            return _lost()
         if code == _READ_ONLY_TRANSACTION:  # a reader that was asked to write is our mistake
             return StorageError(_READ_ONLY) if writes else None
         for beginnings, kind, detail in _MEANINGS:
             if code.startswith(beginnings):
-                may_retry = issubclass(kind, DatabaseBusyError)
-                return kind(detail, **({"retry_after_s": RETRY_AFTER_S} if may_retry else {}))
+                retry = {"retry_after_s": RETRY_AFTER_S} if kind is DatabaseBusyError else {}
+                return kind(detail, **retry)
         return None
 
     def require_sound(self) -> None:
@@ -276,7 +277,7 @@ class PostgresEngine(Engine):
         """A connection outside of the pools and of transactions.
 
         Raises:
-            DatabaseLostError: The server does not answer.
+            DatabaseBusyError: The server does not answer.
         """
         try:
             async with self._maintenance.connect() as connection:
@@ -294,8 +295,10 @@ def lock_key(name: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-def _lost() -> DatabaseLostError:
-    return DatabaseLostError(_NO_ANSWER, retry_after_s=RETRY_AFTER_S)
+def _lost() -> DatabaseBusyError:
+    error = DatabaseBusyError(_NO_ANSWER, retry_after_s=RETRY_AFTER_S)
+    error.is_lost = True
+    return error
 
 
 def _create(settings: DatabaseSettings, pool_size: int, *, writes: bool) -> AsyncEngine:
