@@ -19,12 +19,17 @@ from app.recognition.decision import Decision, decide, strictest_threshold
 from app.recognition.inference import Inference
 from app.recognition.recognizer import Finding, FoundFace
 from app.recognition.serving import Serving
+from app.services.photo_comparison import outliers
 from app.services.reviewed_photo import refuse_too_many
 from app.vision.dimensions import EMBEDDING_SIZE
 
 # Faces times users: 0.2 ms of searching. Handing that over to a thread costs as much, and more when
 # all threads are busy (docs/decisions/0014).
 _QUICK_ROWS = 10_000
+# Frames less alike than this are not of one person; the runner-up that frames of two people have
+# between them is mostly closer than this margin (docs/decisions/0036).
+_SAME_PERSON_SIMILARITY = 0.15
+_MIXED_MARGIN = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,25 @@ class IdentifiedFace:
 
 
 @dataclass(frozen=True, slots=True)
+class Pooled:
+    """Whose faces some frames show together.
+
+    Attributes:
+        decision: Of frames that do not agree, nobody's unless its margin is wide.
+        outliers: Places of the photos that show somebody else than most; of all, if no person is
+            in more than half of them.
+    """
+
+    decision: Decision
+    outliers: list[int]
+
+    @property
+    def consistent(self) -> bool:
+        """Whether all frames can be one person's."""
+        return not self.outliers
+
+
+@dataclass(frozen=True, slots=True)
 class Identification:
     """The answer to one request.
 
@@ -76,7 +100,7 @@ class Identification:
     faces: list[IdentifiedFace]
     faces_found: int
     photos: list[Finding | UnusablePhotoError]
-    pooled: Decision | None
+    pooled: Pooled | None
     timings_ms: dict[str, float]
 
 
@@ -134,8 +158,8 @@ class Identifier:
         """Identifies every face of every photo.
 
         With `same_person` the largest face of every photo counts, and `pooled` answers for their
-        mean embedding, of unit length, at the strictest of their thresholds. Photos that cannot be
-        searched are reported; the others are enough.
+        mean embedding, of unit length, at the strictest of their thresholds, and tells which of
+        them are somebody else's. Photos that cannot be searched are reported; the others suffice.
 
         Raises:
             InvalidRequestError: See Recognizer.find.
@@ -290,7 +314,7 @@ class Identifier:
 
 def _search(
     serving: Serving, found: FacesOfPhotos, wishes: Wishes
-) -> tuple[list[IdentifiedFace], Decision | None]:
+) -> tuple[list[IdentifiedFace], Pooled | None]:
     faces = [
         IdentifiedFace(index, face, _decide(serving, [face], embedding[np.newaxis], wishes))
         for (index, face), embedding in zip(found.faces, found.embeddings, strict=True)
@@ -298,7 +322,12 @@ def _search(
     if not (wishes.same_person and found.faces):
         return faces, None
     together = [face for _, face in found.faces]
-    return faces, _decide(serving, together, found.embeddings, wishes)
+    decision = _decide(serving, together, found.embeddings, wishes)
+    photos = [photo for photo, _ in found.faces]
+    strange = [photos[row] for row in outliers(found.embeddings, _SAME_PERSON_SIMILARITY)]
+    if strange and (decision.margin is None or decision.margin < _MIXED_MARGIN):
+        decision = replace(decision, user_id=None)
+    return faces, Pooled(decision, strange)
 
 
 def _decide(

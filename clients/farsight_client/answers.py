@@ -191,6 +191,20 @@ class Decision(Answer, frozen=True):
     candidates: list[Candidate]
 
 
+class Pooled(Decision, frozen=True, kw_only=True):
+    """Whose face several photos show together.
+
+    Attributes:
+        consistent: False: the photos are not all of one person, and `user_id` is None unless the
+            margin is wide.
+        outliers: Photos that show somebody else than most, by their place in the request; all of
+            them if no person is in more than half.
+    """
+
+    consistent: bool = True
+    outliers: list[int] = []
+
+
 class IdentifiedFace(Face, frozen=True, kw_only=True):
     """A face and whose it is; the last five fields are those of `Decision`.
 
@@ -282,7 +296,7 @@ class Identification(Answer, frozen=True):
     faces: list[IdentifiedFace]
     faces_found: int
     photos: list[SearchedPhoto]
-    pooled: Decision | None
+    pooled: Pooled | None
     bundle: str
     space: str
     timings_ms: dict[str, float]

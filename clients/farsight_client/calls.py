@@ -239,7 +239,7 @@ def identify(
         max_faces: At most this many, largest first; up to 100.
         skip_faces: Skip this many larger ones, such as those of earlier pages; up to `faces_found`.
         detect: False if the photo is already an aligned face crop.
-        same_person: The photos are frames of one person, answered together in `pooled` in `pooled`.
+        same_person: The photos are frames of one person, answered together in `pooled`.
         min_face_px: Smallest face to look for: 16 by default, more in large photos.
         groups: Look only for users who are in one of these.
     """

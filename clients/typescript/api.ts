@@ -672,37 +672,6 @@ export interface components {
             /** Key */
             key: string;
         };
-        /**
-         * Decision
-         * @description Whose face it is.
-         */
-        Decision: {
-            /**
-             * User Id
-             * @description null for a stranger
-             */
-            user_id: string | null;
-            /**
-             * Similarity
-             * @description Cosine to the most similar user
-             */
-            similarity: number | null;
-            /**
-             * Margin
-             * @description How much lower the runner-up's similarity is
-             */
-            margin: number | null;
-            /**
-             * Threshold
-             * @description Minimum similarity at which user_id is set
-             */
-            threshold: number;
-            /**
-             * Candidates
-             * @description As many as top_k asks for, most similar first
-             */
-            candidates: components["schemas"]["Candidate"][];
-        };
         /** EmbedFacesForm */
         EmbedFacesForm: {
             /**
@@ -1032,7 +1001,7 @@ export interface components {
              */
             photos: components["schemas"]["SearchedPhoto"][];
             /** @description With same_person: the answer for all photos together */
-            pooled: components["schemas"]["Decision"] | null;
+            pooled: components["schemas"]["Pooled"] | null;
             /** Bundle */
             bundle: string;
             /** Space */
@@ -1509,6 +1478,47 @@ export interface components {
             code: string;
             /** Detail */
             detail: string;
+        };
+        /**
+         * Pooled
+         * @description Whose face several photos show together.
+         */
+        Pooled: {
+            /**
+             * User Id
+             * @description null for a stranger, and for photos of several people unless the margin is 0.2 or more
+             */
+            user_id: string | null;
+            /**
+             * Similarity
+             * @description Cosine to the most similar user
+             */
+            similarity: number | null;
+            /**
+             * Margin
+             * @description How much lower the runner-up's similarity is
+             */
+            margin: number | null;
+            /**
+             * Threshold
+             * @description Minimum similarity at which user_id is set
+             */
+            threshold: number;
+            /**
+             * Candidates
+             * @description As many as top_k asks for, most similar first
+             */
+            candidates: components["schemas"]["Candidate"][];
+            /**
+             * Consistent
+             * @description false: the photos are not all of one person
+             */
+            consistent: boolean;
+            /**
+             * Outliers
+             * @description Photos that show somebody else than most, by their place in the request; all of them if no person is in more than half
+             */
+            outliers: number[];
         };
         /**
          * Problem
