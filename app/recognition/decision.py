@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from app.gallery.gallery import Groups, Match
 from app.recognition.recognizer import FoundFace
 from app.recognition.serving import Serving
+from app.tracking.events import Verdict
+from app.tracking.sighting import Sighting, pooled
 from app.vision.embedder import mean_embedding
 
 _BEST_AND_RUNNER_UP = 2
@@ -57,9 +59,31 @@ def decide(
         groups: Only users who are in one of these; None: everybody.
     """
     threshold = strictest_threshold(serving, faces, threshold)
-    matches = serving.gallery.search(
-        mean_embedding(embeddings), max(top_k, _BEST_AND_RUNNER_UP), groups
-    )
+    return _decide(serving, mean_embedding(embeddings), threshold, top_k, groups)
+
+
+def decide_track(
+    serving: Serving,
+    sightings: Sequence[Sighting],
+    *,
+    threshold: float | None = None,
+    groups: Groups | None = None,
+) -> Verdict:
+    """Whose track it is, by the weighted mean of these sightings, one at least."""
+    if threshold is None:
+        threshold = max(serving.threshold(each.quality.face_px) for each in sightings)
+    found = _decide(serving, pooled(sightings), threshold, 0, groups)
+    return Verdict(found.user_id, found.similarity, found.margin, found.threshold)
+
+
+def _decide(
+    serving: Serving,
+    embedding: NDArray[np.float32],
+    threshold: float,
+    top_k: int,
+    groups: Groups | None,
+) -> Decision:
+    matches = serving.gallery.search(embedding, max(top_k, _BEST_AND_RUNNER_UP), groups)
     if not matches:
         return Decision(None, None, None, threshold, [])
     best = matches[0]
