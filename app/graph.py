@@ -32,6 +32,7 @@ from app.services.subject_recognition import SubjectRecognition
 from app.services.subjects import MIN_PHOTOS, Subjects
 from app.services.transfer import GalleryImport
 from app.services.users import Users
+from app.services.watching import Watching
 from app.settings import Settings, overridden
 from app.vision.image import open_photo
 from app.vision.quality import REGISTRATION_LIMITS
@@ -67,6 +68,7 @@ class Graph(Rows):
     inference: Inference
     registration: Registration
     identifier: Identifier
+    watching: Watching
     subjects: Subjects
     subject_recognition: SubjectRecognition
     gallery_import: GalleryImport
@@ -178,6 +180,7 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         inference=inference,
         registration=registration(settings.registration.min_photos),
         identifier=identifier,
+        watching=Watching(inference, current),
         subjects=Subjects(
             sessions,
             current,

@@ -28,8 +28,13 @@ T = TypeVar("T", bound="DataclassInstance")
 
 _PREFIX = "FARSIGHT_"
 _FILE = ".env"
-# Our own variables that are not settings: the key of commands and trainer, the tests' photos.
-_NOT_SETTINGS = {"FARSIGHT_API_KEY", "FARSIGHT_SHARED"}
+# Our own variables that are not settings: secrets of commands and trainer, the tests' photos.
+_NOT_SETTINGS = {
+    "FARSIGHT_API_KEY",
+    "FARSIGHT_MQTT_PASSWORD",
+    "FARSIGHT_SHARED",
+    "FARSIGHT_WEBHOOK_SECRET",
+}
 # Kubernetes gives every container the address of a Service named farsight.
 _SET_BY_KUBERNETES = re.compile(r"FARSIGHT_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.vision.detector import Rectangle
 
 
@@ -32,7 +35,7 @@ class Verdict:
     threshold: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Event:
     """One thing to tell about one track.
 
@@ -48,6 +51,7 @@ class Event:
         frames_seen: In how many frames.
         frames_pooled: How many of them, the best, the verdict is about.
         verdict: Whose face it is; None before this is decided.
+        crop: The best crop's pixels, (112, 112, 3) uint8 RGB, where sightings have crops.
     """
 
     kind: EventKind
@@ -60,3 +64,4 @@ class Event:
     frames_seen: int
     frames_pooled: int
     verdict: Verdict | None
+    crop: NDArray[np.uint8] | None = None

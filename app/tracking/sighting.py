@@ -21,12 +21,14 @@ class Sighting:
         box: Where, in px of the frame.
         embedding: (512,) float32 of unit length.
         quality: Of its crop.
+        crop: The crop's pixels, (112, 112, 3) uint8 RGB, where somebody wants them.
     """
 
     at_s: float
     box: Rectangle
     embedding: NDArray[np.float32]
     quality: Quality
+    crop: NDArray[np.uint8] | None = None
 
     @property
     def weight(self) -> float:

@@ -87,4 +87,5 @@ class Track:
             frames_seen=self.frames_seen,
             frames_pooled=len(self.best),
             verdict=self.verdict,
+            crop=self.best[0].crop,
         )
