@@ -28,6 +28,7 @@ from farsight_client.answers import (
     Verification,
 )
 from farsight_client.async_client import AsyncClient
+from farsight_client.cameras import CameraEvent, CameraNews, CameraSocket, FrameRefused, FrameSeen
 from farsight_client.client import Client
 from farsight_client.connecting import KEY_VARIABLE
 from farsight_client.error import ApiError
@@ -53,6 +54,9 @@ __all__ = [
     "AsyncClient",
     "Box",
     "Bundle",
+    "CameraEvent",
+    "CameraNews",
+    "CameraSocket",
     "Candidate",
     "Client",
     "Content",
@@ -65,6 +69,8 @@ __all__ = [
     "EventPage",
     "Face",
     "Faces",
+    "FrameRefused",
+    "FrameSeen",
     "GalleryImport",
     "Identification",
     "IdentifiedFace",
