@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from app.db.migration import open_sessions
 from app.db.session import Sessions
 from app.metrics import Metrics
+from app.recognition.clips import Clips
 from app.recognition.decoders import Decoders
 from app.recognition.inference import Inference, set_library_threads
 from app.recognition.recognizer import open_recognizer
@@ -180,7 +181,7 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         inference=inference,
         registration=registration(settings.registration.min_photos),
         identifier=identifier,
-        watching=Watching(inference, current),
+        watching=Watching(inference, current, Clips(limits)),
         subjects=Subjects(
             sessions,
             current,

@@ -91,7 +91,7 @@ def frames(visits: Sequence[Visit], seconds: float, seed: int) -> Iterator[Image
     wall = hills + rng.normal(0, 6, (height, width, 3)).astype(np.float32)
     for number in range(round(seconds * FRAMES_PER_S)):
         at_s = number / FRAMES_PER_S
-        picture = wall.copy()
+        picture = np.asarray(wall, np.float32).copy()
         for visit in visits:
             place = visit.at(at_s)
             if place is not None:
@@ -122,7 +122,7 @@ def read_video(path: Path) -> Iterator[Image]:
 
 
 def _draw(
-    picture: NDArray[np.floating],
+    picture: NDArray[np.float32],
     visit: Visit,
     place: NDArray[np.float64],
     number: int,

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from app.api.schemas import Answer, BoxSchema, CandidateSchema, PhotoWarningSchema, QualitySchema
+from app.api.track_schemas import VisitSchema
 from app.errors import UnusablePhotoError
 from app.recognition.recognizer import Finding, FoundFace
 from app.recognition.serving import Serving
@@ -154,6 +155,10 @@ class IdentificationSchema(BaseModel):
     pooled: PooledSchema | None = Field(
         description="With same_person: the answer for all photos together"
     )
+    visits: list[VisitSchema] | None = Field(
+        description="With frames_of=video: everybody in the frames once; at_s and since_s are "
+        "places of photos in the request"
+    )
     bundle: str
     space: str
     timings_ms: dict[str, float]
@@ -166,6 +171,9 @@ class IdentificationSchema(BaseModel):
             faces_found=found.faces_found,
             photos=[SearchedPhotoSchema.of(photo) for photo in found.photos],
             pooled=found.pooled and PooledSchema.of_pooled(found.pooled),
+            visits=None
+            if found.visits is None
+            else [VisitSchema.of(visit) for visit in found.visits],
             bundle=serving.manifest.name,
             space=serving.space_id,
             timings_ms=found.timings_ms,

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.requests import HTTPConnection
@@ -63,10 +63,10 @@ class WatchOptions(_Message):
 
 
 class _Note(_Message):
-    """Before a frame: its time; `still`: in place of a frame in which nothing has moved."""
+    """Before a frame: its time. In place of one: nothing has moved, or everybody has left."""
 
     at_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    still: bool = False
+    instead: Literal["still", "end"] | None = None
 
 
 _NOTE = TypeAdapter(_Note)
@@ -140,7 +140,7 @@ class _Session:
         assert isinstance(graph, Graph)
         self._graph = graph
         self._started_s = time.monotonic()
-        self._newest: tuple[int, bytes | None, float] | None = None
+        self._newest: tuple[int, bytes | str, float] | None = None
         self._news = asyncio.Event()
         self._frames = 0
         self._dropped = 0
@@ -177,7 +177,7 @@ class _Session:
             await self._look(watch)
         finally:
             reader.cancel()
-            watch.end()  # nobody is there to be told
+            await watch.end()  # nobody is there to be told
 
     async def _read(self) -> None:
         """Takes what comes as it comes; of frames that nobody has looked at yet, the newest."""
@@ -192,8 +192,8 @@ class _Session:
                     at_s = None
                     continue
                 note = _parsed(_NOTE, message["text"])
-                if note.still:
-                    self._put(None, note.at_s)
+                if note.instead:
+                    self._put(note.instead, note.at_s)
                 else:
                     at_s = note.at_s
         except FarsightError as error:
@@ -203,7 +203,7 @@ class _Session:
             self._ended = True
             self._news.set()
 
-    def _put(self, frame: bytes | None, at_s: float | None) -> None:
+    def _put(self, frame: bytes | str, at_s: float | None) -> None:
         self._frames += 1
         self._dropped += self._newest is not None
         now_s = time.monotonic() - self._started_s
@@ -235,10 +235,10 @@ class _Session:
                 await self._send({"type": "event", **told_event})
             await self._send({"type": "seen", "frame": number, "dropped": self._dropped})
 
-    async def _see(self, watch: Watch, frame: bytes | None, at_s: float) -> list[Event]:
+    async def _see(self, watch: Watch, frame: bytes | str, at_s: float) -> list[Event]:
         self._last_s = at_s
-        if frame is None:
-            return watch.stay(at_s)
+        if isinstance(frame, str):
+            return await (watch.stay(at_s) if frame == "still" else watch.end())
         # As for a request of its own: a key that was revoked sees nothing more.
         caller = await self._graph.keys.caller(self._caller.key_id)
         caller.require(Scope.IDENTIFY)

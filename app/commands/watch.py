@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from app.commands.camera import CameraError
-from app.commands.place import Device, Groups
-from app.commands.watching.camera_watch import CameraWatch
+from app.commands.place import Device, Groups, Place, Url, open_client
+from app.commands.watching.camera_watch import CameraWatch, Watcher
 from app.commands.watching.config import Camera, WatchConfig, read_config
 from app.commands.watching.outputs import (
     Crops,
@@ -22,13 +22,13 @@ from app.commands.watching.outputs import (
     WebhookOutput,
     check_secret,
 )
+from app.commands.watching.remote import RemoteWatcher
 from app.commands.watching.source import Source
 from app.graph import open_graph
 from app.observability import configure_logging
 from app.progress import counted
 from app.services.watching import WatchWishes
 from app.settings import Settings
-from app.vision.device import DeviceName
 
 _PROGRESS_STEPS = 1000
 
@@ -87,6 +87,7 @@ def watch(
     ] = None,
     keep_days: Annotated[float | None, typer.Option(help="How long such a crop is kept.")] = None,
     group: Groups = None,
+    url: Url = None,
     device: Device = None,
 ) -> None:
     """Tell who passes cameras: JSON lines, one event for a visit and not for a frame.
@@ -96,6 +97,7 @@ def watch(
     """
     if (save is None) != (keep_days is None):
         raise typer.BadParameter("--save and --keep-days need each other.")
+    place = Place(url, device=device)
     zones = [_zone(corners) for corners in zone or ()]
     cameras = [{"source": source, "zones": zones} for source in sources or ()]
     asked = read_config(
@@ -116,7 +118,9 @@ def watch(
     )
     if not asked.camera:
         raise typer.BadParameter("Name a video, a webcam or a stream, or cameras in --config.")
-    asyncio.run(_watch(asked, device))
+    if url is not None and asked.save is not None:
+        raise typer.BadParameter("A service sends no crops: --save works without --url.")
+    asyncio.run(_watch(asked, place))
 
 
 def _zone(corners: str) -> list[list[str]]:
@@ -128,16 +132,13 @@ def _broker(place: str) -> dict[str, str]:
     return {"host": host, "port": port} if port else {"host": host}
 
 
-async def _watch(config: WatchConfig, device: DeviceName | None) -> None:
+async def _watch(config: WatchConfig, place: Place) -> None:
     settings = Settings.read()
     configure_logging(settings.log_level, settings.logs)
-    if device is not None:
-        settings = settings.model_copy(update={"device": device})
     outputs = _outputs(config)
     crops = Crops(config.save) if config.save else None
     async with AsyncExitStack() as opened:
-        graph = await opened.enter_async_context(open_graph(settings))
-        graph.following.start()  # who is registered or erased meanwhile is, or is not, known
+        open_watcher = await _open_place(place, settings, opened)
         workers = [asyncio.create_task(output.run()) for output in outputs]
         workers += [asyncio.create_task(crops.run())] if crops else []
         advance = opened.enter_context(counted("Video, thousandths"))
@@ -145,7 +146,7 @@ async def _watch(config: WatchConfig, device: DeviceName | None) -> None:
             CameraWatch(
                 camera,
                 config,
-                graph.watching.open(_wishes(config, camera)),
+                open_watcher(_wishes(config, camera)),
                 outputs,
                 crops,
                 Source(camera.source, config.fps),
@@ -160,6 +161,20 @@ async def _watch(config: WatchConfig, device: DeviceName | None) -> None:
                 await output.finish()
             for worker in workers:
                 worker.cancel()
+
+
+async def _open_place(
+    place: Place, settings: Settings, opened: AsyncExitStack
+) -> Callable[[WatchWishes], Watcher]:
+    """What follows faces: the local networks and database, or a service."""
+    if place.url is not None:
+        client = await opened.enter_async_context(open_client(place.url, settings, networks=False))
+        return lambda wishes: RemoteWatcher(client, wishes)
+    if place.device is not None:
+        settings = settings.model_copy(update={"device": place.device})
+    graph = await opened.enter_async_context(open_graph(settings))
+    graph.following.start()  # who is registered or erased meanwhile is, or is not, known
+    return graph.watching.open
 
 
 def _wishes(config: WatchConfig, camera: Camera) -> WatchWishes:

@@ -15,12 +15,15 @@ from app.errors import (
 from app.gallery.gallery import Groups
 from app.metrics import Metrics
 from app.observability import Stopwatch
-from app.recognition.decision import Decision, decide, strictest_threshold
+from app.recognition.decision import Decision, decide, decide_track, strictest_threshold
 from app.recognition.inference import Inference
 from app.recognition.recognizer import Finding, FoundFace
 from app.recognition.serving import Serving
 from app.services.photo_comparison import outliers
 from app.services.reviewed_photo import refuse_too_many
+from app.tracking.events import Event, EventKind
+from app.tracking.sighting import Sighting
+from app.tracking.tracker import DEFAULT_RULES, Tracker
 from app.vision.dimensions import EMBEDDING_SIZE
 
 # Faces times users: 0.2 ms of searching. Handing that over to a thread costs as much, and more when
@@ -43,6 +46,7 @@ class Wishes:
         skip_faces: Skip this many larger ones, such as those of earlier pages.
         detect: False where each photo is already a face crop.
         same_person: The photos are frames of one person, to be answered together as well.
+        of_video: The photos are consecutive frames: faces are followed, and answered by visit.
         min_face_px: The smallest face that is looked for; None: see Recognizer.find.
         groups: Only users who are in one of these are looked for; None: everybody.
     """
@@ -53,6 +57,7 @@ class Wishes:
     skip_faces: int = 0
     detect: bool = True
     same_person: bool = False
+    of_video: bool = False
     min_face_px: float | None = None
     groups: Groups | None = None
 
@@ -94,6 +99,7 @@ class Identification:
         faces_found: In all photos, including those beyond `max_faces`.
         photos: In the request's order: what was found, or why the photo was not searched.
         pooled: Whose faces they are together; None unless asked for, or when there is no face.
+        visits: With `of_video`, the last event of each; times are places of photos.
         timings_ms: Per stage, summed over the photos.
     """
 
@@ -101,6 +107,7 @@ class Identification:
     faces_found: int
     photos: list[Finding | UnusablePhotoError]
     pooled: Pooled | None
+    visits: list[Event] | None
     timings_ms: dict[str, float]
 
 
@@ -185,6 +192,7 @@ class Identifier:
             sum(photo.faces_found for photo in found.photos if isinstance(photo, Finding)),
             found.photos,
             pooled,
+            _visits(serving, found, wishes) if wishes.of_video else None,
             found.timings_ms | stopwatch.timings_ms,
         )
 
@@ -328,6 +336,24 @@ def _search(
     if strange and (decision.margin is None or decision.margin < _MIXED_MARGIN):
         decision = replace(decision, user_id=None)
     return faces, Pooled(decision, strange)
+
+
+def _visits(serving: Serving, found: FacesOfPhotos, wishes: Wishes) -> list[Event]:
+    tracker = Tracker(
+        lambda sightings: decide_track(
+            serving, sightings, threshold=wishes.threshold, groups=wishes.groups
+        ),
+        replace(DEFAULT_RULES, min_frames=1),
+    )
+    events: list[Event] = []
+    for photo in range(len(found.photos)):
+        sightings = [
+            Sighting(photo, face.face.box, embedding, face.quality)
+            for (index, face), embedding in zip(found.faces, found.embeddings, strict=True)
+            if index == photo
+        ]
+        events += tracker.see(photo, sightings)
+    return [of for of in [*events, *tracker.end()] if of.kind is EventKind.LEFT]
 
 
 def _decide(

@@ -1,13 +1,15 @@
 """Following the faces of cameras: frames in, events out. Nothing of them is stored."""
 
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from app.gallery.gallery import Groups
+from app.recognition.clips import Clips
 from app.recognition.decision import decide_track
 from app.recognition.inference import Inference
 from app.recognition.recognizer import FoundFace
 from app.recognition.serving import Current, Serving
-from app.tracking.events import Event
+from app.tracking.events import Event, EventKind
 from app.tracking.sighting import Sighting
 from app.tracking.tracker import DEFAULT_RULES, Tracker
 from app.vision.image import Image
@@ -39,17 +41,50 @@ class WatchWishes:
     crops: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class WatchedClip:
+    """Who passes in a clip.
+
+    Attributes:
+        visits: The last event of each.
+        frames: How many were looked at.
+        seconds: Of the last of them.
+    """
+
+    visits: list[Event]
+    frames: int
+    seconds: float
+
+
 class Watching:
     """Opens watches.
 
     Args:
         inference: Where frames are recognised.
         current: Its serving decides.
+        clips: Reads clips.
     """
 
-    def __init__(self, inference: Inference, current: Current) -> None:
+    def __init__(self, inference: Inference, current: Current, clips: Clips) -> None:
         self._inference = inference
         self._current = current
+        self._clips = clips
+
+    async def watch_clip(self, clip: bytes, fps: float, wishes: WatchWishes) -> WatchedClip:
+        """Who passes in a clip.
+
+        Raises:
+            UnreadableClipError: See Clips.frames, as for the others.
+        """
+        watch = self.open(wishes)
+        events: list[Event] = []
+        frames, at_s = 0, 0.0
+        async with aclosing(self._clips.frames(clip, fps)) as pictures:
+            async for at_s, picture in pictures:
+                events += await watch.see(picture, at_s)
+                frames += 1
+        events += await watch.end()
+        return WatchedClip([of for of in events if of.kind is EventKind.LEFT], frames, at_s)
 
     def open(self, wishes: WatchWishes) -> "Watch":
         """A watch on one camera."""
@@ -111,11 +146,11 @@ class Watch:
         ]
         return [*events, *self._tracker.see(at_s, sightings)]
 
-    def stay(self, at_s: float) -> list[Event]:
+    async def stay(self, at_s: float) -> list[Event]:
         """Takes a frame in which nothing has moved."""
         return self._tracker.stay(at_s)
 
-    def end(self) -> list[Event]:
+    async def end(self) -> list[Event]:
         """The camera has ended: everybody has left, and nothing is known of them any more."""
         return self._tracker.end()
 

@@ -3,6 +3,7 @@
 from farsight_client.answers import (
     Box,
     Candidate,
+    Clip,
     Decision,
     EmbeddedFace,
     Embeddings,
@@ -26,6 +27,7 @@ from farsight_client.answers import (
     UserDetail,
     UserPage,
     Verification,
+    Visit,
 )
 from farsight_client.async_client import AsyncClient
 from farsight_client.cameras import CameraEvent, CameraNews, CameraSocket, FrameRefused, FrameSeen
@@ -59,6 +61,7 @@ __all__ = [
     "CameraSocket",
     "Candidate",
     "Client",
+    "Clip",
     "Content",
     "CreatedKey",
     "Decision",
@@ -98,4 +101,5 @@ __all__ = [
     "UserPage",
     "Verification",
     "Version",
+    "Visit",
 ]

@@ -58,6 +58,7 @@ class AsyncClient:
     erase_user = async_method(calls.erase_user)
     erasure = async_method(calls.erasure)
     identify = async_method(calls.identify)
+    identify_clip = async_method(calls.identify_clip)
     find_faces = async_method(calls.find_faces)
     embed_faces = async_method(calls.embed_faces)
     verify_user = async_method(calls.verify_user)

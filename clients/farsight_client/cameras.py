@@ -101,7 +101,11 @@ class CameraSocket:
 
     async def stay(self, at_s: float) -> None:
         """In place of a frame in which nothing has moved; otherwise as `send`."""
-        await self._put({"at_s": at_s, "still": True}, None)
+        await self._put({"at_s": at_s, "instead": "still"}, None)
+
+    async def end(self, at_s: float) -> None:
+        """In place of a frame: everybody has left, and is told so."""
+        await self._put({"at_s": at_s, "instead": "end"}, None)
 
     async def __aiter__(self) -> AsyncIterator[CameraNews]:
         """News, until the socket is closed."""

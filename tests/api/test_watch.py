@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 import websockets
 from PIL import Image as PillowImage
@@ -77,10 +79,17 @@ async def test_a_visit_is_told_once_when_frames_are_sent(
             assert (each.frame, each.dropped) == (number + 1, 0)
             seen += 1
         await camera.stay(20)
+        while not isinstance(await anext(news), FrameSeen):
+            pass
+        await camera.end(21)
         while not isinstance(each := await anext(news), FrameSeen):
             assert isinstance(each, CameraEvent)
             told.append(each)
-    assert [(of.event, of.user_id) for of in told] == [("appeared", None), ("recognised", "anna")]
+    assert [(of.event, of.user_id) for of in told] == [
+        ("appeared", None),
+        ("recognised", "anna"),
+        ("left", "anna"),
+    ]
 
 
 async def test_a_socket_is_refused_before_any_frame_when_the_key_is_wrong(
@@ -177,7 +186,7 @@ async def test_others_are_answered_when_a_client_stops_reading(
         raw = deaf.transport.get_extra_info("socket")
         assert isinstance(raw, socket.socket) or raw is not None
         deaf.transport.pause_reading()
-        note = json.dumps({"at_s": 1, "still": True})
+        note = json.dumps({"at_s": 1, "instead": "still"})
         for _ in range(5000):  # each is answered with a line that nobody reads
             await deaf.send(note)
         news = aiter(camera)
@@ -188,3 +197,60 @@ async def test_others_are_answered_when_a_client_stops_reading(
         found = await farsight.identify([small[0]])
         assert found.faces
         deaf.transport.abort()
+
+
+def _clip(frames: list[bytes], seconds: float, folder: Path) -> bytes:
+    pictures = [decode_image(frame)[:140, :110] for frame in frames]
+    count = round(seconds * 5)
+    path = folder / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width, stream.height = 110, 140
+        stream.pix_fmt = "yuv420p"
+        for number in range(count):
+            picture = np.ascontiguousarray(pictures[number % len(pictures)])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path.read_bytes()
+
+
+def test_a_visit_is_answered_when_a_clip_is_sent(
+    running: _Running, small: list[bytes], tmp_path: Path
+) -> None:
+    with Client(running.url, running.key) as farsight:
+        found = farsight.identify_clip(_clip(small[:2], 2, tmp_path), fps=2)
+    assert found.frames == 4
+    assert [visit.user_id for visit in found.visits] == ["anna"]
+    assert found.visits[0].since_s == 0
+
+
+def test_visits_are_answered_when_photos_are_frames_of_a_video(
+    running: _Running, small: list[bytes]
+) -> None:
+    with Client(running.url, running.key) as farsight:
+        found = farsight.identify(small[:3], frames_of="video")
+        assert farsight.identify(small[:1]).visits is None
+    assert found.visits is not None
+    assert [(of.user_id, of.since_s, of.at_s) for of in found.visits] == [("anna", 0, 2)]
+
+
+def test_a_clip_is_refused_when_it_is_damaged_or_lies_about_its_length(
+    running: _Running, small: list[bytes], tmp_path: Path
+) -> None:
+    long = _clip(small[:1], 63, tmp_path)
+    # Its headers say one second now; the frames go on for 63.
+    lying = bytearray(long)
+    for box in (b"mvhd", b"tkhd", b"mdhd"):
+        at = lying.index(box) + (24 if box == b"tkhd" else 20)
+        lying[at : at + 4] = (1000).to_bytes(4, "big")
+    with Client(running.url, running.key) as farsight:
+        for clip, code in (
+            (b"nothing", "unreadable_clip"),
+            (long[: len(long) // 2], "unreadable_clip"),
+            (bytes(lying), "clip_too_large"),
+        ):
+            with pytest.raises(ApiError) as refused:
+                farsight.identify_clip(clip, fps=0.2)
+            assert (refused.value.status, refused.value.code) == (422, code)
+            assert "/" not in refused.value.detail
+        assert farsight.identify(small[0]).faces

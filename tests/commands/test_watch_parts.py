@@ -167,7 +167,7 @@ async def test_no_more_events_are_posted_when_the_limit_of_a_minute_is_reached()
     heard = _Heard()
     with _webhook(heard) as url:
         output = WebhookOutput(Webhook(url=url, per_minute=3), "key")
-        await _delivered(output, *({"event": str(number)} for number in range(10)))
+        await _delivered(output, *({"event": number} for number in range(10)))
     assert len(heard.requests) == 3
     assert output.dropped == 7
 
@@ -212,10 +212,10 @@ class _Told:
         verdict = Verdict(user_id, 0.6, 0.3, 0.35)
         return [Event(self._kind, 1, at_s, 0.0, (1, 2, 3, 4), 20, 0, 3, 3, verdict, crop)]
 
-    def stay(self, at_s: float) -> list[Event]:
+    async def stay(self, at_s: float) -> list[Event]:
         return []
 
-    def end(self) -> list[Event]:
+    async def end(self) -> list[Event]:
         return []
 
 

@@ -23,10 +23,10 @@ class Watcher(Protocol):
     async def see(self, frame: Image, at_s: float) -> Sequence[Event]:
         """See app.services.watching.Watch, as for the others."""
 
-    def stay(self, at_s: float) -> Sequence[Event]:
+    async def stay(self, at_s: float) -> Sequence[Event]:
         """Nothing has moved."""
 
-    def end(self) -> Sequence[Event]:
+    async def end(self) -> Sequence[Event]:
         """The camera has ended."""
 
 
@@ -80,16 +80,16 @@ class CameraWatch:
                     self._progress(frame.share)
         finally:
             if self._last is not None:
-                self._tell(self._watcher.end(), self._last)
+                self._tell(await self._watcher.end(), self._last)
             self.source.close()
 
     async def _look(self, frame: SourceFrame) -> None:
         self._last = frame
         if self._is_quiet(frame):
-            self._tell(self._watcher.end(), frame)
+            self._tell(await self._watcher.end(), frame)
             return
         if self._config.motion and not self._motion.has_moved(frame.image):
-            self._tell(self._watcher.stay(frame.at_s), frame)
+            self._tell(await self._watcher.stay(frame.at_s), frame)
             return
         try:
             events = await self._watcher.see(frame.image, frame.at_s)
