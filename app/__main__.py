@@ -29,6 +29,7 @@ from app.commands import (
     serve,
     users,
     verify,
+    watch,
 )
 from app.errors import FarsightError
 from farsight_client import ApiError
@@ -40,6 +41,7 @@ cli.command()(serve.serve)
 cli.command()(register.register)
 cli.command()(identify.identify)
 cli.command()(verify.verify)
+cli.command()(watch.watch)
 cli.command()(faces.faces)
 cli.add_typer(users.cli, name="users")
 cli.add_typer(photos.cli, name="photos")

@@ -11,6 +11,7 @@ from app.db.crop_keys import read_crop_keys
 from app.db.migration import open_sessions
 from app.db.session import Sessions
 from app.metrics import Metrics
+from app.recognition.clips import Clips
 from app.recognition.decoders import Decoders
 from app.recognition.inference import Inference, set_library_threads
 from app.recognition.recognizer import open_recognizer
@@ -35,6 +36,7 @@ from app.services.subject_recognition import SubjectRecognition
 from app.services.subjects import MIN_PHOTOS, Subjects
 from app.services.transfer import GalleryImport
 from app.services.users import Users
+from app.services.watching import Watching
 from app.settings import Settings, overridden
 from app.vision.image import open_photo
 from app.vision.quality import REGISTRATION_LIMITS
@@ -71,6 +73,7 @@ class Graph(Rows):
     inference: Inference
     registration: Registration
     identifier: Identifier
+    watching: Watching
     subjects: Subjects
     subject_recognition: SubjectRecognition
     gallery_import: GalleryImport
@@ -189,6 +192,7 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         inference=inference,
         registration=registration(settings.registration.min_photos),
         identifier=identifier,
+        watching=Watching(inference, current, Clips(limits), search),
         subjects=Subjects(
             sessions,
             current,

@@ -24,6 +24,7 @@ from app.api import (
     problems,
     system,
     users,
+    watch,
 )
 from app.api.deps import GALLERY_AGE, Admission
 from app.api.fields import require_described
@@ -94,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for resource in (users, crops, identify, faces, gallery, admin, access, system):
         app.include_router(resource.router)
+    app.router.routes.append(watch.route())
     monitoring.install(app, settings.metrics, metrics)
     description.install(app, settings.root_path)
     if settings.docs:

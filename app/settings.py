@@ -36,8 +36,13 @@ T = TypeVar("T", bound="DataclassInstance")
 
 _PREFIX = "FARSIGHT_"
 _FILE = ".env"
-# Our own variables that are not settings: the key of commands and trainer, the tests' photos.
-_NOT_SETTINGS = {"FARSIGHT_API_KEY", "FARSIGHT_SHARED"}
+# Our own variables that are not settings: secrets of commands and trainer, the tests' photos.
+_NOT_SETTINGS = {
+    "FARSIGHT_API_KEY",
+    "FARSIGHT_MQTT_PASSWORD",
+    "FARSIGHT_SHARED",
+    "FARSIGHT_WEBHOOK_SECRET",
+}
 # Kubernetes gives every container the address of a Service named farsight.
 _SET_BY_KUBERNETES = re.compile(r"FARSIGHT_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)")
 _WITHOUT_PASSWORD = re.compile(r"postgresql\+psycopg://(?![^/?]*:[^/?@]*@)(?!.*[?&]password=)")
@@ -94,6 +99,10 @@ class LimitSettings(_Group):
         max_photo_pixels: Largest width times height of a photo, read from its header. Telephones
             write up to 50 megapixels.
         max_photos: Photos in one request.
+        max_clip_bytes: Largest clip.
+        max_clip_s: Seconds of a clip.
+        max_clip_pixels: Width times height of a clip.
+        clip_deadline_s: Seconds that looking at one clip may take, waiting included.
         max_requests: Per key, requests whose photos are being read or waiting; one more is
             answered 503.
         deadline_s: Seconds that reading may take for one request, waiting included.
@@ -115,6 +124,10 @@ class LimitSettings(_Group):
     max_photo_bytes: _Count = 20_000_000
     max_photo_pixels: _Count = 52_000_000
     max_photos: _Count = 20
+    max_clip_bytes: _Count = 50_000_000
+    max_clip_s: _Seconds = 60.0
+    max_clip_pixels: _Count = 9_000_000
+    clip_deadline_s: _Seconds = 120.0
     max_requests: _Count = 64
     deadline_s: _Seconds = 60.0
     max_decoded_bytes: _Count = 160_000_000

@@ -77,7 +77,7 @@ class Connections:
         def idle() -> Iterator[Connection]:
             return (one for one in itertools.chain(*groups) if one is not newcomer)
 
-        held = (one for one in existing if one.scope is not None and one.scope.get(HELD))
+        held = (one for one in existing if (getattr(one, "scope", None) or {}).get(HELD))
         victims = itertools.chain((one for one in idle() if not one.has_key()), held, idle())
         victim = next(victims, None)
         if victim is not None:

@@ -1,9 +1,9 @@
 """`/v1/identify` and `/v1/verify`: who is in a photo, and are two faces one person."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import Form, UploadFile
+from fastapi import File, Form, UploadFile
 
 from app.api.deps import (
     TELLS_AGE,
@@ -23,10 +23,12 @@ from app.api.identify_schemas import (
 from app.api.problems import problems
 from app.api.routers import keyed_router
 from app.api.schemas import GroupName, Threshold, UserId
+from app.api.track_schemas import ClipSchema, VisitSchema
 from app.api.ways_in import PhotoRoute
 from app.errors import InvalidRequestError
 from app.gallery.user_fields import MAX_GROUPS
 from app.services.identification import Wishes
+from app.services.watching import WatchWishes
 
 router = keyed_router("/v1", "identify", PhotoRoute)
 
@@ -51,6 +53,10 @@ async def identify(
     same_person: Annotated[
         bool, Form(description="true: the photos are frames of one person, answered together")
     ] = False,
+    frames_of: Annotated[
+        Literal["video"] | None,
+        Form(description="video: the photos are consecutive frames of a camera; see visits"),
+    ] = None,
     min_face_px: MinFacePx = None,
     groups: Annotated[
         list[GroupName],
@@ -72,11 +78,44 @@ async def identify(
             skip_faces=skip_faces,
             detect=detect,
             same_person=same_person,
+            of_video=frames_of == "video",
             min_face_px=min_face_px,
             groups=caller.within(groups),
         ),
     )
     return IdentificationSchema.of(found, serving)
+
+
+@router.post(
+    "/clips",
+    dependencies=[TELLS_AGE],
+    responses={**WITH_AGE, **problems(400, 401, 403, 408, 413, 415, 422, 503, 504)},
+)
+async def identify_clip(
+    graph: GraphDep,
+    serving: ServingDep,
+    caller: IdentifyCaller,
+    clip: Annotated[UploadFile, File(description="A video file of a minute at most")],
+    fps: Annotated[
+        float, Form(ge=0.2, le=10, description="Frames a second that are looked at")
+    ] = 2.0,
+    threshold: Annotated[Threshold | None, Form()] = None,
+    min_face_px: MinFacePx = None,
+    groups: Annotated[
+        list[GroupName],
+        Form(max_length=MAX_GROUPS, description="As for identify"),
+    ] = [],  # noqa: B006 - FastAPI copies it
+) -> ClipSchema:
+    """Tells who passes in a clip, once for each visit. `/v1/watch` is a socket for live frames."""
+    wishes = WatchWishes(threshold=threshold, min_face_px=min_face_px, groups=caller.within(groups))
+    found = await graph.watching.watch_clip(await take_content(clip), fps, wishes)
+    return ClipSchema(
+        visits=[VisitSchema.of(visit) for visit in found.visits],
+        frames=found.frames,
+        seconds=found.seconds,
+        bundle=serving.manifest.name,
+        space=serving.space_id,
+    )
 
 
 @router.post(

@@ -5,10 +5,11 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from app.api.schemas import Answer, BoxSchema, CandidateSchema, PhotoWarningSchema, QualitySchema
+from app.api.track_schemas import VisitSchema
 from app.errors import UnusablePhotoError
 from app.recognition.recognizer import Finding, FoundFace
 from app.recognition.serving import Serving
-from app.services.identification import Identification, IdentifiedFace
+from app.services.identification import Identification, IdentifiedFace, Pooled
 from app.vision.embedder import Route
 
 
@@ -48,6 +49,26 @@ class DecisionSchema(Answer):
     candidates: list[CandidateSchema] = Field(
         description="As many as top_k asks for, most similar first"
     )
+
+
+class PooledSchema(DecisionSchema):
+    """Whose face several photos show together."""
+
+    user_id: str | None = Field(
+        description="null for a stranger, and for photos of several people unless the margin is "
+        "0.2 or more"
+    )
+    consistent: bool = Field(description="false: the photos are not all of one person")
+    outliers: list[int] = Field(
+        description="Photos that show somebody else than most, by their place in the request; all "
+        "of them if no person is in more than half"
+    )
+
+    @classmethod
+    def of_pooled(cls, pooled: Pooled) -> "PooledSchema":
+        """From the identifier's answer."""
+        decision = DecisionSchema.model_validate(pooled.decision)
+        return cls(**dict(decision), consistent=pooled.consistent, outliers=pooled.outliers)
 
 
 class PhotoFaceSchema(FaceSchema):
@@ -131,8 +152,12 @@ class IdentificationSchema(BaseModel):
         description="In all photos, including those before skip_faces and beyond max_faces"
     )
     photos: list[SearchedPhotoSchema] = Field(description="In the request's order")
-    pooled: DecisionSchema | None = Field(
+    pooled: PooledSchema | None = Field(
         description="With same_person: the answer for all photos together"
+    )
+    visits: list[VisitSchema] | None = Field(
+        description="With frames_of=video: everybody in the frames once; at_s and since_s are "
+        "places of photos in the request"
     )
     bundle: str
     space: str
@@ -145,7 +170,10 @@ class IdentificationSchema(BaseModel):
             faces=[IdentifiedFaceSchema.of_identified(face, serving) for face in found.faces],
             faces_found=found.faces_found,
             photos=[SearchedPhotoSchema.of(photo) for photo in found.photos],
-            pooled=found.pooled and DecisionSchema.model_validate(found.pooled),
+            pooled=found.pooled and PooledSchema.of_pooled(found.pooled),
+            visits=None
+            if found.visits is None
+            else [VisitSchema.of(visit) for visit in found.visits],
             bundle=serving.manifest.name,
             space=serving.space_id,
             timings_ms=found.timings_ms,

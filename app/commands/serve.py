@@ -88,7 +88,10 @@ async def _serve(
             # All that wait are accepted at once, with what they have sent, and answered before
             # anybody else is: of those who hang up at once there would be thousands.
             backlog=_BACKLOG,
-            ws="none",
+            # One message at a time is taken from the socket: frames wait at the client.
+            ws="websockets-sansio",
+            ws_max_size=settings.limits.max_photo_bytes,
+            ws_per_message_deflate=False,  # frames are compressed already
             http=connections,  # type: ignore[arg-type]  # called as a class would be
             # Its own access log would show addresses, and they name users.
             access_log=False,

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from app.gallery.gallery import Match
 from app.recognition.recognizer import FoundFace
 from app.recognition.serving import Serving
+from app.tracking.events import Verdict
+from app.tracking.sighting import Sighting
 
 _BEST_AND_RUNNER_UP = 2
 
@@ -52,6 +54,32 @@ def decide(
         top_k: How many candidates to list, whatever their similarity.
     """
     threshold = strictest_threshold(serving, faces, threshold)
+    return _decide(matches, threshold, top_k)
+
+
+def decide_track(
+    serving: Serving,
+    sightings: Sequence[Sighting],
+    matches: Sequence[Match],
+    *,
+    threshold: float | None = None,
+) -> Verdict:
+    """Whose track it is, by the weighted mean of these sightings, one at least.
+
+    Args:
+        serving: Where it was searched.
+        sightings: Those of the track that count.
+        matches: The users most similar to their mean, best first: `how_many(0)` where there are
+            so many.
+        threshold: Instead of the bundle's.
+    """
+    if threshold is None:
+        threshold = max(serving.threshold(each.quality.face_px) for each in sightings)
+    found = _decide(matches, threshold, 0)
+    return Verdict(found.user_id, found.similarity, found.margin, found.threshold)
+
+
+def _decide(matches: Sequence[Match], threshold: float, top_k: int) -> Decision:
     if not matches:
         return Decision(None, None, None, threshold, [])
     best = matches[0]

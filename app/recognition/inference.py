@@ -20,6 +20,7 @@ from app.recognition.recognizer import Finding, Recognizer
 from app.turns import requester
 from app.vision.alignment import Crop
 from app.vision.embedder import Embedder
+from app.vision.image import Image
 from app.vision.photo_file import has_known_cost
 
 _RETRY_AFTER_S = 1
@@ -105,7 +106,7 @@ class Inference:
 
     async def find(
         self,
-        photo: bytes,
+        photo: bytes | Image,
         *,
         max_faces: int,
         skip_faces: int = 0,
@@ -121,7 +122,7 @@ class Inference:
             detect=detect,
             min_face_px=min_face_px,
         )
-        readers = self._readers if has_known_cost(photo) else self._patient_readers
+        readers = self._patient_readers if _may_cost_any(photo) else self._readers
         finding = await readers.run(work)
         self._metrics.read(finding.timings_ms, (face.crop.face_px for face in finding.faces))
         return finding
@@ -157,6 +158,10 @@ class Inference:
         self._readers.close()
         self._patient_readers.close()
         self._batcher.close()
+
+
+def _may_cost_any(photo: bytes | Image) -> bool:
+    return isinstance(photo, bytes) and not has_known_cost(photo)
 
 
 def set_library_threads(torch_threads: int, opencv_threads: int) -> None:

@@ -18,10 +18,20 @@ from app.recognition.decision import Decision, decide, how_many, strictest_thres
 from app.recognition.inference import Inference
 from app.recognition.recognizer import Finding, FoundFace
 from app.recognition.serving import Serving
+from app.services.photo_comparison import outliers
 from app.services.reviewed_photo import refuse_too_many
 from app.services.search import MemorySearch, Search
+from app.services.track_search import deciding
+from app.tracking.events import Event, EventKind
+from app.tracking.sighting import Sighting
+from app.tracking.tracker import DEFAULT_RULES, Tracker
 from app.vision.dimensions import EMBEDDING_SIZE
 from app.vision.embedder import mean_embedding
+
+# Frames less alike than this are not of one person; the runner-up that frames of two people have
+# between them is mostly closer than this margin (docs/decisions/0036).
+_SAME_PERSON_SIMILARITY = 0.15
+_MIXED_MARGIN = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,7 @@ class Wishes:
         skip_faces: Skip this many larger ones, such as those of earlier pages.
         detect: False where each photo is already a face crop.
         same_person: The photos are frames of one person, to be answered together as well.
+        of_video: The photos are consecutive frames: faces are followed, and answered by visit.
         min_face_px: The smallest face that is looked for; None: see Recognizer.find.
         groups: Only users who are in one of these are looked for; None: everybody.
     """
@@ -45,6 +56,7 @@ class Wishes:
     skip_faces: int = 0
     detect: bool = True
     same_person: bool = False
+    of_video: bool = False
     min_face_px: float | None = None
     groups: Groups | None = None
 
@@ -59,6 +71,25 @@ class IdentifiedFace:
 
 
 @dataclass(frozen=True, slots=True)
+class Pooled:
+    """Whose faces some frames show together.
+
+    Attributes:
+        decision: Of frames that do not agree, nobody's unless its margin is wide.
+        outliers: Places of the photos that show somebody else than most; of all, if no person is
+            in more than half of them.
+    """
+
+    decision: Decision
+    outliers: list[int]
+
+    @property
+    def consistent(self) -> bool:
+        """Whether all frames can be one person's."""
+        return not self.outliers
+
+
+@dataclass(frozen=True, slots=True)
 class Identification:
     """The answer to one request.
 
@@ -67,13 +98,15 @@ class Identification:
         faces_found: In all photos, including those beyond `max_faces`.
         photos: In the request's order: what was found, or why the photo was not searched.
         pooled: Whose faces they are together; None unless asked for, or when there is no face.
+        visits: With `of_video`, the last event of each; times are places of photos.
         timings_ms: Per stage, summed over the photos.
     """
 
     faces: list[IdentifiedFace]
     faces_found: int
     photos: list[Finding | UnusablePhotoError]
-    pooled: Decision | None
+    pooled: Pooled | None
+    visits: list[Event] | None
     timings_ms: dict[str, float]
 
 
@@ -137,8 +170,8 @@ class Identifier:
         """Identifies every face of every photo.
 
         With `same_person` the largest face of every photo counts, and `pooled` answers for their
-        mean embedding, of unit length, at the strictest of their thresholds. Photos that cannot be
-        searched are reported; the others are enough.
+        mean embedding, of unit length, at the strictest of their thresholds, and tells which of
+        them are somebody else's. Photos that cannot be searched are reported; the others suffice.
 
         Raises:
             InvalidRequestError: See Recognizer.find.
@@ -161,6 +194,7 @@ class Identifier:
             sum(photo.faces_found for photo in found.photos if isinstance(photo, Finding)),
             found.photos,
             pooled,
+            await self._visits(serving, found, wishes) if wishes.of_video else None,
             found.timings_ms | stopwatch.timings_ms,
         )
 
@@ -242,7 +276,7 @@ class Identifier:
 
     async def _decide(
         self, serving: Serving, found: FacesOfPhotos, wishes: Wishes
-    ) -> tuple[list[IdentifiedFace], Decision | None]:
+    ) -> tuple[list[IdentifiedFace], Pooled | None]:
         """Whose each face is, and whose they are together, if that was asked for."""
         # The faces that count as one: each by itself, then all of them.
         together = [[place] for place in range(len(found.faces))]
@@ -265,7 +299,30 @@ class Identifier:
             IdentifiedFace(index, face, decision)
             for (index, face), decision in zip(found.faces, decisions, strict=False)
         ]
-        return identified, decisions[-1] if is_pooled else None
+        if not is_pooled:
+            return identified, None
+        pooled = decisions[-1]
+        photos = [photo for photo, _ in found.faces]
+        strange = [photos[row] for row in outliers(found.embeddings, _SAME_PERSON_SIMILARITY)]
+        if strange and (pooled.margin is None or pooled.margin < _MIXED_MARGIN):
+            pooled = replace(pooled, user_id=None)
+        return identified, Pooled(pooled, strange)
+
+    async def _visits(self, serving: Serving, found: FacesOfPhotos, wishes: Wishes) -> list[Event]:
+        tracker = Tracker(
+            deciding(self._search, serving, wishes.threshold, wishes.groups),
+            replace(DEFAULT_RULES, min_frames=1),
+        )
+        events: list[Event] = []
+        for photo in range(len(found.photos)):
+            sightings = [
+                Sighting(photo, face.face.box, embedding, face.quality)
+                for (index, face), embedding in zip(found.faces, found.embeddings, strict=True)
+                if index == photo
+            ]
+            events += await tracker.see(photo, sightings)
+        events += await tracker.end()
+        return [each for each in events if each.kind is EventKind.LEFT]
 
     def _count(
         self, serving: Serving, faces: Sequence[IdentifiedFace], stopwatch: Stopwatch

@@ -3,6 +3,7 @@
 from farsight_client.answers import (
     Box,
     Candidate,
+    Clip,
     Decision,
     EmbeddedFace,
     Embeddings,
@@ -17,6 +18,7 @@ from farsight_client.answers import (
     PhotoFace,
     PhotoReport,
     PhotoWarning,
+    Pooled,
     Quality,
     Registration,
     SearchedPhoto,
@@ -25,8 +27,10 @@ from farsight_client.answers import (
     UserDetail,
     UserPage,
     Verification,
+    Visit,
 )
 from farsight_client.async_client import AsyncClient
+from farsight_client.cameras import CameraEvent, CameraNews, CameraSocket, FrameRefused, FrameSeen
 from farsight_client.client import Client
 from farsight_client.connecting import KEY_VARIABLE
 from farsight_client.error import ApiError
@@ -52,8 +56,12 @@ __all__ = [
     "AsyncClient",
     "Box",
     "Bundle",
+    "CameraEvent",
+    "CameraNews",
+    "CameraSocket",
     "Candidate",
     "Client",
+    "Clip",
     "Content",
     "CreatedKey",
     "Decision",
@@ -64,6 +72,8 @@ __all__ = [
     "EventPage",
     "Face",
     "Faces",
+    "FrameRefused",
+    "FrameSeen",
     "GalleryImport",
     "Identification",
     "IdentifiedFace",
@@ -78,6 +88,7 @@ __all__ = [
     "PhotoFace",
     "PhotoReport",
     "PhotoWarning",
+    "Pooled",
     "Quality",
     "Registration",
     "SearchedPhoto",
@@ -90,4 +101,5 @@ __all__ = [
     "UserPage",
     "Verification",
     "Version",
+    "Visit",
 ]

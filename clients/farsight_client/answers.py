@@ -191,6 +191,20 @@ class Decision(Answer, frozen=True):
     candidates: list[Candidate]
 
 
+class Pooled(Decision, frozen=True, kw_only=True):
+    """Whose face several photos show together.
+
+    Attributes:
+        consistent: False: the photos are not all of one person, and `user_id` is None unless the
+            margin is wide.
+        outliers: Photos that show somebody else than most, by their place in the request; all of
+            them if no person is in more than half.
+    """
+
+    consistent: bool = True
+    outliers: list[int] = []
+
+
 class IdentifiedFace(Face, frozen=True, kw_only=True):
     """A face and whose it is; the last five fields are those of `Decision`.
 
@@ -266,6 +280,48 @@ class Embeddings(Answer, frozen=True):
     timings_ms: dict[str, float]
 
 
+class Visit(Answer, frozen=True):
+    """Somebody in consecutive frames, from the first to the last.
+
+    Attributes:
+        track: The visit's number.
+        at_s: When the face was last seen: seconds in a clip, else a photo's place in the request.
+        since_s: When it was first seen.
+        user_id: None for a stranger.
+        similarity: Cosine to the most similar user.
+        margin: How much lower the runner-up's similarity is.
+        threshold: Minimum similarity at which `user_id` is set.
+        box: Where the face was last seen.
+        face_px: The largest.
+        moved: How far the face has been from where it was first seen, in its widths.
+        frames_seen: In how many frames.
+        frames_pooled: How many of them, the best, the answer is about.
+    """
+
+    track: int
+    at_s: float
+    since_s: float
+    user_id: str | None
+    similarity: float | None
+    margin: float | None
+    threshold: float | None
+    box: Box
+    face_px: float
+    moved: float
+    frames_seen: int
+    frames_pooled: int
+
+
+class Clip(Answer, frozen=True):
+    """Who passes in a clip: visits, the frames looked at, and when the last of them is."""
+
+    visits: list[Visit]
+    frames: int
+    seconds: float
+    bundle: str
+    space: str
+
+
 class Identification(Answer, frozen=True):
     """Who is in the photos.
 
@@ -274,6 +330,7 @@ class Identification(Answer, frozen=True):
         faces_found: Including those before `skip_faces` and beyond `max_faces`.
         photos: In the request's order.
         pooled: With `same_person`: the answer for all photos together.
+        visits: With `frames_of="video"`: everybody once.
         bundle: The weights that answered.
         space: The id of their space.
         timings_ms: Per stage.
@@ -282,10 +339,11 @@ class Identification(Answer, frozen=True):
     faces: list[IdentifiedFace]
     faces_found: int
     photos: list[SearchedPhoto]
-    pooled: Decision | None
+    pooled: Pooled | None
     bundle: str
     space: str
     timings_ms: dict[str, float]
+    visits: list[Visit] | None = None
 
 
 class Verification(Answer, frozen=True):

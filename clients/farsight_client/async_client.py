@@ -11,6 +11,7 @@ import httpx
 from farsight_client import calls, operator_calls
 from farsight_client.answers import User
 from farsight_client.call import Call
+from farsight_client.cameras import CameraSocket, Corners, open_socket
 from farsight_client.connecting import PATIENCE_S, TIMEOUT_S, address, headers, is_elsewhere
 from farsight_client.error import refused, speaking
 from farsight_client.methods import async_method
@@ -57,6 +58,7 @@ class AsyncClient:
     erase_user = async_method(calls.erase_user)
     erasure = async_method(calls.erasure)
     identify = async_method(calls.identify)
+    identify_clip = async_method(calls.identify_clip)
     find_faces = async_method(calls.find_faces)
     embed_faces = async_method(calls.embed_faces)
     verify_user = async_method(calls.verify_user)
@@ -73,6 +75,37 @@ class AsyncClient:
     live = async_method(operator_calls.live)
     ready = async_method(operator_calls.ready)
     version = async_method(operator_calls.version)
+
+    @asynccontextmanager
+    async def watch(
+        self,
+        *,
+        threshold: float | None = None,
+        min_face_px: float | None = None,
+        groups: Sequence[str] = (),
+        zones: Sequence[Corners] = (),
+        gone_after_s: float = 3.0,
+    ) -> AsyncIterator[CameraSocket]:
+        """A socket for the frames of one camera; it tells who passes, once for each visit.
+
+        Args:
+            threshold: Instead of the bundle's.
+            min_face_px: The smallest face to look for.
+            groups: Only users in one of these.
+            zones: Polygons in shares of width and height: faces outside all are passed over.
+            gone_after_s: A face not seen for so long has left.
+        """
+        options: dict[str, object] = {
+            "threshold": threshold,
+            "min_face_px": min_face_px,
+            "groups": list(groups),
+            "zones": [list(corners) for corners in zones],
+            "gone_after_s": gone_after_s,
+        }
+        key = self._http.headers.get("Authorization")
+        sent = {} if key is None else {"Authorization": key}
+        async with open_socket(self._http.base_url, sent, options) as socket:
+            yield socket
 
     async def users(
         self, *, search: str | None = None, order: str = "oldest", groups: Sequence[str] = ()

@@ -12,6 +12,7 @@ import msgspec
 
 from farsight_client.answers import (
     Box,
+    Clip,
     Embeddings,
     Erasure,
     Faces,
@@ -24,7 +25,7 @@ from farsight_client.answers import (
     Verification,
 )
 from farsight_client.call import Call
-from farsight_client.uploads import NamedPhoto, Photo, named_photos
+from farsight_client.uploads import Content, NamedPhoto, Photo, content_of, named_photos
 
 _PNG = "image/png"
 _NO_BOXES: Mapping[int, Box] = {}
@@ -227,6 +228,7 @@ def identify(
     skip_faces: int = 0,
     detect: bool = True,
     same_person: bool = False,
+    frames_of: str | None = None,
     min_face_px: float | None = None,
     groups: Sequence[str] = (),
 ) -> Call[Identification]:
@@ -239,7 +241,8 @@ def identify(
         max_faces: At most this many, largest first; up to 100.
         skip_faces: Skip this many larger ones, such as those of earlier pages; up to `faces_found`.
         detect: False if the photo is already an aligned face crop.
-        same_person: The photos are frames of one person, answered together in `pooled` in `pooled`.
+        same_person: The photos are frames of one person, answered together in `pooled`.
+        frames_of: `video`: the photos are consecutive frames of a camera, answered in `visits`.
         min_face_px: Smallest face to look for: 16 by default, more in large photos.
         groups: Look only for users who are in one of these.
     """
@@ -250,9 +253,36 @@ def identify(
         "same_person": json.dumps(same_person),
         **_faces_wanted(max_faces, skip_faces, min_face_px),
         **_if_given(threshold=threshold),
+        **({} if frames_of is None else {"frames_of": frames_of}),
     }
     files = _as_files(photos)
     return Call("POST", "/v1/identify", Identification, repeatable=True, data=data, files=files)
+
+
+def identify_clip(
+    clip: Content,
+    *,
+    fps: float = 2.0,
+    threshold: float | None = None,
+    min_face_px: float | None = None,
+    groups: Sequence[str] = (),
+) -> Call[Clip]:
+    """Tells who passes in a video file of a minute at most, once for each visit.
+
+    Args:
+        clip: The file.
+        fps: Frames a second that are looked at; up to 10.
+        threshold: Minimum similarity for a name; by default the bundle's.
+        min_face_px: Smallest face to look for.
+        groups: Look only for users who are in one of these.
+    """
+    data: dict[str, str | list[str]] = {
+        "fps": str(fps),
+        "groups": list(groups),
+        **_if_given(threshold=threshold, min_face_px=min_face_px),
+    }
+    files = [("clip", ("clip", content_of(clip)))]
+    return Call("POST", "/v1/clips", Clip, repeatable=True, data=data, files=files)
 
 
 def find_faces(

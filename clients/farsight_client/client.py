@@ -72,6 +72,7 @@ class Client:
     erase_user = method(calls.erase_user)
     erasure = method(calls.erasure)
     identify = method(calls.identify)
+    identify_clip = method(calls.identify_clip)
     find_faces = method(calls.find_faces)
     embed_faces = method(calls.embed_faces)
     verify_user = method(calls.verify_user)

@@ -175,6 +175,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/clips": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Identify Clip
+         * @description Tells who passes in a clip, once for each visit. `/v1/watch` is a socket for live frames.
+         */
+        post: operations["identify_clip"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/verify": {
         parameters: {
             query?: never;
@@ -667,43 +687,37 @@ export interface components {
             similarity: number;
         };
         /**
+         * Clip
+         * @description Who passes in a clip.
+         */
+        Clip: {
+            /**
+             * Visits
+             * @description In the order in which they ended
+             */
+            visits: components["schemas"]["Visit"][];
+            /**
+             * Frames
+             * @description How many were looked at
+             */
+            frames: number;
+            /**
+             * Seconds
+             * @description When the last of them is
+             */
+            seconds: number;
+            /** Bundle */
+            bundle: string;
+            /** Space */
+            space: string;
+        };
+        /**
          * CreatedKey
          * @description A new key, shown only this once.
          */
         CreatedKey: {
             /** Key */
             key: string;
-        };
-        /**
-         * Decision
-         * @description Whose face it is.
-         */
-        Decision: {
-            /**
-             * User Id
-             * @description null for a stranger
-             */
-            user_id: string | null;
-            /**
-             * Similarity
-             * @description Cosine to the most similar user
-             */
-            similarity: number | null;
-            /**
-             * Margin
-             * @description How much lower the runner-up's similarity is
-             */
-            margin: number | null;
-            /**
-             * Threshold
-             * @description Minimum similarity at which user_id is set
-             */
-            threshold: number;
-            /**
-             * Candidates
-             * @description As many as top_k asks for, most similar first
-             */
-            candidates: components["schemas"]["Candidate"][];
         };
         /** EmbedFacesForm */
         EmbedFacesForm: {
@@ -1034,7 +1048,12 @@ export interface components {
              */
             photos: components["schemas"]["SearchedPhoto"][];
             /** @description With same_person: the answer for all photos together */
-            pooled: components["schemas"]["Decision"] | null;
+            pooled: components["schemas"]["Pooled"] | null;
+            /**
+             * Visits
+             * @description With frames_of=video: everybody in the frames once; at_s and since_s are places of photos in the request
+             */
+            visits: components["schemas"]["Visit"][] | null;
             /** Bundle */
             bundle: string;
             /** Space */
@@ -1100,6 +1119,61 @@ export interface components {
              */
             photo: number;
         };
+        /** IdentifyClipForm */
+        IdentifyClipForm: {
+            /**
+             * Clip
+             * Format: binary
+             * @description A video file of a minute at most
+             */
+            clip: Blob;
+            /**
+             * Fps
+             * @description Frames a second that are looked at
+             * @default 2
+             */
+            fps?: number;
+            /** Threshold */
+            threshold?: number | null;
+            /**
+             * Min Face Px
+             * @description The smallest face_px to look for. Default: a setting (16), raised for large photos, see searched_from_px. A value given here is kept, or refused for photos too large for it
+             */
+            min_face_px?: number | null;
+            /**
+             * Groups
+             * @description As for identify
+             * @default []
+             */
+            groups?: string[];
+        };
+        /** IdentifyClipJson */
+        IdentifyClipJson: {
+            /**
+             * Clip
+             * @description A video file of a minute at most
+             */
+            clip: string;
+            /**
+             * Fps
+             * @description Frames a second that are looked at
+             * @default 2
+             */
+            fps?: number;
+            /** Threshold */
+            threshold?: number | null;
+            /**
+             * Min Face Px
+             * @description The smallest face_px to look for. Default: a setting (16), raised for large photos, see searched_from_px. A value given here is kept, or refused for photos too large for it
+             */
+            min_face_px?: number | null;
+            /**
+             * Groups
+             * @description As for identify
+             * @default []
+             */
+            groups?: string[];
+        };
         /** IdentifyForm */
         IdentifyForm: {
             /**
@@ -1139,6 +1213,11 @@ export interface components {
              * @default false
              */
             same_person?: boolean;
+            /**
+             * Frames Of
+             * @description video: the photos are consecutive frames of a camera; see visits
+             */
+            frames_of?: "video" | null;
             /**
              * Min Face Px
              * @description The smallest face_px to look for. Default: a setting (16), raised for large photos, see searched_from_px. A value given here is kept, or refused for photos too large for it
@@ -1190,6 +1269,11 @@ export interface components {
              * @default false
              */
             same_person?: boolean;
+            /**
+             * Frames Of
+             * @description video: the photos are consecutive frames of a camera; see visits
+             */
+            frames_of?: "video" | null;
             /**
              * Min Face Px
              * @description The smallest face_px to look for. Default: a setting (16), raised for large photos, see searched_from_px. A value given here is kept, or refused for photos too large for it
@@ -1511,6 +1595,47 @@ export interface components {
             code: string;
             /** Detail */
             detail: string;
+        };
+        /**
+         * Pooled
+         * @description Whose face several photos show together.
+         */
+        Pooled: {
+            /**
+             * User Id
+             * @description null for a stranger, and for photos of several people unless the margin is 0.2 or more
+             */
+            user_id: string | null;
+            /**
+             * Similarity
+             * @description Cosine to the most similar user
+             */
+            similarity: number | null;
+            /**
+             * Margin
+             * @description How much lower the runner-up's similarity is
+             */
+            margin: number | null;
+            /**
+             * Threshold
+             * @description Minimum similarity at which user_id is set
+             */
+            threshold: number;
+            /**
+             * Candidates
+             * @description As many as top_k asks for, most similar first
+             */
+            candidates: components["schemas"]["Candidate"][];
+            /**
+             * Consistent
+             * @description false: the photos are not all of one person
+             */
+            consistent: boolean;
+            /**
+             * Outliers
+             * @description Photos that show somebody else than most, by their place in the request; all of them if no person is in more than half
+             */
+            outliers: number[];
         };
         /**
          * Problem
@@ -2046,6 +2171,66 @@ export interface components {
             space?: string | null;
             /** Gallery Revision */
             gallery_revision?: number | null;
+        };
+        /**
+         * Visit
+         * @description Somebody in consecutive frames, from the first to the last.
+         */
+        Visit: {
+            /**
+             * Track
+             * @description The visit's number
+             */
+            track: number;
+            /**
+             * At S
+             * @description When; of `left`, when the face was last seen
+             */
+            at_s: number;
+            /**
+             * Since S
+             * @description When the face was first seen
+             */
+            since_s: number;
+            /**
+             * User Id
+             * @description null for a stranger, and before this is decided
+             */
+            user_id: string | null;
+            /**
+             * Similarity
+             * @description Cosine to the most similar user
+             */
+            similarity: number | null;
+            /**
+             * Margin
+             * @description How much lower the runner-up's similarity is
+             */
+            margin: number | null;
+            /**
+             * Threshold
+             * @description Minimum similarity at which user_id is set
+             */
+            threshold: number | null;
+            /** @description Where the face was last seen */
+            box: components["schemas"]["Box"];
+            /**
+             * Face Px
+             * @description The largest so far
+             */
+            face_px: number;
+            /**
+             * Moved
+             * @description How far the face has been from where it was first seen, in its widths; a picture on a wall stays near 0
+             */
+            moved: number;
+            /** Frames Seen */
+            frames_seen: number;
+            /**
+             * Frames Pooled
+             * @description The best frames, which the answer is about
+             */
+            frames_pooled: number;
         };
     };
     responses: never;
@@ -3389,6 +3574,143 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Identification"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a photo is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Content-Type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not valid, or photos are not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rate limit exceeded; Retry-After says when to retry */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large; the connection is closed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Busy or not ready; Retry-After says when to retry */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not done in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identify_clip: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Returned in the answer and written to the log: 64 letters, digits, `.`, `_`, `-` at most, else it is replaced */
+                "X-Request-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["IdentifyClipForm"];
+                "image/*": Blob;
+                "application/json": components["schemas"]["IdentifyClipJson"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Clip"];
                 };
             };
             /** @description The request cannot be read */

@@ -203,6 +203,27 @@ def test_frames_together_say_more_when_they_are_pooled(
     assert answer["pooled"]["margin"] > 0
 
 
+def test_nobody_is_named_when_pooled_photos_are_of_two_people(
+    service: "Service", people: People
+) -> None:
+    alone = service.identify(people[ANNA][4], same_person="true").json()["pooled"]
+    assert (alone["user_id"], alone["consistent"], alone["outliers"]) == (ANNA, True, [])
+    two = service.identify(people[ANNA][4], people[BERT][4], same_person="true").json()
+    assert [face["user_id"] for face in two["faces"]] == [ANNA, BERT]
+    assert two["pooled"]["user_id"] is None
+    assert two["pooled"]["consistent"] is False
+    assert two["pooled"]["outliers"] == [0, 1]
+
+
+def test_the_stranger_among_pooled_photos_is_named_when_most_are_of_one_person(
+    service: "Service", people: People
+) -> None:
+    frames = [people[ANNA][4], people[BERT][4], people[ANNA][5], people[ANNA][6]]
+    pooled = service.identify(*frames, same_person="true").json()["pooled"]
+    assert (pooled["consistent"], pooled["outliers"]) == (False, [1])
+    assert pooled["user_id"] == (ANNA if pooled["margin"] >= 0.2 else None)
+
+
 def test_damaged_frame_is_named_when_the_others_are_enough(
     service: "Service", people: People
 ) -> None:

@@ -2,12 +2,10 @@
 
 import json
 import re
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +13,11 @@ import pytest
 from prometheus_client import Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.db.sqlite.engine import database_path
 from app.recognition.recognizer import Finding, Recognizer
 from app.services.following import Following
 from app.services.keys import Scope
 from app.settings import Settings, ThreadSettings
+from tests.databases import execute
 
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service
@@ -271,6 +269,5 @@ def test_lag_is_told_when_the_gallery_does_not_follow_the_database(
         pass
 
     monkeypatch.setattr(Following, "catch_up", stand_still)
-    with closing(sqlite3.connect(database_path(service.settings.database))) as database, database:
-        database.execute("UPDATE pointer SET gallery_revision = gallery_revision + 5")
+    execute(service.settings.database, "UPDATE pointer SET gallery_revision = gallery_revision + 5")
     _wait_for(service, "farsight_gallery_revision_lag", 5)

@@ -67,7 +67,7 @@ def _read_only(service: "Service") -> Iterator[None]:
     read_only = "PRAGMA query_only=ON" if on_file else "SET TRANSACTION READ ONLY"
 
     def forbid(connection: Connection, cursor: DBAPICursor, statement: str, *_more: object) -> None:
-        if statement.startswith("INSERT INTO users"):
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")):
             cursor.execute(read_only)
 
     event.listen(Engine, "before_cursor_execute", forbid)

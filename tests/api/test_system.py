@@ -185,6 +185,7 @@ def test_key_ends_when_it_is_revoked(service: "Service") -> None:
     assert service.client.get("/v1/users", headers=headers).status_code == 401
 
 
+@pytest.mark.file
 def test_secret_is_nowhere_in_the_database_when_a_key_was_made(
     service: "Service", tmp_path: Path
 ) -> None:

@@ -27,13 +27,14 @@ OPERATIONS = {
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
 }
-NO_OPERATION = {"close", "send"}
+NO_OPERATION = {"close", "send", "watch"}  # the last has no operation, but a socket
 # For every parameter of a client's method.
 EXAMPLES: dict[str, object] = {
     "allow_duplicate": True,
     "boxes": {0: Box(1, 2, 3, 4)},
     "bundle": "other",
     "crops": True,
+    "clip": b"clip",
     "cursor": "c",
     "detect": False,
     "display_name": "Ada",
@@ -42,6 +43,8 @@ EXAMPLES: dict[str, object] = {
     "face": "only",
     "file": b"gallery",
     "force": True,
+    "fps": 3.0,
+    "frames_of": "video",
     "groups": ["north"],
     "job_id": "17",
     "key_id": "ab12",

@@ -1,0 +1,26 @@
+"""Whose track it is: asked wherever users are looked for."""
+
+from collections.abc import Sequence
+
+from app.gallery.gallery import Groups
+from app.recognition.decision import decide_track, how_many
+from app.recognition.serving import Serving
+from app.services.search import Search
+from app.tracking.events import Verdict
+from app.tracking.sighting import Sighting, pooled
+from app.tracking.tracker import Decide
+
+
+def deciding(
+    search: Search,
+    serving: Serving,
+    threshold: float | None = None,
+    groups: Groups | None = None,
+) -> Decide:
+    """What decides tracks of one serving; see decide_track and Search.best."""
+
+    async def decide(sightings: Sequence[Sighting]) -> Verdict:
+        (matches,) = await search.best(serving, [pooled(sightings)], how_many(0), groups)
+        return decide_track(serving, sightings, matches, threshold=threshold)
+
+    return decide

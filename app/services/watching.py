@@ -1,0 +1,188 @@
+"""Following the faces of cameras: frames in, events out. Nothing of them is stored."""
+
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from app.gallery.gallery import Groups
+from app.recognition.clips import Clips
+from app.recognition.inference import Inference
+from app.recognition.recognizer import FoundFace
+from app.recognition.serving import Current, Serving
+from app.services.search import Search
+from app.services.track_search import deciding
+from app.tracking.events import Event, EventKind
+from app.tracking.sighting import Sighting
+from app.tracking.tracker import DEFAULT_RULES, Tracker
+from app.vision.image import Image
+
+_MOST_FACES = 30
+
+Zone = tuple[tuple[float, float], ...]
+"""Corners, x and y as shares of the frame's width and height, 0 to 1; three at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchWishes:
+    """What is asked of a camera's frames.
+
+    Attributes:
+        threshold: Instead of the bundle's.
+        min_face_px: The smallest face that is looked for; None: see Recognizer.find.
+        groups: Only users who are in one of these are looked for; None: everybody.
+        zones: Faces whose middle is in none of them are passed over; empty: the whole frame.
+        gone_after_s: A face not seen for so long has left.
+        crops: Whether an event brings the pixels of the track's best crop.
+    """
+
+    threshold: float | None = None
+    min_face_px: float | None = None
+    groups: Groups | None = None
+    zones: tuple[Zone, ...] = ()
+    gone_after_s: float = DEFAULT_RULES.gone_after_s
+    crops: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedClip:
+    """Who passes in a clip.
+
+    Attributes:
+        visits: The last event of each.
+        frames: How many were looked at.
+        seconds: Of the last of them.
+    """
+
+    visits: list[Event]
+    frames: int
+    seconds: float
+
+
+class Watching:
+    """Opens watches.
+
+    Args:
+        inference: Where frames are recognised.
+        current: Its serving decides.
+        clips: Reads clips.
+        search: Where users are looked for.
+    """
+
+    def __init__(
+        self, inference: Inference, current: Current, clips: Clips, search: Search
+    ) -> None:
+        self._search = search
+        self._inference = inference
+        self._current = current
+        self._clips = clips
+
+    async def watch_clip(self, clip: bytes, fps: float, wishes: WatchWishes) -> WatchedClip:
+        """Who passes in a clip.
+
+        Raises:
+            UnreadableClipError: See Clips.frames, as for the others.
+        """
+        watch = self.open(wishes)
+        events: list[Event] = []
+        frames, at_s = 0, 0.0
+        async with aclosing(self._clips.frames(clip, fps)) as pictures:
+            async for at_s, picture in pictures:
+                events += await watch.see(picture, at_s)
+                frames += 1
+        events += await watch.end()
+        return WatchedClip([of for of in events if of.kind is EventKind.LEFT], frames, at_s)
+
+    def open(self, wishes: WatchWishes) -> "Watch":
+        """A watch on one camera."""
+        return Watch(self._inference, self._current, self._search, wishes)
+
+
+class Watch:
+    """The faces before one camera, followed from frame to frame; frames come one by one.
+
+    Args:
+        inference: Where frames are recognised.
+        current: Its serving decides.
+        search: Where users are looked for.
+        wishes: What is asked.
+    """
+
+    def __init__(
+        self, inference: Inference, current: Current, search: Search, wishes: WatchWishes
+    ) -> None:
+        self._search = search
+        self._inference = inference
+        self._current = current
+        self._wishes = wishes
+        self._serving = current.serving
+        self._tracker = self._new_tracker(self._serving)
+
+    async def see(self, frame: bytes | Image, at_s: float) -> list[Event]:
+        """Takes a frame.
+
+        Args:
+            frame: A file of an image format, or (height, width, 3) uint8 RGB.
+            at_s: Its time, not before that of the frame before.
+
+        Raises:
+            UnreadableImageError: Not an image.
+            ImageTooLargeError: Above the limits.
+            OverloadedError: See Inference.admit.
+            DeadlineExceededError: See Inference.admit.
+        """
+        serving = self._current.serving
+        events: list[Event] = []
+        if serving is not self._serving:
+            # Another bundle: embeddings of before cannot be compared with those to come.
+            events += await self._tracker.end()
+            self._serving, self._tracker = serving, self._new_tracker(serving)
+        async with self._inference.admit():
+            found = await self._inference.find(
+                frame, max_faces=_MOST_FACES, min_face_px=self._wishes.min_face_px
+            )
+            faces = [of for of in found.faces if self._counts(of, found.width_px, found.height_px)]
+            embeddings = await self._inference.embed(
+                [face.crop for face in faces], serving.embedder
+            )
+        sightings = [
+            Sighting(
+                at_s,
+                face.face.box,
+                embedding,
+                face.quality,
+                face.crop.pixels if self._wishes.crops else None,
+            )
+            for face, embedding in zip(faces, embeddings, strict=True)
+        ]
+        return [*events, *await self._tracker.see(at_s, sightings)]
+
+    async def stay(self, at_s: float) -> list[Event]:
+        """Takes a frame in which nothing has moved."""
+        return await self._tracker.stay(at_s)
+
+    async def end(self) -> list[Event]:
+        """The camera has ended: everybody has left, and nothing is known of them any more."""
+        return await self._tracker.end()
+
+    def _new_tracker(self, serving: Serving) -> Tracker:
+        wishes = self._wishes
+        return Tracker(
+            deciding(self._search, serving, wishes.threshold, wishes.groups),
+            replace(DEFAULT_RULES, gone_after_s=wishes.gone_after_s),
+        )
+
+    def _counts(self, face: FoundFace, width_px: int, height_px: int) -> bool:
+        """Whether a face is in a zone."""
+        x, y, width, height = face.face.box
+        middle = ((x + width / 2) / width_px, (y + height / 2) / height_px)
+        zones = self._wishes.zones
+        return not zones or any(_is_in(middle, zone) for zone in zones)
+
+
+def _is_in(point: tuple[float, float], zone: Zone) -> bool:
+    """Whether a point is in a polygon: a ray from it crosses an odd number of sides."""
+    x, y = point
+    inside = False
+    for (x1, y1), (x2, y2) in zip(zone, (*zone[1:], zone[0]), strict=True):
+        if (y1 > y) != (y2 > y) and x < (x2 - x1) * (y - y1) / (y2 - y1) + x1:
+            inside = not inside
+    return inside

@@ -1,0 +1,154 @@
+"""The socket of `/v1/watch`: frames of a camera out, events in."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import httpx
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from farsight_client.answers import Answer, Box
+from farsight_client.error import ApiError, refused
+
+T = TypeVar("T")
+
+Corners = Sequence[tuple[float, float]]
+
+
+class CameraEvent(Answer, frozen=True, tag_field="type", tag="event", kw_only=True):
+    """One thing to tell about somebody who passes a camera.
+
+    Attributes:
+        event: `appeared`, `recognised` or `unknown`, and `left`.
+        track: The visit's number.
+        at_s: When; of `left`, when the face was last seen.
+        since_s: When the face was first seen.
+        user_id: None for a stranger, and before this is decided.
+        similarity: Cosine to the most similar user.
+        margin: How much lower the runner-up's similarity is.
+        threshold: Minimum similarity at which `user_id` is set.
+        box: Where the face was last seen.
+        face_px: The largest so far.
+        moved: How far the face has been from where it was first seen, in its widths.
+        frames_seen: In how many frames.
+        frames_pooled: How many of them, the best, the answer is about.
+    """
+
+    event: str
+    track: int
+    at_s: float
+    since_s: float
+    user_id: str | None
+    similarity: float | None
+    margin: float | None
+    threshold: float | None
+    box: Box
+    face_px: float
+    moved: float
+    frames_seen: int
+    frames_pooled: int
+
+
+class FrameSeen(Answer, frozen=True, tag_field="type", tag="seen"):
+    """A frame was looked at.
+
+    Attributes:
+        frame: Its number; the first one sent is 1.
+        dropped: How many, ever, were not: newer ones had come meanwhile. Send fewer.
+    """
+
+    frame: int
+    dropped: int
+
+
+class FrameRefused(Answer, frozen=True, tag_field="type", tag="error"):
+    """A frame was not looked at; `frame` is None if it is about something else."""
+
+    frame: int | None
+    code: str
+    detail: str
+
+
+class _Ready(Answer, frozen=True, tag_field="type", tag="ready"):
+    bundle: str
+    space: str
+
+
+CameraNews = CameraEvent | FrameSeen | FrameRefused
+_DECODER = msgspec.json.Decoder(CameraEvent | FrameSeen | FrameRefused | _Ready)
+
+
+class CameraSocket:
+    """An open socket; iterate over it for news. `watch` opens it."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+
+    async def send(self, frame: bytes, at_s: float | None = None) -> None:
+        """Sends a frame.
+
+        Args:
+            frame: A JPEG or another image file.
+            at_s: Its time, not before that of the frame before; by default when it arrives.
+
+        Raises:
+            ApiError: The socket is closed.
+        """
+        await self._put({"at_s": at_s} if at_s is not None else None, frame)
+
+    async def stay(self, at_s: float) -> None:
+        """In place of a frame in which nothing has moved; otherwise as `send`."""
+        await self._put({"at_s": at_s, "instead": "still"}, None)
+
+    async def end(self, at_s: float) -> None:
+        """In place of a frame: everybody has left, and is told so."""
+        await self._put({"at_s": at_s, "instead": "end"}, None)
+
+    async def __aiter__(self) -> AsyncIterator[CameraNews]:
+        """News, until the socket is closed."""
+        async for message in self._socket:
+            news = _DECODER.decode(message)
+            if not isinstance(news, _Ready):
+                yield news
+
+    async def _put(self, note: dict[str, object] | None, frame: bytes | None) -> None:
+        try:
+            if note is not None:
+                await self._socket.send(json.dumps(note))
+            if frame is not None:
+                await self._socket.send(frame)
+        except ConnectionClosed as error:
+            raise ApiError(None, "closed", "The socket is closed", str(error)) from error
+
+
+@asynccontextmanager
+async def open_socket(
+    url: httpx.URL, headers: dict[str, str], options: dict[str, object]
+) -> AsyncIterator[CameraSocket]:
+    """Opens a socket and sends what is asked.
+
+    Raises:
+        ApiError: The service refuses, or does not answer.
+    """
+    scheme = "wss" if url.scheme == "https" else "ws"
+    place = url.copy_with(scheme=scheme, path=f"{url.path.rstrip('/')}/v1/watch")
+    try:
+        socket = await connect(str(place), additional_headers=headers, compression=None)
+    except InvalidStatus as error:
+        answer = error.response
+        raise refused(
+            httpx.Response(
+                answer.status_code,
+                headers=list(answer.headers.raw_items()),
+                content=bytes(answer.body or b""),
+                request=httpx.Request("GET", url),
+            )
+        ) from error
+    except (OSError, InvalidHandshake) as error:
+        raise ApiError(None, "unreachable", "The service does not answer", str(error)) from error
+    async with socket:
+        await socket.send(json.dumps(options))
+        yield CameraSocket(socket)

@@ -1,0 +1,187 @@
+"""Linking, splitting and deciding, with embeddings made up here."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.tracking.events import Event, EventKind, Verdict
+from app.tracking.sighting import Sighting, pooled
+from app.tracking.tracker import Tracker
+from app.vision.quality import Quality
+
+Embedding = NDArray[np.float32]
+_FRAME_S = 0.2
+
+
+class _Person:
+    """Somebody whose every sighting is a little different: a cosine of about 0.6."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self.centre = _unit(self._rng.standard_normal(512))
+
+    def at(self, frame: int, x: float, y: float = 100, score: float = 0.9) -> Sighting:
+        noise = _unit(self._rng.standard_normal(512))
+        quality = Quality(0.5, 0.5, 0, 0, 0, score, 24)
+        return Sighting(frame * _FRAME_S, (x, y, 20, 24), _unit(self.centre + 0.8 * noise), quality)
+
+
+def _unit(vector: NDArray[np.floating]) -> Embedding:
+    return np.asarray(vector / np.linalg.norm(vector), np.float32)
+
+
+def _knowing(**people: _Person) -> Tracker:
+    async def decide(sightings: Sequence[Sighting]) -> Verdict:
+        embedding = pooled(sightings)
+        ranked = sorted(
+            ((float(embedding @ of.centre), name) for name, of in people.items()), reverse=True
+        )
+        best, name = ranked[0]
+        margin = best - ranked[1][0] if len(ranked) > 1 else None
+        return Verdict(name if best >= 0.35 else None, best, margin, 0.35)
+
+    return Tracker(decide)
+
+
+def _told(events: Sequence[Event]) -> list[tuple[int, EventKind, str | None]]:
+    return [(of.track, of.kind, of.verdict.user_id if of.verdict else None) for of in events]
+
+
+APPEARED, RECOGNISED, UNKNOWN, LEFT = EventKind
+
+
+async def test_one_of_each_event_is_told_when_a_user_passes() -> None:
+    ada = _Person(1)
+    tracker = _knowing(ada=ada, bob=_Person(2))
+    events = []
+    for frame in range(20):
+        events += await tracker.see(frame * _FRAME_S, [ada.at(frame, 10 + 12 * frame)])
+    events += await tracker.end()
+    assert _told(events) == [
+        (1, APPEARED, None),
+        (1, RECOGNISED, "ada"),
+        (1, LEFT, "ada"),
+    ]
+    assert events[-1].frames_seen == 20
+    assert events[-1].frames_pooled == 10
+    assert events[-1].at_s == pytest.approx(19 * _FRAME_S)
+
+
+async def test_a_stranger_is_told_once_when_the_similarity_stays_low() -> None:
+    stranger = _Person(3)
+    tracker = _knowing(ada=_Person(1), bob=_Person(2))
+    events = []
+    for frame in range(30):
+        events += await tracker.see(frame * _FRAME_S, [stranger.at(frame, 10 + 6 * frame)])
+    events += await tracker.end()
+    assert [of.kind for of in events] == [APPEARED, UNKNOWN, LEFT]
+
+
+async def test_names_stay_with_their_faces_when_two_people_cross() -> None:
+    ada, bob = _Person(1), _Person(2)
+    tracker = _knowing(ada=ada, bob=bob)
+    events = []
+    for frame in range(40):
+        seen = [ada.at(frame, 10 * frame)]
+        if not 18 <= frame <= 22:  # she hides him
+            seen.append(bob.at(frame, 400 - 10 * frame))
+        events += await tracker.see(frame * _FRAME_S, seen)
+    events += await tracker.end()
+    left = {of.verdict.user_id: of.box[0] for of in events if of.kind is LEFT and of.verdict}
+    assert left == {"ada": 390, "bob": 10}
+    assert len({of.track for of in events}) == 2
+
+
+async def test_two_visits_are_told_when_somebody_leaves_and_comes_back() -> None:
+    ada = _Person(1)
+    tracker = _knowing(ada=ada)
+    events = []
+    for frame in [*range(10), *range(40, 50)]:
+        events += await tracker.see(frame * _FRAME_S, [ada.at(frame, 100)])
+    events += await tracker.end()
+    assert [of.kind for of in events] == [APPEARED, RECOGNISED, LEFT] * 2
+
+
+async def test_one_visit_is_told_when_a_face_is_hidden_for_a_moment() -> None:
+    ada = _Person(1)
+    tracker = _knowing(ada=ada)
+    events = []
+    for frame in [*range(10), *range(20, 30)]:
+        events += await tracker.see(frame * _FRAME_S, [ada.at(frame, 100 + 8 * frame)])
+    events += await tracker.end()
+    assert [of.kind for of in events] == [APPEARED, RECOGNISED, LEFT]
+
+
+async def test_a_track_is_split_when_another_person_takes_the_place() -> None:
+    ada, bob = _Person(1), _Person(2)
+    tracker = _knowing(ada=ada, bob=bob)
+    events = []
+    for frame in range(30):
+        person = ada if frame < 12 else bob
+        events += await tracker.see(frame * _FRAME_S, [person.at(frame, 100)])
+    events += await tracker.end()
+    assert [of[1:] for of in _told(events) if of[1] is RECOGNISED] == [
+        (RECOGNISED, "ada"),
+        (RECOGNISED, "bob"),
+    ]
+    came = next(of for of in events if of.verdict and of.verdict.user_id == "bob")
+    assert came.since_s == pytest.approx(12 * _FRAME_S)
+
+
+async def test_a_track_goes_on_when_one_frame_of_it_is_a_bad_one() -> None:
+    ada, nobody = _Person(1), _Person(9)
+    tracker = _knowing(ada=ada)
+    events = []
+    for frame in range(20):
+        person = nobody if frame in {5, 11} else ada
+        events += await tracker.see(frame * _FRAME_S, [person.at(frame, 100)])
+    events += await tracker.end()
+    assert [of.kind for of in events] == [APPEARED, RECOGNISED, LEFT]
+    assert events[-1].frames_seen == 18
+
+
+async def test_nothing_is_told_when_a_face_is_seen_in_one_frame_alone() -> None:
+    ada = _Person(1)
+    tracker = _knowing(ada=ada)
+    assert [*await tracker.see(0, [ada.at(0, 100)]), *await tracker.end()] == []
+
+
+async def test_somebody_stays_when_nothing_moves() -> None:
+    ada = _Person(1)
+    tracker = _knowing(ada=ada)
+    events = []
+    for frame in range(4):
+        events += await tracker.see(frame * _FRAME_S, [ada.at(frame, 100)])
+    for frame in range(4, 200):
+        events += await tracker.stay(frame * _FRAME_S)
+    events += await tracker.see(200 * _FRAME_S, [ada.at(200, 100)])
+    assert [of.kind for of in events] == [APPEARED, RECOGNISED]
+    assert tracker.tracks_now() == 1
+
+
+async def test_a_picture_on_a_wall_is_one_visit_that_moves_by_nothing() -> None:
+    ada = _Person(1)
+    tracker = _knowing(ada=ada)
+    events = []
+    for frame in range(300):
+        events += await tracker.see(frame * _FRAME_S, [ada.at(frame, 100)])
+    events += await tracker.end()
+    assert [of.kind for of in events] == [APPEARED, RECOGNISED, LEFT]
+    assert events[-1].moved == 0
+
+
+async def test_nothing_is_kept_when_everybody_has_left() -> None:
+    ada = _Person(1)
+    tracker = _knowing(ada=ada)
+    for frame in range(5):
+        await tracker.see(frame * _FRAME_S, [ada.at(frame, 100)])
+    await tracker.see(60, [])
+    assert tracker.tracks_now() == 0
+
+
+async def test_likely_faces_count_more_when_frames_are_pooled() -> None:
+    ada, bob = _Person(1), _Person(2)
+    mean = pooled([ada.at(0, 0, score=0.9), bob.at(0, 0, score=0.1)])
+    assert mean @ ada.centre > mean @ bob.centre + 0.4
