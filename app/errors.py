@@ -176,15 +176,6 @@ class DeadlineExceededError(FarsightError):
     title = "The request took too long"
 
 
-class DatabaseBusyError(FarsightError):
-    """No connection or no lock in time; nothing was written. `is_lost`: no server answers."""
-
-    code = "database_busy"
-    title = "The database is busy"
-    names_nobody = True
-    is_lost = False
-
-
 class NotReadyError(FarsightError):
     """A part of the service does not work as it should."""
 
@@ -373,30 +364,6 @@ class JobLostError(FarsightError):
 
     code = "job_lost"
     title = "Another process has the job now"
-
-
-class StorageError(FarsightError):
-    """The disk is full, read-only or failing; nothing was written."""
-
-    code = "storage_failed"
-    title = "The database cannot be written"
-    names_nobody = True
-
-
-class CropKeyError(FarsightError):
-    """Stored crops are encrypted with a key that the service does not have."""
-
-    code = "crop_key_missing"
-    title = "The key of stored crops is missing"
-    names_nobody = True
-
-
-class DatabaseDamagedError(FarsightError):
-    """The database's file is damaged, empty, gone or replaced; nothing more is written to it."""
-
-    code = "database_damaged"
-    title = "The database is damaged"
-    names_nobody = True
 
 
 class OutOfMemoryError(FarsightError):

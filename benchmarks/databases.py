@@ -24,7 +24,7 @@ from app.db.repositories import events, pointer, transfers, users
 from app.db.session import Sessions, WriteSession
 from app.db.tables import Embedding, Photo, Template, User
 from app.services.erasures import Erasures
-from app.settings import DatabaseSettings
+from app.setting_groups import DatabaseSettings
 from tests.postgres_server import PostgresServer
 
 _SPACE = "space"

@@ -16,7 +16,8 @@ from typing import Annotated
 import typer
 
 from app.services.keys import Scope
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from benchmarks.reload_material import SHARED
 from demo.service import run_command
 from farsight_client import ApiError, Client

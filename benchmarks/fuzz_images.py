@@ -22,7 +22,7 @@ import typer
 from app.errors import ImageTooLargeError, UnreadableImageError
 from app.recognition.decoders import Decoders
 from app.recognition.reading import MOST_BYTES_PER_PX
-from app.settings import LimitSettings
+from app.setting_groups import LimitSettings
 from app.vision.photo_file import ImageLimits
 from benchmarks.fuzz_files import bombs, sound_files
 from benchmarks.material import show

@@ -18,7 +18,8 @@ from app.graph import Graph, open_graph
 from app.services.identification import Wishes
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from app.vision.image import Image
 from benchmarks.drawn_covers import GLASS_COLOURS, MASK_COLOURS, draw_glasses, draw_mask
 from benchmarks.material import SHARED, show

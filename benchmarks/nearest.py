@@ -36,7 +36,7 @@ from app.gallery.gallery import Gallery
 from app.services.recall import probes_at
 from app.services.search import search_rows
 from app.services.switching import read_gallery
-from app.settings import DatabaseSettings
+from app.setting_groups import DatabaseSettings
 from app.vision.alignment import Crop
 from app.vision.bundle import find_bundle, load_bundle
 from app.vision.embedder import Embedder, mean_embedding

@@ -23,7 +23,8 @@ from app.evaluation.photo_sets import photos_in
 from app.graph import open_graph
 from app.recognition.byte_budget import ByteBudget
 from app.recognition.recognizer import Recognizer
-from app.settings import DatabaseSettings, RegistrationSettings, Settings
+from app.setting_groups import DatabaseSettings, RegistrationSettings
+from app.settings import Settings
 from app.vision.detection import DEFAULT_POLICY
 from app.vision.detector import load_detector
 from app.vision.photo_file import ImageLimits

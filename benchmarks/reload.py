@@ -19,7 +19,8 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from app.settings import DatabaseSettings, Settings, ThreadSettings
+from app.setting_groups import DatabaseSettings, ThreadSettings
+from app.settings import Settings
 from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder

@@ -8,7 +8,8 @@ from contextlib import closing
 
 import typer
 
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from benchmarks.reload_material import Service, database_file, started
 from farsight_client import Client, JsonObject
 from tests.load import Faces, Probe, ask, same_faces

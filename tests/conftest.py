@@ -18,7 +18,8 @@ import torch
 
 from app.db.migration import open_sessions
 from app.db.sqlite.engine import database_path
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from app.vision.bundle import Bundle, load_bundle, write_bundle
 from app.vision.detector import Detector, load_detector
 from app.vision.embedder import Embedder

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.settings import DatabaseSettings
+from app.setting_groups import DatabaseSettings
 
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer

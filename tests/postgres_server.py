@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 
 from app.db.engine import Exclusion
 from app.db.postgres.engine import lock_key
-from app.settings import DatabaseSettings
+from app.setting_groups import DatabaseSettings
 from tests.databases import HeldError
 
 with warnings.catch_warnings():

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from app.__main__ import cli
 from app.main import create_app
-from app.settings import Settings, ThreadSettings
+from app.setting_groups import ThreadSettings
+from app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 LONGEST_FILE = 400

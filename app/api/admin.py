@@ -20,10 +20,11 @@ from app.api.admin_schemas import (
 from app.api.deps import AdminCaller, GraphDep, RowsDep
 from app.api.problems import problems
 from app.api.routers import keyed_router
-from app.errors import DatabaseBusyError, UnauthenticatedError
+from app.errors import UnauthenticatedError
 from app.graph import Rows
 from app.services.job_diary import JobView, State
 from app.services.keys import Caller
+from app.storage_errors import DatabaseBusyError
 
 router = keyed_router("/v1/admin", "admin")
 

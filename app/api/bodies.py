@@ -17,7 +17,7 @@ from app.errors import (
     FarsightError,
     OverloadedError,
 )
-from app.settings import LimitSettings
+from app.setting_groups import LimitSettings
 from app.turns import leaves_enough
 
 _SMALL_BYTES = 64_000

@@ -18,7 +18,7 @@ from app.graph import Graph, Rows
 from app.recognition.serving import Serving
 from app.services.keys import Caller, Scope
 from app.services.rate import Rate
-from app.settings import LimitSettings
+from app.setting_groups import LimitSettings
 from app.turns import Requester, requester
 
 _BEARER = HTTPBearer(

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from app import errors
+from app import errors, storage_errors
 from app.api.fields import sentences
 from app.observability import request_id
 
@@ -55,13 +55,13 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.UnreadableImageError: 422,
     errors.RateLimitedError: 429,
     errors.CallerGoneError: 499,  # not in the standard; it only shows in the log
-    errors.CropKeyError: 503,
-    errors.DatabaseBusyError: 503,
-    errors.DatabaseDamagedError: 503,
+    storage_errors.CropKeyError: 503,
+    storage_errors.DatabaseBusyError: 503,
+    storage_errors.DatabaseDamagedError: 503,
     errors.NotReadyError: 503,
     errors.OverloadedError: 503,
     errors.DeadlineExceededError: 504,
-    errors.StorageError: 507,
+    storage_errors.StorageError: 507,
 }
 """What callers can cause or meet; any other error is the service's own, 500."""
 

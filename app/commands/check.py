@@ -14,7 +14,7 @@ from rich.table import Table
 from app.db.crop_keys import read_crop_keys
 from app.db.migration import create_engine, open_sessions
 from app.db.session import Sessions
-from app.errors import DatabaseDamagedError, ModelFileError
+from app.errors import ModelFileError
 from app.graph import open_graph
 from app.services.bundles import BundleState, BundleStore
 from app.services.soundness import (
@@ -26,6 +26,7 @@ from app.services.soundness import (
     remake_templates,
 )
 from app.settings import Settings
+from app.storage_errors import DatabaseDamagedError
 from app.vision.model_files import CENTERFACE, YUNET, checked
 
 

@@ -18,7 +18,8 @@ from app.db.migration import create_engine, open_sessions
 from app.db.repositories import pointer
 from app.errors import SettingsError
 from app.progress import counted
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 
 cli = typer.Typer(help="The database that the settings name.", no_args_is_help=True)
 cli.command()(check)

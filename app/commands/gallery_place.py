@@ -18,7 +18,8 @@ from app.gallery.portable import PortableGallery, crops_of, move_gallery
 from app.graph import Graph, open_graph
 from app.recognition.serving import Serving
 from app.services.transfer import read_everybody
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from farsight_client import AsyncClient
 
 # The file is written as a whole: often enough to lose little, seldom enough to cost little.

@@ -17,7 +17,8 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from app.errors import CropKeyError, DatabaseDamagedError, SettingsError
+from app.errors import SettingsError
+from app.storage_errors import CropKeyError, DatabaseDamagedError
 
 _VERSION = b"\x01"  # a PNG file begins with another byte
 _ID_BYTES = 8

@@ -15,7 +15,7 @@ from app.db.session import Sessions, patiently
 from app.db.sqlite.engine import SqliteEngine
 from app.db.tables import BundleRow, Pointer, Table
 from app.errors import SettingsError
-from app.settings import DatabaseSettings
+from app.setting_groups import DatabaseSettings
 from app.shipped import MIGRATIONS
 
 # A start writes into the others by itself.

@@ -26,7 +26,8 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.db.crop_keys import CropKeys
 from app.db.engine import RETRY_AFTER_S, Engine
-from app.errors import DatabaseBusyError, DatabaseDamagedError, FarsightError
+from app.errors import FarsightError
+from app.storage_errors import DatabaseBusyError, DatabaseDamagedError
 from app.turns import Turns, requester
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.errors import ClipTooLargeError, DeadlineExceededError, UnreadableClipError
 from app.recognition.clip_process import HEADER, TOO_LARGE, TOO_LONG
-from app.settings import LimitSettings
+from app.setting_groups import LimitSettings
 from app.vision.image import Image
 
 # Of two cores, one is for photos.

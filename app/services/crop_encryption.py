@@ -11,8 +11,9 @@ from uuid import UUID
 
 from app.db.repositories import crops, erasures
 from app.db.session import Sessions, WriteSession, patiently
-from app.errors import DatabaseDamagedError, SettingsError
+from app.errors import SettingsError
 from app.progress import Advance
+from app.storage_errors import DatabaseDamagedError
 
 # Crops per transaction, 1.3 MB: registrations wait for one meanwhile.
 _PAGE = 64

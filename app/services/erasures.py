@@ -16,8 +16,9 @@ from typing import Any
 
 from app.db.repositories import erasures
 from app.db.session import Sessions, WriteSession
-from app.errors import FarsightError, StorageError
+from app.errors import FarsightError
 from app.services.background import Background
+from app.storage_errors import StorageError
 
 _TRY_EVERY_S = 1.0
 # Our own readers finish within milliseconds; a caller waits for them, not for a backup.

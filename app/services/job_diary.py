@@ -13,8 +13,9 @@ from uuid import UUID
 from app.db.repositories import jobs
 from app.db.session import Sessions, WriteSession, patiently
 from app.db.tables import Job, JsonObject, utc_now
-from app.errors import DatabaseBusyError, JobLostError, StorageError
+from app.errors import JobLostError
 from app.services.reembedding import PATIENCE_S
+from app.storage_errors import DatabaseBusyError, StorageError
 
 _PULSE_S = 2.0
 _ABANDONED_AFTER = timedelta(seconds=10)

@@ -20,7 +20,6 @@ from app.db.repositories import events, keys
 from app.db.session import Sessions, WriteSession
 from app.db.tables import ApiKey, utc_now
 from app.errors import (
-    DatabaseBusyError,
     GroupForbiddenError,
     InvalidRequestError,
     KeyNotFoundError,
@@ -31,6 +30,7 @@ from app.errors import (
 from app.gallery.gallery import Groups
 from app.services.freshness import Freshness
 from app.services.rate import Rate
+from app.storage_errors import DatabaseBusyError
 
 COMMAND_LINE = "command-line"
 """The actor when somebody works in the shell."""

@@ -11,16 +11,12 @@ import time
 
 from app.db.repositories import pointer
 from app.db.session import Sessions
-from app.errors import (
-    DatabaseBusyError,
-    FarsightError,
-    NotReadyError,
-    OverloadedError,
-)
+from app.errors import FarsightError, NotReadyError, OverloadedError
 from app.recognition.inference import Inference
 from app.recognition.serving import Current
 from app.services.background import Background
 from app.services.freshness import Freshness
+from app.storage_errors import DatabaseBusyError
 from app.vision.self_test import known_crop
 
 _TRY_EVERY_S = 2.0

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from app.db.engine import RETRY_AFTER_S
 from app.db.repositories import pointer, spaces, users
 from app.db.session import ReadSession, Sessions, WriteSession
-from app.errors import CropsNotRetainedError, DatabaseDamagedError, NotReadyError
+from app.errors import CropsNotRetainedError, NotReadyError
 from app.gallery.gallery import Enrolled, Gallery, Groups
 from app.recognition.serving import Current, Serving
+from app.storage_errors import DatabaseDamagedError
 
 
 async def read_gallery(

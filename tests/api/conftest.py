@@ -18,7 +18,8 @@ from app.db.tables import Table
 from app.graph import Graph
 from app.main import create_app
 from app.services.keys import Keys, Scope
-from app.settings import LimitSettings, Settings
+from app.setting_groups import LimitSettings
+from app.settings import Settings
 from tests.compreface_client import CompreFace
 from tests.databases import execute
 

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from app.vision.scaling import Pixels
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from app.services.keys import Scope
-from app.settings import LimitSettings, Settings
+from app.setting_groups import LimitSettings
+from app.settings import Settings
 
 if TYPE_CHECKING:
     from tests.api.conftest import RunService, Service

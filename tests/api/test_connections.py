@@ -25,7 +25,8 @@ from app.api.middleware import RequestContext
 from app.main import create_app
 from app.recognition.recognizer import Finding, Recognizer
 from app.services.keys import Scope as KeyScope
-from app.settings import LimitSettings, Settings
+from app.setting_groups import LimitSettings
+from app.settings import Settings
 from tests.reload.caller import wait_until
 
 if TYPE_CHECKING:

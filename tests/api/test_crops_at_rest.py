@@ -11,9 +11,10 @@ from typer.testing import CliRunner, Result
 
 from app.__main__ import cli
 from app.db.crop_keys import CropKeys
-from app.errors import CropKeyError, DatabaseDamagedError, SettingsError
+from app.errors import SettingsError
 from app.graph import open_rows
 from app.settings import Settings
+from app.storage_errors import CropKeyError, DatabaseDamagedError
 from tests.api.conftest import RunService, Service
 from tests.databases import execute
 from tests.service_process import environment

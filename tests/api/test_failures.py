@@ -13,7 +13,8 @@ from sqlalchemy.engine import Engine
 from app.recognition.inference import Inference
 from app.recognition.recognizer import Finding, Recognizer
 from app.services.identification import Identifier
-from app.settings import LimitSettings, Settings
+from app.setting_groups import LimitSettings
+from app.settings import Settings
 from app.vision.embedder import Embedder
 
 if TYPE_CHECKING:

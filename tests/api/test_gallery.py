@@ -13,7 +13,8 @@ from app.db.repositories import transfers
 from app.gallery.file import encode_gallery, parse_gallery
 from app.gallery.portable import PortableGallery, PortableUser
 from app.services.keys import Scope
-from app.settings import LimitSettings, Settings
+from app.setting_groups import LimitSettings
+from app.settings import Settings
 from tests.api.conftest import running
 from tests.databases import execute
 from tests.rotated import store_of_two

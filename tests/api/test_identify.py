@@ -12,8 +12,8 @@ import pytest
 from PIL import Image as PillowImage
 
 from app.gallery.gallery import Match
-from app.services import identification
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from app.vision.bundle import write_bundle
 from app.vision.image import decode_image
 from app.vision.published import published_bundle, read_published
@@ -98,7 +98,7 @@ def test_answer_is_the_same_when_the_gallery_is_too_large_to_be_searched_on_the_
 
     monkeypatch.setattr(type(gallery), "search", noting)
     service.identify(photo)
-    monkeypatch.setattr(identification, "_QUICK_ROWS", len(gallery) - 1)
+    monkeypatch.setattr(search_module, "_QUICK_ROWS", len(gallery) - 1)
     (after,) = service.identify(photo, top_k="3").json()["faces"]
     on_the_loop, elsewhere = threads
     assert on_the_loop != elsewhere

@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.recognition.recognizer import Finding, Recognizer
 from app.services.following import Following
 from app.services.keys import Scope
-from app.settings import Settings, ThreadSettings
+from app.setting_groups import ThreadSettings
+from app.settings import Settings
 from tests.databases import execute
 
 if TYPE_CHECKING:

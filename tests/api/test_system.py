@@ -14,11 +14,12 @@ from starlette.testclient import TestClient
 from app import errors
 from app.api.problems import STATUSES
 from app.db.repositories import pointer
-from app.errors import StorageError
 from app.main import create_app
 from app.recognition.recognizer import Finding, Recognizer
 from app.services.keys import Scope
-from app.settings import LimitSettings, Settings, ThreadSettings
+from app.setting_groups import LimitSettings, ThreadSettings
+from app.settings import Settings
+from app.storage_errors import StorageError
 from app.vision.alignment import Crop
 from app.vision.embedder import Embedder
 from tests.databases import execute
@@ -257,7 +258,9 @@ def test_every_error_has_a_status_or_is_one_of_the_service() -> None:
         return found | {deeper for child in found for deeper in descendants(child)}
 
     of_app = {
-        error for error in descendants(errors.FarsightError) if error.__module__ == "app.errors"
+        error
+        for error in descendants(errors.FarsightError)
+        if error.__module__ in {"app.errors", "app.storage_errors"}
     }
     # Met by commands, at the start and in jobs, never through HTTP; landmarks are judged by the
     # recogniser.

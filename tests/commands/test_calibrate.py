@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from app.vision.scaling import Pixels
 from tests.conftest import MakeCrops
 from tests.program import run_app

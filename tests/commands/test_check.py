@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from app.__main__ import cli
-from app.errors import DatabaseDamagedError
 from app.graph import open_graph
 from app.settings import Settings
+from app.storage_errors import DatabaseDamagedError
 from app.vision.model_files import CENTERFACE
 from app.vision.scaling import Pixels
 from tests.databases import execute

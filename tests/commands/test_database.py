@@ -18,7 +18,8 @@ from app.db.migration import alembic_config, open_sessions
 from app.db.repositories import users
 from app.errors import SettingsError
 from app.services.keys import Scope
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from tests.api.conftest import RunService, running
 from tests.databases import execute
 

@@ -32,7 +32,7 @@ NOT_IN_THE_SHELL = {
     "GET /v1/admin/jobs/{job_id}/events",
 }
 # They answer with a file, or with nothing that ends.
-NO_JSON = {"serve", "openapi", "users thumbnail", "photos crop"}
+NO_JSON = {"serve", "openapi", "watch", "users thumbnail", "photos crop"}
 # What works on files or on the process's own database, whichever service there may be.
 HERE_ALONE = {
     *("serve", "openapi", "evaluate", "calibrate", "check", "crops encrypt"),

@@ -15,7 +15,7 @@ from app.db.repositories import events, photos, pointer, users
 from app.db.session import Sessions, WriteSession
 from app.db.tables import ApiKey, AuditEvent, Photo, StoredAnswer, Table
 from app.errors import SettingsError
-from app.settings import DatabaseSettings
+from app.setting_groups import DatabaseSettings
 
 pytestmark = pytest.mark.both
 

@@ -16,7 +16,7 @@ from app.db.repositories import keys, pointer, users
 from app.db.session import Sessions, WriteSession
 from app.db.tables import Table
 from app.errors import SettingsError
-from app.settings import DatabaseSettings
+from app.setting_groups import DatabaseSettings
 from app.vision.dimensions import EMBEDDING_SIZE
 from tests.databases import execute
 

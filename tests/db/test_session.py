@@ -11,8 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from app.db.migration import open_sessions
 from app.db.repositories import users
 from app.db.session import Sessions, WriteSession
-from app.errors import DatabaseBusyError, UserExistsError
-from app.settings import DatabaseSettings
+from app.errors import UserExistsError
+from app.setting_groups import DatabaseSettings
+from app.storage_errors import DatabaseBusyError
 from app.turns import Requester, requester
 from tests.databases import execute
 

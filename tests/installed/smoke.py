@@ -23,7 +23,7 @@ import pytest
 
 from alembic import command
 from app.db.migration import alembic_config, open_sessions
-from app.settings import DatabaseSettings
+from app.setting_groups import DatabaseSettings
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 300

@@ -10,7 +10,8 @@ import pytest
 from app.db.copying import copy_everything
 from app.db.migration import open_sessions
 from app.services.keys import Scope
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from app.vision.scaling import Pixels
 from tests.api.conftest import create_key
 from tests.conftest import MakeCrops

@@ -9,7 +9,8 @@ from shutil import copytree
 
 import pytest
 
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from app.vision.scaling import Pixels
 from tests.reload import forgery
 from tests.reload.caller import Caller, Json, Rows, as_json, assert_same

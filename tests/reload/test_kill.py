@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from app.vision.scaling import Pixels
 from tests.reload.caller import Caller, Json, Rows, assert_same, wait_until
 from tests.reload.conftest import Serve, copied

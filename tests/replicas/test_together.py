@@ -10,7 +10,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from app.vision.png import encode_png
 from app.vision.scaling import Pixels
 from benchmarks.duplicates import register_twice

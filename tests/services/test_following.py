@@ -19,7 +19,8 @@ from app.services.job_diary import State, Step
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload
 from app.services.switching import read_gallery, require_everybody
-from app.settings import RegistrationSettings, Settings
+from app.setting_groups import RegistrationSettings
+from app.settings import Settings
 from app.vision.png import encode_png
 from app.vision.scaling import Pixels
 from tests.databases import writing

@@ -20,7 +20,8 @@ from app.db.tables import Embedding, Photo, Template, User
 from app.errors import SettingsError
 from app.gallery.gallery import Enrolled, Gallery
 from app.services.search import search_rows
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from tests.api.conftest import RunService, running
 from tests.databases import execute
 

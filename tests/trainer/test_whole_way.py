@@ -9,7 +9,8 @@ import torch
 from starlette.testclient import TestClient
 
 from app.main import create_app
-from app.settings import DatabaseSettings, Settings
+from app.setting_groups import DatabaseSettings
+from app.settings import Settings
 from app.vision.dsr import DSR
 from app.vision.published import read_published
 from trainer.networks import write_run_networks

@@ -19,14 +19,9 @@ from sqlalchemy.pool import NullPool
 from app.db.engine import RETRY_AFTER_S, Alone, Engine, Exclusion
 from app.db.tables import AnnouncedSubject, Embedding, Photo, StoredAnswer, Table, Template, User
 from app.db.types import EMBEDDING_SIZE
-from app.errors import (
-    DatabaseBusyError,
-    DatabaseDamagedError,
-    FarsightError,
-    SettingsError,
-    StorageError,
-)
-from app.settings import DatabaseSettings
+from app.errors import FarsightError, SettingsError
+from app.setting_groups import DatabaseSettings
+from app.storage_errors import DatabaseBusyError, DatabaseDamagedError, StorageError
 
 _NO_ANSWER = (
     "PostgreSQL does not answer, or refuses the user or database that FARSIGHT_DATABASE__URL names."

@@ -14,7 +14,7 @@ from app.db.repositories import crops
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, Photo, Template, User
 from app.db.types import VectorBytes
-from app.errors import DatabaseDamagedError
+from app.storage_errors import DatabaseDamagedError
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.db.engine import RETRY_AFTER_S, Alone, Engine
 from app.db.sqlite.file import HOW_TO_RESTORE, DatabaseFile
-from app.errors import (
-    DatabaseBusyError,
-    DatabaseDamagedError,
-    FarsightError,
-    SettingsError,
-    StorageError,
-)
-from app.settings import DatabaseSettings
+from app.errors import FarsightError, SettingsError
+from app.setting_groups import DatabaseSettings
+from app.storage_errors import DatabaseBusyError, DatabaseDamagedError, StorageError
 
 _FULL = "The disk is full or failing; nothing was written. Make room."
 _READ_ONLY = "The database or its folder is read-only or gone; nothing was written."

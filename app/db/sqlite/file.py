@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from app.errors import DatabaseDamagedError, StorageError
+from app.storage_errors import DatabaseDamagedError, StorageError
 
 _MAGIC = b"SQLite format 3\x00"
 _RESERVE_BYTES = 4_000_000

@@ -18,9 +18,10 @@ from app.db.postgres.engine import lock_key
 from app.db.repositories import pointer, users
 from app.db.session import Sessions, WriteSession
 from app.db.tables import JsonObject
-from app.errors import DatabaseBusyError, SettingsError, StorageError
+from app.errors import SettingsError
 from app.services.erasures import Erasures
-from app.settings import DatabaseSettings
+from app.setting_groups import DatabaseSettings
+from app.storage_errors import DatabaseBusyError, StorageError
 from tests.postgres_server import PostgresServer, execute, plain_url
 from tests.program import PATIENCE_S
 

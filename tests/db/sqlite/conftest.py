@@ -7,7 +7,7 @@ import pytest
 
 from app.db.migration import open_sessions
 from app.db.session import Sessions
-from app.settings import DatabaseSettings
+from app.setting_groups import DatabaseSettings
 
 
 @pytest.fixture

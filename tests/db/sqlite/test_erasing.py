@@ -12,8 +12,8 @@ import pytest
 from app.db.repositories import erasures, events, pointer, users
 from app.db.session import Sessions, WriteSession
 from app.db.tables import JsonObject
-from app.errors import StorageError
 from app.services.erasures import Erasures
+from app.storage_errors import StorageError
 
 _SECRET = "a-name-that-stands-nowhere-else"
 _NOTES: JsonObject = {"notes": [f"{_SECRET}-{number}" for number in range(4000)]}

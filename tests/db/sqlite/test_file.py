@@ -15,8 +15,9 @@ from app.db.migration import open_sessions
 from app.db.repositories import users
 from app.db.session import Sessions
 from app.db.sqlite.engine import SqliteEngine
-from app.errors import DatabaseDamagedError, FarsightError, StorageError
-from app.settings import DatabaseSettings
+from app.errors import FarsightError
+from app.setting_groups import DatabaseSettings
+from app.storage_errors import DatabaseDamagedError, StorageError
 from tests.rights import without_the_right_to_write
 
 _PAGE_BYTES = 4096
