@@ -31,8 +31,8 @@ from app.vision.dimensions import EMBEDDING_SIZE
 _QUICK_ROWS = 10_000
 # Frames less alike than this are not of one person; the runner-up that frames of two people have
 # between them is mostly closer than this margin (docs/decisions/0036).
-_SAME_PERSON_SIMILARITY = 0.15
-_MIXED_MARGIN = 0.2
+_SAME_PERSON_SIMILARITY = 0.2
+_MIXED_MARGIN = 0.3
 
 
 @dataclass(frozen=True, slots=True)
