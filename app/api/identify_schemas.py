@@ -56,7 +56,7 @@ class PooledSchema(DecisionSchema):
 
     user_id: str | None = Field(
         description="null for a stranger, and for photos of several people unless the margin is "
-        "0.2 or more"
+        "0.3 or more"
     )
     consistent: bool = Field(description="false: the photos are not all of one person")
     outliers: list[int] = Field(

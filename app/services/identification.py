@@ -30,8 +30,8 @@ from app.vision.embedder import mean_embedding
 
 # Frames less alike than this are not of one person; the runner-up that frames of two people have
 # between them is mostly closer than this margin (docs/decisions/0036).
-_SAME_PERSON_SIMILARITY = 0.15
-_MIXED_MARGIN = 0.2
+_SAME_PERSON_SIMILARITY = 0.2
+_MIXED_MARGIN = 0.3
 
 
 @dataclass(frozen=True, slots=True)

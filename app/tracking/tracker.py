@@ -45,7 +45,7 @@ class TrackRules:
     sure_stranger_deficit: float = 0.15
     min_margin: float = 0.05
     same_similarity: float = 0.45
-    other_similarity: float = 0.15
+    other_similarity: float = 0.08
     reach_faces: float = 1.0
     reach_faces_per_s: float = 4.0
 

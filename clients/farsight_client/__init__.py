@@ -30,7 +30,14 @@ from farsight_client.answers import (
     Visit,
 )
 from farsight_client.async_client import AsyncClient
-from farsight_client.cameras import CameraEvent, CameraNews, CameraSocket, FrameRefused, FrameSeen
+from farsight_client.cameras import (
+    BlockingCameraSocket,
+    CameraEvent,
+    CameraNews,
+    CameraSocket,
+    FrameRefused,
+    FrameSeen,
+)
 from farsight_client.client import Client
 from farsight_client.connecting import KEY_VARIABLE
 from farsight_client.error import ApiError
@@ -54,6 +61,7 @@ __all__ = [
     "KEY_VARIABLE",
     "ApiError",
     "AsyncClient",
+    "BlockingCameraSocket",
     "Box",
     "Bundle",
     "CameraEvent",

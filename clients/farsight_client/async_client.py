@@ -11,7 +11,7 @@ import httpx
 from farsight_client import calls, operator_calls
 from farsight_client.answers import User
 from farsight_client.call import Call
-from farsight_client.cameras import CameraSocket, Corners, open_socket
+from farsight_client.cameras import CameraSocket, Corners, asked, open_socket
 from farsight_client.connecting import PATIENCE_S, TIMEOUT_S, address, headers, is_elsewhere
 from farsight_client.error import refused, speaking
 from farsight_client.methods import async_method
@@ -95,13 +95,7 @@ class AsyncClient:
             zones: Polygons in shares of width and height: faces outside all are passed over.
             gone_after_s: A face not seen for so long has left.
         """
-        options: dict[str, object] = {
-            "threshold": threshold,
-            "min_face_px": min_face_px,
-            "groups": list(groups),
-            "zones": [list(corners) for corners in zones],
-            "gone_after_s": gone_after_s,
-        }
+        options = asked(threshold, min_face_px, groups, zones, gone_after_s)
         key = self._http.headers.get("Authorization")
         sent = {} if key is None else {"Authorization": key}
         async with open_socket(self._http.base_url, sent, options) as socket:

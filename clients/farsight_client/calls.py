@@ -269,12 +269,7 @@ def identify_clip(
 ) -> Call[Clip]:
     """Tells who passes in a video file of a minute at most, once for each visit.
 
-    Args:
-        clip: The file.
-        fps: Frames a second that are looked at; up to 10.
-        threshold: Minimum similarity for a name; by default the bundle's.
-        min_face_px: Smallest face to look for.
-        groups: Look only for users who are in one of these.
+    It looks at `fps` frames a second, up to 10; other arguments as in `identify`.
     """
     data: dict[str, str | list[str]] = {
         "fps": str(fps),

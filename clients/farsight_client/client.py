@@ -11,6 +11,7 @@ import httpx
 from farsight_client import calls, operator_calls
 from farsight_client.answers import User
 from farsight_client.call import Call
+from farsight_client.cameras import BlockingCameraSocket, Corners, asked, open_blocking_socket
 from farsight_client.connecting import PATIENCE_S, TIMEOUT_S, address, headers, is_elsewhere
 from farsight_client.error import refused, speaking
 from farsight_client.methods import method
@@ -89,6 +90,31 @@ class Client:
     live = method(operator_calls.live)
     ready = method(operator_calls.ready)
     version = method(operator_calls.version)
+
+    @contextmanager
+    def watch(
+        self,
+        *,
+        threshold: float | None = None,
+        min_face_px: float | None = None,
+        groups: Sequence[str] = (),
+        zones: Sequence[Corners] = (),
+        gone_after_s: float = 3.0,
+    ) -> Iterator[BlockingCameraSocket]:
+        """A socket for the frames of one camera; it tells who passes, once for each visit.
+
+        Args:
+            threshold: Instead of the bundle's.
+            min_face_px: The smallest face to look for.
+            groups: Only users in one of these.
+            zones: Polygons in shares of width and height: faces outside all are passed over.
+            gone_after_s: A face not seen for so long has left.
+        """
+        options = asked(threshold, min_face_px, groups, zones, gone_after_s)
+        key = self._http.headers.get("Authorization")
+        sent = {} if key is None else {"Authorization": key}
+        with open_blocking_socket(self._http.base_url, sent, options) as socket:
+            yield socket
 
     def users(
         self, *, search: str | None = None, order: str = "oldest", groups: Sequence[str] = ()

@@ -1603,7 +1603,7 @@ export interface components {
         Pooled: {
             /**
              * User Id
-             * @description null for a stranger, and for photos of several people unless the margin is 0.2 or more
+             * @description null for a stranger, and for photos of several people unless the margin is 0.3 or more
              */
             user_id: string | null;
             /**

@@ -104,6 +104,19 @@ async def test_a_socket_is_refused_before_any_frame_when_the_key_is_wrong(
         assert code in {None, refused.value.code}
 
 
+def test_a_visit_is_told_once_when_the_client_waits(running: _Running, small: list[bytes]) -> None:
+    told: list[CameraEvent] = []
+    with Client(running.url, running.key) as farsight, farsight.watch() as camera:
+        for number in range(4):
+            camera.send(small[number % len(small)], at_s=number / 2)
+            for each in camera:
+                if isinstance(each, FrameSeen):
+                    break
+                assert isinstance(each, CameraEvent)
+                told.append(each)
+    assert [of.event for of in told] == ["appeared", "recognised"]
+
+
 async def test_a_browser_is_let_in_when_the_key_is_a_subprotocol(
     running: _Running, small: list[bytes]
 ) -> None:

@@ -10,6 +10,7 @@ from app.recognition.recognizer import Recognizer
 from app.vision.detection import DEFAULT_POLICY
 from app.vision.detector import Detector
 from app.vision.photo_file import ImageLimits
+from demo.service import Address
 from tests.commands.conftest import RunApp
 from tests.simulated_video import Visit, cut_out, frames, write_video
 
@@ -29,8 +30,8 @@ def passing(centerface: Detector, people: dict[str, list[bytes]], tmp_path: Path
     return write_video(tmp_path / "door.mp4", frames(visits, 2, seed=3), 900)
 
 
-def test_each_visit_is_told_once_when_a_video_is_watched(
-    run_app: RunApp, photo_files: dict[str, list[Path]], passing: Path
+def test_each_visit_is_told_once_when_a_video_is_watched_here_or_with_a_service(
+    run_app: RunApp, photo_files: dict[str, list[Path]], passing: Path, address: Address
 ) -> None:
     registered = run_app("register", "--user-id", "anna", "--photos", *photo_files["anna"][:4])
     assert registered.returncode == 0, registered.stderr
@@ -42,11 +43,14 @@ def test_each_visit_is_told_once_when_a_video_is_watched(
     assert len(events) == 6
     assert {event["camera"] for event in events} == {"door.mp4"}
 
-    half = run_app(
-        "watch", passing, "--fps", "5", "--min-face-px", "32", "--zone", "0,0 .5,0 .5,1 0,1"
-    )
+    words = ("watch", passing, "--fps", "5", "--min-face-px", "32", "--url", address.url)
+    half = run_app(*words, "--zone", "0,0 .5,0 .5,1 0,1", FARSIGHT_API_KEY=address.key)
+    assert half.returncode == 0, half.stderr
     events = [json.loads(line) for line in half.stdout.splitlines()]
     assert [event["event"] for event in events] == ["appeared", "recognised", "left"]
+    keyless = run_app(*words, FARSIGHT_API_KEY=address.key[:-1] + "x")
+    assert keyless.returncode == 1
+    assert "Traceback" not in keyless.stderr
 
 
 def test_a_sentence_is_told_when_there_is_nothing_to_watch(run_app: RunApp, tmp_path: Path) -> None:

@@ -167,7 +167,8 @@ async def test_no_more_events_are_posted_when_the_limit_of_a_minute_is_reached()
     heard = _Heard()
     with _webhook(heard) as url:
         output = WebhookOutput(Webhook(url=url, per_minute=3), "key")
-        await _delivered(output, *[Told({"event": number}) for number in range(10)])
+        events: list[Told] = [{"event": number} for number in range(10)]
+        await _delivered(output, *events)
     assert len(heard.requests) == 3
     assert output.dropped == 7
 
