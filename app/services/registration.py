@@ -331,11 +331,7 @@ class Registration:
         return True
 
     async def _refuse_known_person(
-        self,
-        session: ReadSession,
-        serving: Serving,
-        new: NewUser,
-        template: NDArray[np.float32],
+        self, session: ReadSession, serving: Serving, new: NewUser, template: NDArray[np.float32]
     ) -> None:
         for match in await self._search.best_within(session, serving, template, 2, _among(new)):
             if match.user_id != new.user_id and match.similarity >= self._duplicate_similarity:

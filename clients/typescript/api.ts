@@ -3707,6 +3707,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description With PostgreSQL: seconds since the service last saw the database. More than a few: it is out of reach, and the answer comes from memory, without what was registered and erased since */
+                    "Farsight-Gallery-Age-S"?: number;
                     [name: string]: unknown;
                 };
                 content: {

@@ -30,6 +30,7 @@ NOT_IN_THE_SHELL = {
     "GET /readyz",
     "GET /version",
     "GET /v1/admin/jobs/{job_id}/events",
+    "POST /v1/clips",  # `farsight watch FILE --url` sends the frames of a file of any length
 }
 # They answer with a file, or with nothing that ends.
 NO_JSON = {"serve", "openapi", "watch", "users thumbnail", "photos crop"}
