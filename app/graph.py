@@ -22,6 +22,7 @@ from app.services.identification import Identifier
 from app.services.job_diary import Jobs
 from app.services.key_diary import KeyDiary
 from app.services.keys import Keys
+from app.services.merging import Merging
 from app.services.photo_review import PhotoReview
 from app.services.readiness import Readiness
 from app.services.reembedding import Reembedding
@@ -31,6 +32,7 @@ from app.services.stored_photos import StoredPhotos
 from app.services.subject_recognition import SubjectRecognition
 from app.services.subjects import MIN_PHOTOS, Subjects
 from app.services.transfer import GalleryImport
+from app.services.trial import Trial
 from app.services.users import Users
 from app.settings import Settings, overridden
 from app.vision.image import open_photo
@@ -66,6 +68,8 @@ class Graph(Rows):
     decoders: Decoders
     inference: Inference
     registration: Registration
+    trial: Trial
+    merging: Merging
     identifier: Identifier
     subjects: Subjects
     subject_recognition: SubjectRecognition
@@ -177,6 +181,13 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         decoders=decoders,
         inference=inference,
         registration=registration(settings.registration.min_photos),
+        trial=Trial(
+            review,
+            min_photos=settings.registration.min_photos,
+            outlier_similarity=settings.registration.outlier_similarity,
+            duplicate_similarity=settings.registration.duplicate_similarity,
+        ),
+        merging=Merging(sessions, current, erasures),
         identifier=identifier,
         subjects=Subjects(
             sessions,

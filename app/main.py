@@ -14,6 +14,7 @@ from app.api import (
     access,
     admin,
     compreface,
+    console,
     crops,
     description,
     documentation,
@@ -92,8 +93,10 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for resource in (users, crops, identify, faces, gallery, admin, access, system):
         app.include_router(resource.router)
+    app.include_router(users.photos_router)
     monitoring.install(app, settings.metrics, metrics)
     description.install(app, settings.root_path)
+    console.install(app)
     if settings.docs:
         documentation.install(app)
     if settings.compreface:

@@ -20,6 +20,7 @@ from app.recognition.recognizer import Finding, Recognizer
 from app.turns import requester
 from app.vision.alignment import Crop
 from app.vision.embedder import Embedder
+from app.vision.image import Image
 from app.vision.photo_file import has_known_cost
 
 _RETRY_AFTER_S = 1
@@ -131,6 +132,15 @@ class Inference:
     ) -> NDArray[np.float32]:
         """(n, 512) float32 of unit length; see Batcher.embed."""
         return await self._batcher.embed(crops, embedder, background=background)
+
+    async def restore(self, crop: Crop, embedder: Embedder) -> Image | None:
+        """What DSR makes of a crop, (112, 112, 3) uint8 RGB; None if the bundle has no DSR.
+
+        In a reader's thread, where callers take turns: nobody's embedding waits for a picture.
+        """
+        if not embedder.bundle.has_dsr:
+            return None
+        return await self._readers.run(partial(embedder.upscale, crop))
 
     def waiting(self) -> dict[str, int]:
         """By queue, how many photos or crops wait."""

@@ -21,6 +21,7 @@ from app.recognition.recognizer import Finding, FoundFace
 from app.recognition.serving import Serving
 from app.services.reviewed_photo import refuse_too_many
 from app.vision.dimensions import EMBEDDING_SIZE
+from app.vision.image import Image
 
 # Faces times users: 0.2 ms of searching. Handing that over to a thread costs as much, and more when
 # all threads are busy (docs/decisions/0014).
@@ -94,6 +95,21 @@ class FacesOfPhotos:
     faces: list[tuple[int, FoundFace]]
     embeddings: NDArray[np.float32]
     photos: list[Finding | UnusablePhotoError]
+    timings_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FacesShown:
+    """The faces of a photo, and what DSR makes of each.
+
+    Attributes:
+        finding: The faces and their crops.
+        restored: (112, 112, 3) uint8 RGB each, in the same order; None where there is no DSR.
+        timings_ms: Per stage.
+    """
+
+    finding: Finding
+    restored: list[Image | None]
     timings_ms: dict[str, float]
 
 
@@ -193,6 +209,19 @@ class Identifier:
                     crops = [face.crop for _, face in found]
                     embeddings = await self._inference.embed(crops, serving.embedder)
         return FacesOfPhotos(found, embeddings, searched, stopwatch.timings_ms)
+
+    async def show_faces(self, serving: Serving, photo: bytes, wishes: Wishes) -> FacesShown:
+        """A photo's faces as the networks see them; errors as for `identify`."""
+        stopwatch = Stopwatch()
+        async with self._inference.admit():
+            finding = await self._find(0, photo, wishes)
+            stopwatch.add(finding.timings_ms)
+            with stopwatch.stage("restore"):
+                restored = [
+                    await self._inference.restore(face.crop, serving.embedder)
+                    for face in finding.faces
+                ]
+        return FacesShown(finding, restored, stopwatch.timings_ms)
 
     async def verify_user(
         self, serving: Serving, photo: bytes, user_id: str, threshold: float | None
