@@ -1,7 +1,7 @@
 // How the service is doing, from its own metrics, and what its thresholds mean here.
 
 import { get, text } from "./api.js";
-import { cosine, empty, fill, h, problem, s } from "./dom.js";
+import { cosine, count, empty, fill, h, problem, s } from "./dom.js";
 
 const EVERY_MS = 2000, KEPT = 60;
 
@@ -106,11 +106,11 @@ export function operations(_, signal) {
       const often = (part) => (part === null ? "not known" : part === 0 ? "none" : `1 in ${Math.round(1 / part).toLocaleString("en")}`);
       fill(odds,
         h("div.wide", { tabindex: 0, role: "region", "aria-label": "Thresholds" }, h("table", {},
-          h("thead", {}, h("tr", {}, ["Face", "Similarity from", "Strangers above it, per comparison", `Strangers named here, of ${found.users} people`].map((name) => h("th", { scope: "col" }, name)))),
+          h("thead", {}, h("tr", {}, ["Face", "Similarity from", "Strangers above it, per comparison", `Strangers named by ${count(found.users, "person", "people")}`].map((name) => h("th", { scope: "col" }, name)))),
           h("tbody", {}, found.items.map((each) => h("tr", {},
             h("th", { scope: "row" }, each.max_face_px === null ? `${each.min_face_px}+ px` : `${each.min_face_px}–${each.max_face_px} px`),
             h("td", {}, cosine(each.similarity)), h("td", {}, often(each.false_accept_rate)), h("td", {}, often(each.strangers_named))))))),
-        h("p.quiet", {}, `A stranger is compared with every person of the gallery, so false accepts grow with it. The rates are those that ${found.bundle}'s thresholds were chosen for on its validation people; cameras and crowds of your own may differ: `, h("code", {}, "farsight calibrate"), " measures yours."));
+        h("p.quiet.below", {}, `A stranger is compared with every person of the gallery, so false accepts grow with it. The rates are those that ${found.bundle}'s thresholds were chosen for on its validation people; cameras and crowds of your own may differ: `, h("code", {}, "farsight calibrate"), " measures yours."));
     } catch (error) {
       if (error.name !== "AbortError") fill(odds, problem(error));
     }

@@ -43,7 +43,7 @@ export function person(id) {
       h("h2", {}, "Photos"),
       h("ul.photos", {}, photos.map((photo) => h("li", {},
         stored(`${userPath(id)}/photos/${photo.photo_id}/crop`, `Photo of ${nameOf(user)}`),
-        h("span.quiet", {}, `${px(photo.face_px)} · sharpness ${photo.quality.sharpness?.toFixed(2) ?? "–"}`),
+        h("span.quiet", {}, `${px(photo.face_px)} · sharp ${photo.quality.sharpness?.toFixed(2) ?? "–"}`),
         h("span.quiet", {}, similarity.has(photo.photo_id) ? `alike ${cosine(similarity.get(photo.photo_id).template)}` : ""),
         button("Remove", () => remove(photo), { "aria-label": `Remove the photo of ${new Date(photo.created_at).toLocaleString()}` }, ".plain")))),
       h("p.buttons", {}, h("label.button", { for: "more-photos" }, "Add photos"), files),
@@ -168,7 +168,7 @@ export const reports = (photos) => photos.map((photo) =>
 function alike({ photos }) {
   if (photos.length < 2) return null;
   return [h("h2", {}, "How alike the photos are"),
-    h("div.wide", { tabindex: 0, role: "region", "aria-label": "Similarities of the photos" }, h("table.matrix", {},
+    h("div.wide.fit", { tabindex: 0, role: "region", "aria-label": "Similarities of the photos" }, h("table.matrix", {},
       h("thead", {}, h("tr", {}, h("td"), photos.map((_, index) => h("th", { scope: "col" }, String(index + 1))), h("th", { scope: "col" }, "template"))),
       h("tbody", {}, photos.map((row, index) => h("tr", {}, h("th", { scope: "row" }, String(index + 1)),
         row.photos.map((value, at) => (at === index ? h("td", {}, "·") : shaded(value))), shaded(row.template))))))];

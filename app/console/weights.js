@@ -109,7 +109,7 @@ const tar = (bundle, size) => bundle.metrics.find((each) => each.size === size)?
 
 function figures(bundles) {
   const sizes = sizesOf(bundles);
-  return h("div.wide", { tabindex: 0, role: "region", "aria-label": "Figures of the bundles" }, h("table", {},
+  return h("div.wide.fit", { tabindex: 0, role: "region", "aria-label": "Figures of the bundles" }, h("table", {},
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Face"), bundles.map((bundle) => h("th", { scope: "col" }, bundle.name)))),
     h("tbody", {}, sizes.map((size) => h("tr", {}, h("th", { scope: "row" }, sizeName(size)),
       bundles.map((bundle) => h("td", {}, tar(bundle, size) === undefined ? "–" : share(tar(bundle, size)))))))));
