@@ -49,6 +49,7 @@ class Rows:
     keys: Keys
     key_diary: KeyDiary
     users: Users
+    merging: Merging
     erasures: Erasures
     stored_photos: StoredPhotos
     jobs: Jobs
@@ -69,7 +70,6 @@ class Graph(Rows):
     inference: Inference
     registration: Registration
     trial: Trial
-    merging: Merging
     identifier: Identifier
     subjects: Subjects
     subject_recognition: SubjectRecognition
@@ -113,6 +113,7 @@ async def _open_rows(settings: Settings, opened: AsyncExitStack) -> Rows:
         keys=Keys(sessions, settings.limits.failed_keys_per_minute),
         key_diary=key_diary,
         users=Users(sessions, erasures),
+        merging=Merging(sessions, erasures),
         erasures=erasures,
         stored_photos=StoredPhotos(sessions),
         jobs=Jobs(sessions),
@@ -173,6 +174,7 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         keys=rows.keys,
         key_diary=rows.key_diary,
         users=users,
+        merging=Merging(sessions, erasures, current),
         erasures=erasures,
         stored_photos=rows.stored_photos,
         jobs=rows.jobs,
@@ -187,7 +189,6 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
             outlier_similarity=settings.registration.outlier_similarity,
             duplicate_similarity=settings.registration.duplicate_similarity,
         ),
-        merging=Merging(sessions, current, erasures),
         identifier=identifier,
         subjects=Subjects(
             sessions,

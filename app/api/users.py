@@ -241,15 +241,15 @@ async def show_likeness(
     responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 503, 507),
 )
 async def merge_users(
-    graph: GraphDep,
+    rows: RowsDep,
     caller: EnrollCaller,
     user_id: ChangedUserId,
     wanted: Annotated[MergeSchema, Body()],
 ) -> UserDetailSchema:
     """Moves all photos of another user to this one, and erases the other."""
-    await graph.users.require_reach(wanted.other_user_id, caller.groups, change=True)
+    await rows.users.require_reach(wanted.other_user_id, caller.groups, change=True)
     return UserDetailSchema.model_validate(
-        await graph.merging.merge(caller.key_id, user_id, wanted.other_user_id)
+        await rows.merging.merge(caller.key_id, user_id, wanted.other_user_id)
     )
 
 

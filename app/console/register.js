@@ -69,11 +69,13 @@ export function register(_, signal) {
     }
   }
 
-  const chosen = (more = {}) => form({
-    ...more,
-    photos: photos.map((photo) => photo.file),
-    box: photos.flatMap(({ box }, index) => (box ? [JSON.stringify({ photo: index, ...box })] : [])),
-  });
+  function chosen(more = {}) {
+    return form({
+      ...more,
+      photos: photos.map((photo) => photo.file),
+      box: photos.flatMap(({ box }, index) => (box ? [JSON.stringify({ photo: index, ...box })] : [])),
+    });
+  }
 
   function refresh(error) {
     const usable = photos.filter((photo) => photo.report?.accepted).length;

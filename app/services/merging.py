@@ -14,11 +14,13 @@ class Merging:
 
     Args:
         sessions: Where users are kept.
-        current: Its galleries follow.
         erasures: Erases who is left without photos.
+        current: Its galleries follow; None where none are in memory.
     """
 
-    def __init__(self, sessions: Sessions, current: Current, erasures: Erasures) -> None:
+    def __init__(
+        self, sessions: Sessions, erasures: Erasures, current: Current | None = None
+    ) -> None:
         self._sessions = sessions
         self._current = current
         self._erasures = erasures

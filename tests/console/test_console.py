@@ -138,7 +138,7 @@ def test_person_is_registered_when_the_face_is_picked_among_several(
     expect(faces).to_have_count(2)
     lefts = [box["x"] for box in (each.bounding_box() for each in faces.all()) if box]
     faces.nth(lefts.index(min(lefts))).click()
-    expect(page.get_by_text("Usable")).to_have_count(1)
+    expect(page.get_by_text("Usable, ")).to_have_count(1)
     choose(page, "Photos", *people["emil"][1:3], people["emil"][1])
     expect(page.get_by_text("3 of 4 photos usable; 3 needed.")).to_be_visible()
     expect(page.get_by_text("The same photo is already used")).to_be_visible()
@@ -253,7 +253,7 @@ def test_other_weights_serve_when_they_are_reloaded_and_rolled_back(
     signed_in.open("weights")
     page.get_by_role("button", name="Reload farsight-xs").click()
     confirm(page, "Reload")
-    panel = page.get_by_role("region", name="Reload")
+    panel = page.get_by_role("region", name="Reload", exact=True)
     expect(panel.get_by_role("heading", name="farsight-xs serves")).to_be_visible()
     expect(panel).to_contain_text(re.compile(r"Judged on \d+ photos"))
     expect(panel.locator(".steps .done")).to_have_count(7)
