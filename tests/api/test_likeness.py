@@ -39,7 +39,7 @@ def test_one_person_has_all_photos_when_two_users_are_merged(
         assert photo["photos"][index] == pytest.approx(1, abs=1e-5)
         assert photo["template"] > 0.5
     events = service.client.get("/v1/admin/events").json()["items"]
-    assert [(of["action"], of["detail"]) for of in events if of["subject"] == ANNA][0] == (
+    assert next((of["action"], of["detail"]) for of in events if of["subject"] == ANNA) == (
         "user.merged",
         {"other": "ann", "photos": 3},
     )
