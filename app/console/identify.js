@@ -1,8 +1,8 @@
 // Who is in a photo, and what the service saw on the way to its answer.
 
-import { ask, form, session } from "./api.js";
+import { ask, forgetPicturesOf, form, session, userPath } from "./api.js";
 import { openCamera } from "./camera.js";
-import { bar, button, cosine, count, empty, fill, h, problem, px } from "./dom.js";
+import { bar, button, cosine, count, empty, field, fill, h, problem, px, tell } from "./dom.js";
 import { boxes, faceOf, read } from "./faces.js";
 import { farther } from "./farther.js";
 
@@ -68,13 +68,15 @@ export function identify(_, signal) {
     })));
     stage.querySelector(".photo").append(...(picture ? overlay : []));
     const cards = found.faces.map((face, index) => card(face, picture, () => choose(index)));
+    const naming = h("div");
     fill(answer,
       h("p.quiet", {}, count(found.faces_found, "face"), photo.searched_from_px ? `, looked for from ${px(photo.searched_from_px)}` : "", ` · ${found.bundle}`),
       photo.warnings.map((warning) => h("p.quiet", {}, warning.detail)),
       cards.length ? cards : empty("No face was found", "Faces below 16 px are not looked for unless a caller asks for it. Try a photo in its full size."),
-      timings(found.timings_ms));
+      naming, timings(found.timings_ms));
     function choose(index) {
       [cards, overlay].forEach((list) => list.forEach((each, at) => each.setAttribute("aria-pressed", String(at === index))));
+      fill(naming, session.may("enroll") ? correct(file, found.faces[index]) : []);
       fill(distance, picture ? farther(file, picture, found.faces[index], signal) : []);
     }
     if (cards.length) choose(0);
@@ -119,6 +121,31 @@ export function identify(_, signal) {
   }
 }
 
+/** Says who a face is, whatever the answer was: the photo becomes one of theirs. */
+function correct(file, face) {
+  const wrong = face.candidates.filter((each) => each.user_id !== face.user_id);
+  const who = h("input", { name: "who", list: "candidates", required: true, autocomplete: "off", spellcheck: "false" });
+  const said = h("div");
+  const add = async (event) => {
+    event.preventDefault();
+    const id = who.value.trim();
+    try {
+      const { x, y, width, height } = face.box;
+      await ask("POST", `${userPath(id)}/photos`, { form: form({ photos: file, box: JSON.stringify({ photo: 0, x, y, width, height }) }) });
+      forgetPicturesOf(id);
+      fill(said);
+      tell(`${id} has one more photo: the next answers know it.`);
+    } catch (error) {
+      fill(said, error.code === "user_not_found"
+        ? h("p.quiet", {}, `Nobody is registered as ${id}. `, h("a", { href: "#/register" }, "Register somebody"), ".")
+        : problem(error), (error.document?.photos ?? []).map((photo) => h("p.bad", {}, photo.detail)));
+    }
+  };
+  return h("form", { on: { submit: add } },
+    h("datalist", { id: "candidates" }, [...wrong, ...face.candidates].map((each) => h("option", { value: each.user_id }))),
+    h("div.row.naming", {}, field("This face is", who), h("button", {}, "Add to their photos")), said);
+}
+
 /** What the service says of a face. */
 export function card(face, picture, act) {
   const runnerUp = face.candidates[1];
@@ -134,9 +161,7 @@ export function card(face, picture, act) {
             face.user_id ? "" : `; most like ${face.candidates[0].user_id}`,
             runnerUp ? `; runner-up ${runnerUp.user_id} ${cosine(runnerUp.similarity)}` : "")]),
   ];
-  const element = act ? h("button.card", { type: "button", "aria-pressed": "false", on: { click: act } }, body) : h("div.card", {}, body);
-  if (act && session.may("enroll") && face.user_id) element.title = `Choose to see ${name} from farther away`;
-  return element;
+  return act ? h("button.card", { type: "button", "aria-pressed": "false", on: { click: act } }, body) : h("div.card", {}, body);
 }
 
 function timings(found) {

@@ -98,6 +98,13 @@ def test_faces_are_named_when_a_photo_is_chosen(
     expect(answer).to_contain_text("together")
     expect(page.locator(".stage .box")).to_have_count(2)
     signed_in.check()
+    answer.get_by_role("button", name="anna").first.click()
+    page.get_by_label("This face is").fill("nobody")
+    page.get_by_role("button", name="Add to their photos").click()
+    expect(page.get_by_text("Nobody is registered as nobody.")).to_be_visible()
+    page.get_by_label("This face is").fill("anna")
+    page.get_by_role("button", name="Add to their photos").click()
+    expect(page.get_by_text("anna has one more photo")).to_be_visible()
 
 
 def test_restored_face_and_answer_change_when_the_camera_goes_farther_away(
