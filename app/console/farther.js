@@ -17,8 +17,8 @@ export function farther(file, picture, face, signal) {
   const curve = h("div.curve");
   const said = h("output", { for: "farther" });
   const seen = new Map();
-  const slider = h("input", { type: "range", id: "farther", min: 0, max: sizes.length - 1, step: 1, value: 0, on: { input: () => look() } });
-  let asking = new AbortController(), aligned = null;
+  const slider = h("input", { type: "range", id: "farther", min: 0, max: sizes.length - 1, step: 1, value: 0, on: { input: () => { look(); lookAtOthers(); } } });
+  let asking = new AbortController(), aligned = null, others = false;
   signal.addEventListener("abort", () => asking.abort());
   look();
   return h("section.panel", {},
@@ -46,6 +46,24 @@ export function farther(file, picture, face, signal) {
     }
   }
 
+  /** The rest of the curve, one size after the other, once somebody moves the slider. */
+  async function lookAtOthers() {
+    if (others) return;
+    others = true;
+    for (const size of sizes) {
+      if (seen.has(size)) continue;
+      try {
+        const answer = await found(size, signal);
+        if (!curve.isConnected) return;
+        seen.set(size, answer);
+        fill(curve, drawn(sizes[Number(slider.value)]));
+      } catch {
+        others = false; // whoever moves the slider again is told
+        return;
+      }
+    }
+  }
+
   async function found(size, mine) {
     const scale = size / face.face_px;
     const small = shrunk(picture, area, area.width * scale, area.height * scale);
@@ -53,10 +71,8 @@ export function farther(file, picture, face, signal) {
     const whole = await both(await blobOf(small), { min_face_px: SMALLEST, max_faces: 10 }, mine);
     const at = (list) => list.find(({ box }) => middle.x > box.x && middle.x < box.x + box.width && middle.y > box.y && middle.y < box.y + box.height);
     const [named, pictured] = [at(whole[0].faces), at(whole[1].faces)];
-    const box = {
-      x: (face.box.x - area.x) * scale, y: (face.box.y - area.y) * scale, width: face.box.width * scale, height: face.box.height * scale,
-    };
-    const looked = around(box, small, 0.3);
+    const side = 1.2 * Math.max(face.box.width, face.box.height) * scale;
+    const looked = around({ x: middle.x - side / 2, y: middle.y - side / 2, width: side, height: side }, small, 0);
     const asSeen = shrunk(small, looked, looked.width, looked.height);
     if (named && pictured) return { named, pictured, asSeen, detected: true };
     // Not found any more: recognition is asked about the place that is known from the whole photo.
@@ -98,14 +114,15 @@ export function farther(file, picture, face, signal) {
           bar(named.similarity, named.threshold),
           h("p.quiet", {}, `Similarity ${cosine(named.similarity)}, threshold ${cosine(named.threshold)}`, runnerUp ? `; runner-up ${runnerUp.user_id} ${cosine(runnerUp.similarity)}` : "")],
         h("p.quiet", {}, detected ? "Found by the detector at this size." : "The detector does not find it at this size; the answer is for the place known from the whole photo.")));
-    fill(curve, named.similarity === null ? [] : drawn(size));
+    fill(curve, drawn(size));
   }
 
   function drawn(size) {
-    const width = 640, height = 120, left = 30, bottom = 18;
+    const width = innerWidth < 600 ? 340 : 640, height = 120, left = 30, bottom = 18;
     const x = (each) => left + (width - left - 8) * sizes.indexOf(each) / Math.max(1, sizes.length - 1);
     const y = (value) => (height - bottom) * (1 - Math.max(0, value)) + 4;
-    const points = sizes.filter((each) => seen.has(each));
+    const points = sizes.filter((each) => seen.has(each) && seen.get(each).named.similarity !== null);
+    if (!points.length) return [];
     return s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Similarity by size: ${points.map((each) => `${each} px ${cosine(seen.get(each).named.similarity)}`).join(", ")}` },
       [0, 0.5, 1].map((value) => [
         s("line.grid", { x1: left, x2: width, y1: y(value), y2: y(value) }),

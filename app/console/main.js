@@ -35,6 +35,7 @@ function showTop(current) {
       "Key ", h("code", {}, rights.id)),
     button("Sign out", () => session.end(null), {}, ".plain"),
   ]);
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   document.body.classList.toggle("signed-in", Boolean(session.key));
 }
 

@@ -106,7 +106,7 @@ export function operations(_, signal) {
       const often = (part) => (part === null ? "not known" : part === 0 ? "none" : `1 in ${Math.round(1 / part).toLocaleString("en")}`);
       fill(odds,
         h("div.wide", { tabindex: 0, role: "region", "aria-label": "Thresholds" }, h("table", {},
-          h("thead", {}, h("tr", {}, ["Face", "Similarity from", "Strangers above it, per comparison", `Strangers named by ${count(found.users, "person", "people")}`].map((name) => h("th", { scope: "col" }, name)))),
+          h("thead", {}, h("tr", {}, ["Face", "Similarity from", "Strangers above it, per comparison", `Strangers named, with ${count(found.users, "person", "people")} registered`].map((name) => h("th", { scope: "col" }, name)))),
           h("tbody", {}, found.items.map((each) => h("tr", {},
             h("th", { scope: "row" }, each.max_face_px === null ? `${each.min_face_px}+ px` : `${each.min_face_px}–${each.max_face_px} px`),
             h("td", {}, cosine(each.similarity)), h("td", {}, often(each.false_accept_rate)), h("td", {}, often(each.strangers_named))))))),

@@ -116,7 +116,7 @@ function figures(bundles) {
 }
 
 function plot(bundles) {
-  const sizes = sizesOf(bundles), width = 640, height = 220, left = 44, bottom = 22;
+  const sizes = sizesOf(bundles), width = innerWidth < 600 ? 340 : 640, height = 220, left = 44, bottom = 22;
   const x = (index) => left + 16 + (width - left - 32) * index / Math.max(1, sizes.length - 1);
   const y = (value) => 8 + (height - bottom - 16) * (1 - value);
   return h("figure.plot", {},

@@ -60,10 +60,16 @@ def draw(folder: Path, *, everything: bool) -> None:
                     page.get_by_label("Photo", exact=True).set_input_files(as_files([photo]))
                     slider = page.get_by_role("slider")
                     slider.focus()
-                    for _ in range(10):
+                    for _ in range(8):
                         page.keyboard.press("ArrowRight")
-                        page.wait_for_load_state("networkidle")
+                    page.locator(".curve circle").nth(12).wait_for()
                     page.locator(".farther:not([aria-busy])").wait_for()
+                    page.set_viewport_size(
+                        {
+                            "width": size[0],
+                            "height": page.evaluate("document.documentElement.scrollHeight"),
+                        }
+                    )
                     taken = folder / f"console-identify-{size[0]}.png"
                     page.screenshot(path=taken, full_page=True)
                     _shrink(taken)
