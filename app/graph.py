@@ -25,6 +25,7 @@ from app.services.identification import Identifier
 from app.services.job_diary import Jobs
 from app.services.key_diary import KeyDiary
 from app.services.keys import Keys
+from app.services.merging import Merging
 from app.services.photo_review import PhotoReview
 from app.services.readiness import Readiness
 from app.services.reembedding import Reembedding
@@ -35,6 +36,7 @@ from app.services.stored_photos import StoredPhotos
 from app.services.subject_recognition import SubjectRecognition
 from app.services.subjects import MIN_PHOTOS, Subjects
 from app.services.transfer import GalleryImport
+from app.services.trial import Trial
 from app.services.users import Users
 from app.services.watching import Watching
 from app.settings import Settings, overridden
@@ -53,6 +55,7 @@ class Rows:
     keys: Keys
     key_diary: KeyDiary
     users: Users
+    merging: Merging
     erasures: Erasures
     stored_photos: StoredPhotos
     jobs: Jobs
@@ -72,6 +75,8 @@ class Graph(Rows):
     decoders: Decoders
     inference: Inference
     registration: Registration
+    search: Search
+    trial: Trial
     identifier: Identifier
     watching: Watching
     subjects: Subjects
@@ -119,6 +124,7 @@ async def _open_rows(settings: Settings, opened: AsyncExitStack) -> Rows:
         keys=Keys(sessions, freshness, settings.limits.failed_keys_per_minute),
         key_diary=key_diary,
         users=Users(sessions, erasures),
+        merging=Merging(sessions, erasures),
         erasures=erasures,
         stored_photos=StoredPhotos(sessions),
         jobs=Jobs(sessions),
@@ -183,6 +189,7 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         keys=rows.keys,
         key_diary=rows.key_diary,
         users=users,
+        merging=Merging(sessions, erasures, current),
         erasures=erasures,
         stored_photos=rows.stored_photos,
         jobs=rows.jobs,
@@ -191,6 +198,14 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         decoders=decoders,
         inference=inference,
         registration=registration(settings.registration.min_photos),
+        search=search,
+        trial=Trial(
+            review,
+            search,
+            min_photos=settings.registration.min_photos,
+            outlier_similarity=settings.registration.outlier_similarity,
+            duplicate_similarity=settings.registration.duplicate_similarity,
+        ),
         identifier=identifier,
         watching=Watching(inference, current, Clips(limits), search),
         subjects=Subjects(

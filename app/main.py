@@ -14,6 +14,7 @@ from app.api import (
     access,
     admin,
     compreface,
+    console,
     crops,
     description,
     documentation,
@@ -96,8 +97,10 @@ def create_app(settings: Settings) -> FastAPI:
     for resource in (users, crops, identify, faces, gallery, admin, access, system):
         app.include_router(resource.router)
     app.router.routes.append(watch.route())
+    app.include_router(users.photos_router)
     monitoring.install(app, settings.metrics, metrics)
     description.install(app, settings.root_path)
+    console.install(app)
     if settings.docs:
         documentation.install(app)
     if settings.compreface:

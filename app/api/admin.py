@@ -16,14 +16,17 @@ from app.api.admin_schemas import (
     JobSchema,
     ReloadSchema,
     ServingSchema,
+    ThresholdListSchema,
+    ThresholdSchema,
 )
-from app.api.deps import AdminCaller, GraphDep, RowsDep
+from app.api.deps import AdminCaller, GraphDep, RowsDep, ServingDep
 from app.api.problems import problems
 from app.api.routers import keyed_router
 from app.errors import UnauthenticatedError
 from app.graph import Rows
 from app.services.job_diary import JobView, State
 from app.services.keys import Caller
+from app.services.odds import thresholds_in_use
 from app.storage_errors import DatabaseBusyError
 
 router = keyed_router("/v1/admin", "admin")
@@ -55,6 +58,21 @@ async def list_bundles(
     """Lists the bundles of the store, and checks the files of each."""
     found = await rows.bundle_store.every()
     return BundleListSchema(items=[BundleSchema.of(view) for view in found], next_cursor=None)
+
+
+@router.get("/thresholds", responses=problems(401, 403, 503))
+async def list_thresholds(
+    serving: ServingDep,
+    caller: AdminCaller,  # noqa: ARG001 - asks for the scope
+) -> ThresholdListSchema:
+    """Lists the thresholds in use, and how often a stranger is taken for somebody."""
+    return ThresholdListSchema(
+        bundle=serving.manifest.name,
+        space=serving.space_id,
+        users=len(serving.gallery),
+        items=[ThresholdSchema.model_validate(of) for of in thresholds_in_use(serving)],
+        next_cursor=None,
+    )
 
 
 @router.post(

@@ -114,3 +114,28 @@ class JobListSchema(BaseModel):
 
     items: list[JobSchema]
     next_cursor: str | None = Field(description="Always null: there is one page")
+
+
+class ThresholdSchema(Answer):
+    """From which similarity on a face of some size is somebody's."""
+
+    min_face_px: float
+    max_face_px: float | None = Field(description="Not included; null for no end")
+    similarity: float
+    false_accept_rate: float | None = Field(
+        description="Share of comparisons with strangers that reach it, on the people whom it was "
+        "chosen on; null where it is a setting"
+    )
+    strangers_named: float | None = Field(
+        description="Share of strangers taken for one of the users here: 1 - (1 - rate)^users"
+    )
+
+
+class ThresholdListSchema(BaseModel):
+    """The thresholds in use, smallest faces first."""
+
+    bundle: str
+    space: str
+    users: int = Field(description="In the gallery of the process that answers")
+    items: list[ThresholdSchema]
+    next_cursor: str | None = Field(description="Always null: there is one page")

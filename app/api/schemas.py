@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from app.gallery import user_fields
+from app.services.keys import Scope
 from app.services.users import Order
 from app.vision.quality import Rejection
 
@@ -240,6 +241,47 @@ class CandidateSchema(Answer):
     similarity: float
 
 
+class ReviewSchema(Answer):
+    """What a registration would say of photos; nothing was stored."""
+
+    photos: list[PhotoReportSchema] = Field(description="`photo_id` is null in all of them")
+    min_photos: int = Field(description="Usable photos that a new user needs")
+    duplicate_of: CandidateSchema | None = Field(
+        description="A registration would be refused, because the face is this user's; null if "
+        "not, or if no photo is usable"
+    )
+    near_users: list[CandidateSchema] = Field(
+        description="Up to five users who may be mistaken for this person"
+    )
+
+
+class MergeSchema(BaseModel):
+    """Who turned out to be the same person."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    other_user_id: UserId
+
+
+class PhotoLikenessSchema(Answer):
+    """How alike a stored photo is to others; similarities."""
+
+    photo_id: UUID
+    template: float = Field(description="To the user's template, which this photo is a part of")
+    photos: list[float] = Field(description="To every photo in the answer, in its order")
+
+
+class LikenessSchema(Answer):
+    """How alike a user's photos are to each other, and the user to others."""
+
+    user_id: str
+    space: str = Field(validation_alias="space_id")
+    photos: list[PhotoLikenessSchema] = Field(description="The 50 newest, oldest first")
+    near_users: list[CandidateSchema] = Field(
+        description="Five others, most similar first; with `other` that one alone"
+    )
+
+
 class RegistrationSchema(Answer):
     """A user after photos were added, and a report per photo."""
 
@@ -257,6 +299,16 @@ class StatusSchema(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+class KeyRightsSchema(BaseModel):
+    """What a key may be used for."""
+
+    id: str = Field(description="Its public half")
+    scopes: list[Scope]
+    groups: list[str] | None = Field(
+        description="It reaches only users in one of these; null for all users"
+    )
+
+
 class VersionSchema(BaseModel):
     """What is running in the process that answers; the rest is null without a key."""
 
@@ -264,3 +316,4 @@ class VersionSchema(BaseModel):
     bundle: str | None = None
     space: str | None = None
     gallery_revision: int | None = None
+    key: KeyRightsSchema | None = Field(None, description="The key that was sent")

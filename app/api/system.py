@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request
 
 from app.api.deps import TELLS_AGE, WITH_AGE, GraphDep, ServingDep, authenticate, bearer
 from app.api.problems import problems
-from app.api.schemas import StatusSchema, VersionSchema
+from app.api.schemas import KeyRightsSchema, StatusSchema, VersionSchema
+from app.services.keys import Scope
 
 router = APIRouter(tags=["system"])
 
@@ -38,10 +39,16 @@ async def show_health(graph: GraphDep) -> StatusSchema:
 
 @router.get("/version", responses=problems(401, 422, 503))
 async def show_version(request: Request, graph: GraphDep, serving: ServingDep) -> VersionSchema:
-    """What is running in this process; with any key also the bundle and the gallery's revision."""
+    """What is running in this process; with any key also the bundle and what the key may do."""
     running = version("farsight")
+    key = None
     if request.headers.get("authorization"):
-        await authenticate(request, bearer)
+        caller = await authenticate(request, bearer)
+        key = KeyRightsSchema(
+            id=caller.key_id,
+            scopes=sorted(Scope(name) for name in caller.scopes),
+            groups=None if caller.groups is None else sorted(caller.groups),
+        )
     elif not graph.public_version:
         return VersionSchema(version=running)
     return VersionSchema(
@@ -49,4 +56,5 @@ async def show_version(request: Request, graph: GraphDep, serving: ServingDep) -
         bundle=serving.manifest.name,
         space=serving.space_id,
         gallery_revision=serving.gallery.revision,
+        key=key,
     )

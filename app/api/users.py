@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import File, Form, Header, Path, Query, Response, UploadFile
+from fastapi import Body, File, Form, Header, Path, Query, Response, UploadFile
 from pydantic import Json
 
 from app.api.deps import (
@@ -21,9 +21,12 @@ from app.api.schemas import (
     DisplayName,
     ErasureSchema,
     GroupName,
+    LikenessSchema,
+    MergeSchema,
     Metadata,
     PhotoBoxSchema,
     RegistrationSchema,
+    ReviewSchema,
     UserChangesSchema,
     UserDetailSchema,
     UserId,
@@ -36,12 +39,14 @@ from app.gallery.user_fields import MAX_GROUPS
 from app.graph import Rows
 from app.services.face_choice import Box, FaceChoice, FaceRule
 from app.services.keys import Caller
+from app.services.likeness import likeness_of
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload
 from app.services.users import UserChanges, Wanted
 from app.vision.photo_file import IN_WORDS
 
 router = keyed_router("/v1/users", "users", PhotoRoute)
+photos_router = keyed_router("/v1/photos", "users", PhotoRoute)
 
 _MAX_FILENAME_CHARS = 255
 _PENDING: dict[int | str, dict[str, Any]] = {
@@ -120,6 +125,27 @@ async def register_user(
     return RegistrationSchema.model_validate(await graph.registration.store(prepared))
 
 
+@photos_router.post("/review", responses=problems(400, 401, 403, 408, 413, 415, 422, 503, 504))
+async def review_photos(
+    graph: GraphDep,
+    serving: ServingDep,
+    caller: EnrollCaller,
+    photos: _Photos,
+    detect: Detect = True,
+    face: _Face = None,
+    box: _Box = [],  # noqa: B006 - FastAPI copies it
+) -> ReviewSchema:
+    """Judges photos of one person as a registration would, and stores nothing."""
+    verdict = await graph.trial.judge(
+        serving,
+        await _read(photos),
+        detect=detect,
+        choice=_choice(face, box),
+        among=caller.groups,
+    )
+    return ReviewSchema.model_validate(verdict)
+
+
 @router.get("", responses=problems(401, 403, 422, 503))
 async def list_users(
     rows: RowsDep,
@@ -193,6 +219,38 @@ async def change_user(
     if "groups" in changes.model_fields_set:
         given["groups"] = sorted(caller.within(changes.groups) or ())
     return UserDetailSchema.model_validate(await rows.users.change(caller.key_id, user_id, given))
+
+
+@router.get("/{user_id}/likeness", responses=problems(401, 403, 404, 422, 503))
+async def show_likeness(
+    graph: GraphDep,
+    serving: ServingDep,
+    caller: EnrollCaller,
+    user_id: SeenUserId,
+    other: Annotated[UserId | None, Query(description="Compare with this user alone")] = None,
+) -> LikenessSchema:
+    """Shows how alike a user's photos are to each other, and the user to others."""
+    if other is not None:
+        await graph.users.require_reach(other, caller.groups, change=False)
+    found = await likeness_of(graph.sessions, graph.search, serving, user_id, other, caller.groups)
+    return LikenessSchema.model_validate(found)
+
+
+@router.post(
+    "/{user_id}/merge",
+    responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 503, 507),
+)
+async def merge_users(
+    rows: RowsDep,
+    caller: EnrollCaller,
+    user_id: ChangedUserId,
+    wanted: Annotated[MergeSchema, Body()],
+) -> UserDetailSchema:
+    """Moves all photos of another user to this one, and erases the other."""
+    await rows.users.require_reach(wanted.other_user_id, caller.groups, change=True)
+    return UserDetailSchema.model_validate(
+        await rows.merging.merge(caller.key_id, user_id, wanted.other_user_id)
+    )
 
 
 @router.delete(

@@ -136,6 +136,22 @@ def reload(
 
 
 @cli.command()
+def thresholds(url: Url = None, as_json: AsJson = False) -> None:
+    """List the thresholds in use, and how many strangers they name among those registered."""
+    found = ask(url, lambda farsight: farsight.thresholds(), networks=True)
+    if as_json:
+        typer.echo(msgspec.json.encode(found).decode())
+        return
+    table = Table("face_px", "similarity", "false accepts", "strangers named")
+    for of in found.items:
+        end = "" if of.max_face_px is None else f"{of.max_face_px:g}"
+        rates = (of.false_accept_rate, of.strangers_named)
+        told = ["not known" if rate is None else f"{rate:.2g}" for rate in rates]
+        table.add_row(f"{of.min_face_px:g}-{end}", f"{of.similarity:.2f}", *told)
+    Console().print(table)
+
+
+@cli.command()
 def rollback(url: Url = None, as_json: AsJson = False) -> None:
     """Go back to the previous bundle at once."""
     serving = ask(url, lambda farsight: farsight.rollback(), networks=True)

@@ -68,6 +68,43 @@ def rename(
 
 
 @cli.command()
+def merge(
+    user_id: UserIdArgument,
+    other_user_id: Annotated[str, typer.Argument(help="Who is the same person.")],
+    yes: Yes = False,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move another user's photos to a user, and erase the other."""
+    if not yes:
+        told = f"Erase {other_user_id} and give the photos to {user_id}? There is no way back."
+        typer.confirm(told, abort=True, err=True)
+    found = ask(url, lambda farsight: farsight.merge_users(user_id, other_user_id))
+    _tell(found, as_json=as_json)
+
+
+@cli.command()
+def likeness(
+    user_id: UserIdArgument,
+    other: Annotated[str | None, typer.Option(help="Compare with this user alone.")] = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell how alike a user's photos are to the template, and which users are most alike."""
+    found = ask(url, lambda farsight: farsight.likeness(user_id, other=other), networks=True)
+    if as_json:
+        typer.echo(msgspec.json.encode(found).decode())
+        return
+    table = Table("photo_id or user_id", "similarity")
+    for photo in found.photos:
+        table.add_row(photo.photo_id, f"{photo.template:.2f}")
+    table.add_section()
+    for user in found.near_users:
+        table.add_row(user.user_id, f"{user.similarity:.2f}")
+    Console().print(table)
+
+
+@cli.command()
 def metadata(
     user_id: UserIdArgument,
     notes: Annotated[str, typer.Argument(help="""A JSON object, such as '{"door": 3}'.""")],

@@ -133,6 +133,15 @@ class Inference:
         """(n, 512) float32 of unit length; see Batcher.embed."""
         return await self._batcher.embed(crops, embedder, background=background)
 
+    async def restore(self, crop: Crop, embedder: Embedder) -> Image | None:
+        """What DSR makes of a crop, (112, 112, 3) uint8 RGB; None if the bundle has no DSR.
+
+        In a reader's thread, where callers take turns: nobody's embedding waits for a picture.
+        """
+        if not embedder.bundle.has_dsr:
+            return None
+        return await self._readers.run(partial(embedder.upscale, crop))
+
     def waiting(self) -> dict[str, int]:
         """By queue, how many photos or crops wait."""
         return {

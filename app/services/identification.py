@@ -27,6 +27,7 @@ from app.tracking.sighting import Sighting
 from app.tracking.tracker import DEFAULT_RULES, Tracker
 from app.vision.dimensions import EMBEDDING_SIZE
 from app.vision.embedder import mean_embedding
+from app.vision.image import Image
 
 # Frames less alike than this are not of one person; the runner-up that frames of two people have
 # between them is mostly closer than this margin (docs/decisions/0036).
@@ -124,6 +125,21 @@ class FacesOfPhotos:
     faces: list[tuple[int, FoundFace]]
     embeddings: NDArray[np.float32]
     photos: list[Finding | UnusablePhotoError]
+    timings_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FacesShown:
+    """The faces of a photo, and what DSR makes of each.
+
+    Attributes:
+        finding: The faces and their crops.
+        restored: (112, 112, 3) uint8 RGB each, in the same order; None where there is no DSR.
+        timings_ms: Per stage.
+    """
+
+    finding: Finding
+    restored: list[Image | None]
     timings_ms: dict[str, float]
 
 
@@ -227,6 +243,19 @@ class Identifier:
                     crops = [face.crop for _, face in found]
                     embeddings = await self._inference.embed(crops, serving.embedder)
         return FacesOfPhotos(found, embeddings, searched, stopwatch.timings_ms)
+
+    async def show_faces(self, serving: Serving, photo: bytes, wishes: Wishes) -> FacesShown:
+        """A photo's faces as the networks see them; errors as for `identify`."""
+        stopwatch = Stopwatch()
+        async with self._inference.admit():
+            finding = await self._find(0, photo, wishes)
+            stopwatch.add(finding.timings_ms)
+            with stopwatch.stage("restore"):
+                restored = [
+                    await self._inference.restore(face.crop, serving.embedder)
+                    for face in finding.faces
+                ]
+        return FacesShown(finding, restored, stopwatch.timings_ms)
 
     async def verify_user(
         self, serving: Serving, photo: bytes, user_id: str, threshold: float | None

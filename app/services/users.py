@@ -95,7 +95,7 @@ class Users:
             UserNotFoundError: There is none.
         """
         async with self._sessions.read() as session:
-            return await _detail(session, await users.get(session, user_id))
+            return await view_detail(session, await users.get(session, user_id))
 
     async def page(
         self,
@@ -211,7 +211,7 @@ async def change(
     fields: JsonObject = {"fields": sorted(changes)}
     await events.record(session, actor, "user.changed", user.user_id, fields)
     await session.flush()
-    detail = await _detail(session, user)
+    detail = await view_detail(session, user)
     for stored in await events.answers_about(session, user):
         # It must not keep the old name.
         stored.answer = {**(stored.answer or {}), "user": msgspec.to_builtins(detail.user)}
@@ -226,7 +226,8 @@ async def forget_template(session: WriteSession, current: Current | None, user_i
         session.after_commit.append(partial(current.follow_user, user_id, {}, revision))
 
 
-async def _detail(session: ReadSession, user: User) -> UserDetail:
+async def view_detail(session: ReadSession, user: User) -> UserDetail:
+    """A user and their photos as callers see them."""
     stored = await photos.of_user(session, user)
     return UserDetail(view_user(user, len(stored)), _view_photos(stored))
 

@@ -155,6 +155,46 @@ class Registration(Answer, frozen=True):
     near_users: list[Candidate]
 
 
+class Review(Answer, frozen=True):
+    """What a registration would say of photos; nothing was stored.
+
+    Attributes:
+        photos: In the request's order.
+        min_photos: Usable photos that a new user needs.
+        duplicate_of: Whose face it is already: a registration would be refused.
+        near_users: Users who may be mistaken for this person.
+    """
+
+    photos: list[PhotoReport]
+    min_photos: int
+    duplicate_of: Candidate | None
+    near_users: list[Candidate]
+
+
+class PhotoLikeness(Answer, frozen=True):
+    """Similarities of a stored photo: to the user's template, and to every photo in the answer."""
+
+    photo_id: str
+    template: float
+    photos: list[float]
+
+
+class Likeness(Answer, frozen=True):
+    """How alike a user's photos are to each other, and the user to others.
+
+    Attributes:
+        user_id: Whose.
+        space: In which space.
+        photos: The 50 newest, oldest first.
+        near_users: Others, most similar first.
+    """
+
+    user_id: str
+    space: str
+    photos: list[PhotoLikeness]
+    near_users: list[Candidate]
+
+
 class Face(Answer, frozen=True):
     """One face of a photo.
 
@@ -260,6 +300,26 @@ class Faces(Answer, frozen=True):
     """The faces of some photos: by photo, largest first."""
 
     faces: list[PhotoFace]
+    photos: list[SearchedPhoto]
+    timings_ms: dict[str, float]
+
+
+class PicturedFace(PhotoFace, frozen=True):
+    """A face as the networks see it: PNG in base64, 112 x 112 px.
+
+    Attributes:
+        crop: Aligned.
+        restored: What DSR makes of it; None if the bundle has no DSR.
+    """
+
+    crop: str
+    restored: str | None
+
+
+class Pictures(Answer, frozen=True):
+    """The faces of a photo as the networks see them, largest first."""
+
+    faces: list[PicturedFace]
     photos: list[SearchedPhoto]
     timings_ms: dict[str, float]
 

@@ -18,8 +18,11 @@ from farsight_client.answers import (
     Faces,
     Identification,
     JsonObject,
+    Likeness,
     Metadata,
+    Pictures,
     Registration,
+    Review,
     UserDetail,
     UserPage,
     Verification,
@@ -125,6 +128,27 @@ def add_photos(
     )
 
 
+def review_photos(
+    photos: Photo | Sequence[Photo],
+    *,
+    detect: bool = True,
+    face: str | None = None,
+    boxes: Mapping[int, Box] = _NO_BOXES,
+) -> Call[Review]:
+    """Judges photos of one person as `register` would, and stores nothing.
+
+    Arguments as in `register`.
+    """
+    return Call(
+        "POST",
+        "/v1/photos/review",
+        Review,
+        repeatable=True,
+        data=_which_face(face, boxes, detect=detect),
+        files=_as_files(photos),
+    )
+
+
 def delete_photo(user_id: str, photo_id: str) -> Call[Erasure]:
     """Erases a photo of a user, who keeps the minimum of photos.
 
@@ -201,6 +225,26 @@ def change_user(
     given = {"display_name": display_name, "metadata": metadata, "groups": groups}
     body: JsonObject = {name: value for name, value in given.items() if value is not msgspec.UNSET}
     return Call("PATCH", _user(user_id), UserDetail, repeatable=True, body=body)
+
+
+def likeness(user_id: str, *, other: str | None = None) -> Call[Likeness]:
+    """How alike a user's photos are to each other, and the user to others.
+
+    Args:
+        user_id: Whose.
+        other: Compare with this user alone; by default with the five most similar.
+    """
+    params = {} if other is None else {"other": other}
+    return Call("GET", f"{_user(user_id)}/likeness", Likeness, repeatable=True, params=params)
+
+
+def merge_users(user_id: str, other_user_id: str) -> Call[UserDetail]:
+    """Moves all photos of another user to this one, and erases the other.
+
+    It is sent only once: repeated, there is no other user.
+    """
+    body: JsonObject = {"other_user_id": other_user_id}
+    return Call("POST", f"{_user(user_id)}/merge", UserDetail, body=body)
 
 
 def erase_user(user_id: str) -> Call[Erasure]:
@@ -291,6 +335,26 @@ def find_faces(
     data = _faces_wanted(max_faces, skip_faces, min_face_px)
     files = _as_files(photos)
     return Call("POST", "/v1/faces", Faces, repeatable=True, data=data, files=files)
+
+
+def show_faces(
+    photo: Photo,
+    *,
+    max_faces: int = 1,
+    skip_faces: int = 0,
+    detect: bool = True,
+    min_face_px: float | None = None,
+) -> Call[Pictures]:
+    """The faces of a photo as the networks see them: aligned, and restored by DSR.
+
+    Arguments as in `identify`; at most ten faces.
+    """
+    data = {
+        "detect": json.dumps(detect),
+        **_faces_wanted(max_faces, skip_faces, min_face_px),
+    }
+    files = [("photo", named) for named in named_photos(photo)]
+    return Call("POST", "/v1/faces/pictures", Pictures, repeatable=True, data=data, files=files)
 
 
 def embed_faces(

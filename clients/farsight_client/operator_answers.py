@@ -12,6 +12,14 @@ class Status(Answer, frozen=True):
     status: str
 
 
+class KeyRights(Answer, frozen=True):
+    """What a key may be used for; `groups` is None if it reaches all users."""
+
+    id: str
+    scopes: list[str]
+    groups: list[str] | None
+
+
 class Version(Answer, frozen=True):
     """What is running in the process that answers.
 
@@ -22,6 +30,7 @@ class Version(Answer, frozen=True):
     bundle: str | None
     space: str | None
     gallery_revision: int | None
+    key: KeyRights | None = None
 
 
 class Serving(Answer, frozen=True):
@@ -204,4 +213,32 @@ class EventPage(Answer, frozen=True):
     """One page of the audit log, newest first."""
 
     items: list[Event]
+    next_cursor: str | None
+
+
+class Threshold(Answer, frozen=True):
+    """From which similarity on a face of some size is somebody's.
+
+    Attributes:
+        min_face_px: Where the range of sizes begins.
+        max_face_px: Where it ends; None for no end.
+        similarity: The threshold.
+        false_accept_rate: Share of comparisons with strangers that reach it; None if unknown.
+        strangers_named: Share of strangers taken for one of the users here; None if unknown.
+    """
+
+    min_face_px: float
+    max_face_px: float | None
+    similarity: float
+    false_accept_rate: float | None
+    strangers_named: float | None
+
+
+class ThresholdList(Answer, frozen=True):
+    """The thresholds in use, smallest faces first, and how many users there are."""
+
+    bundle: str
+    space: str
+    users: int
+    items: list[Threshold]
     next_cursor: str | None

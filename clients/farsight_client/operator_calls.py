@@ -17,6 +17,7 @@ from farsight_client.operator_answers import (
     KeyList,
     Serving,
     Status,
+    ThresholdList,
     Version,
 )
 from farsight_client.uploads import Content, content_of
@@ -55,6 +56,11 @@ def import_gallery(file: Content, *, on_conflict: str = "refuse") -> Call[Galler
 def bundle_list() -> Call[BundleList]:
     """The bundles of the service's store; the files of each are checked."""
     return Call("GET", "/v1/admin/bundles", BundleList, repeatable=True)
+
+
+def thresholds() -> Call[ThresholdList]:
+    """The thresholds in use, and how often a stranger is taken for somebody."""
+    return Call("GET", "/v1/admin/thresholds", ThresholdList, repeatable=True)
 
 
 def reload(bundle: str, *, force: bool = False) -> Call[Job]:

@@ -195,11 +195,20 @@ SCOPES = {
         ("DELETE", "/v1/users/anna/photos/00000000-0000-0000-0000-000000000000"),
         ("GET", "/v1/users/anna/photos/00000000-0000-0000-0000-000000000000/crop"),
         ("GET", "/v1/users/anna/thumbnail"),
+        ("GET", "/v1/users/anna/likeness"),
+        ("POST", "/v1/users/anna/merge"),
+        ("POST", "/v1/photos/review"),
     ],
-    Scope.IDENTIFY: [("POST", "/v1/identify"), ("POST", "/v1/verify"), ("POST", "/v1/faces")],
+    Scope.IDENTIFY: [
+        ("POST", "/v1/identify"),
+        ("POST", "/v1/verify"),
+        ("POST", "/v1/faces"),
+        ("POST", "/v1/faces/pictures"),
+    ],
     Scope.EMBED: [("POST", "/v1/embeddings")],
     Scope.ADMIN: [
         ("GET", "/v1/admin/bundles"),
+        ("GET", "/v1/admin/thresholds"),
         ("POST", "/v1/admin/reload"),
         ("POST", "/v1/admin/rollback"),
         ("GET", "/v1/admin/jobs"),
@@ -220,6 +229,9 @@ _VALID: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/users/anna/photos"): {"files": {"photos": b"x"}},
     ("POST", "/v1/identify"): {"files": {"photos": b"x"}},
     ("POST", "/v1/faces"): {"files": {"photos": b"x"}},
+    ("POST", "/v1/faces/pictures"): {"files": {"photo": b"x"}},
+    ("POST", "/v1/photos/review"): {"files": {"photos": b"x"}},
+    ("POST", "/v1/users/anna/merge"): {"json": {"other_user_id": "bert"}},
     ("POST", "/v1/embeddings"): {"files": {"photos": b"x"}},
     ("POST", "/v1/verify"): {"files": {"photo": b"x"}},
     ("POST", "/v1/admin/keys"): {"json": {"scopes": ["enroll"]}},
@@ -269,4 +281,4 @@ def test_every_operation_of_v1_is_in_the_list_of_scopes(service: "Service") -> N
         for method, path in of_scope
     ]
     assert sorted(operations) == sorted(listed)
-    assert len(operations) == 27
+    assert len(operations) == 32

@@ -18,7 +18,16 @@ def service(unchanged_service: "Service") -> "Service":
 
 
 def test_head_is_answered_like_get_when_an_address_has_get(service: "Service") -> None:
-    for path in ("/livez", "/readyz", "/health", "/version", "/v1/users", "/docs", "/openapi.json"):
+    for path in (
+        "/livez",
+        "/readyz",
+        "/health",
+        "/version",
+        "/v1/users",
+        "/docs",
+        "/openapi.json",
+        "/console",
+    ):
         got, head = service.client.get(path), service.client.head(path)
         assert (got.status_code, head.status_code) == (200, 200), path
         assert head.content == b""
@@ -39,6 +48,30 @@ def test_page_asks_nothing_of_other_hosts_when_the_api_is_shown(service: "Servic
             asset = service.client.get(f"/{address}", headers={"Authorization": ""})
             assert asset.status_code == 200
             assert asset.content
+
+
+def test_console_runs_its_own_scripts_alone_and_is_small_when_it_is_loaded(
+    service: "Service",
+) -> None:
+    keyless = {"Authorization": ""}
+    led = service.client.get("/", headers=keyless, follow_redirects=False)
+    assert led.headers["location"] == "console"
+    page = service.client.get("/console", headers=keyless)
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["cache-control"] == "no-cache"
+    named = set(re.findall(r'(?:href|src)="(console/[^"]+)"', page.text))
+    assert len(named) >= 10
+    n_bytes = len(page.content)
+    for address in named:
+        asset = service.client.get(f"/{address}", headers=keyless)
+        assert asset.status_code == 200
+        assert "immutable" in asset.headers["cache-control"]
+        n_bytes += len(asset.content)
+    assert n_bytes < 300_000
+    of_another_version = re.sub("/[0-9a-f]{16}/", "/0123456789abcdef/", sorted(named)[0])
+    assert service.client.get(f"/{of_another_version}", headers=keyless).status_code == 404
 
 
 def test_no_script_runs_when_an_answer_is_opened_in_a_browser(service: "Service") -> None:

@@ -1,14 +1,20 @@
 """Faces without names: found, or turned into vectors for those who search elsewhere."""
 
+from base64 import b64decode
+from collections.abc import Iterator
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from app.services.keys import Scope
+from app.settings import Settings
+from tests.conftest import TRAINED
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Service
+    from tests.api.conftest import RunService, Service
 
 ANNA, BERT = "anna", "bert"
 People = dict[str, list[bytes]]
@@ -17,6 +23,13 @@ People = dict[str, list[bytes]]
 @pytest.fixture
 def service(unchanged_service: "Service") -> "Service":
     return unchanged_service
+
+
+@pytest.fixture
+def restoring(settings: Settings, run_service: "RunService") -> Iterator["Service"]:
+    """A service whose bundle has DSR."""
+    with run_service(settings.model_copy(update={"bundle": TRAINED.name})) as service:
+        yield service
 
 
 # Any: JSON.
@@ -65,3 +78,25 @@ def test_vectors_are_refused_when_the_key_lacks_their_scope(
     assert service.client.post("/v1/faces", files=files, headers=key).status_code == 200
     answer = service.client.post("/v1/embeddings", files=files, headers=key)
     service.assert_problem(answer, 403, "missing_scope")
+
+
+def test_crop_and_restored_face_are_shown_when_pictures_are_asked_for(
+    restoring: "Service", people: People
+) -> None:
+    answer = restoring.client.post(
+        "/v1/faces/pictures", files={"photo": people[ANNA][0]}, data={"max_faces": "3"}
+    )
+    (face,) = answer.json()["faces"]
+    pictures = [np.array(Image.open(BytesIO(b64decode(face[of])))) for of in ("crop", "restored")]
+    assert [picture.shape for picture in pictures] == [(112, 112, 3)] * 2
+    assert (pictures[0] != pictures[1]).any()
+    assert {"decode", "detect", "align", "restore"} <= set(answer.json()["timings_ms"])
+    many = restoring.client.post(
+        "/v1/faces/pictures", files={"photo": people[ANNA][0]}, data={"max_faces": "11"}
+    )
+    restoring.assert_problem(many, 422, "invalid_request")
+
+
+def test_no_face_is_restored_when_the_bundle_has_no_dsr(service: "Service", people: People) -> None:
+    answer = service.client.post("/v1/faces/pictures", files={"photo": people[ANNA][0]})
+    assert [face["restored"] for face in answer.json()["faces"]] == [None]

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from tests.commands.conftest import RunApp
 
 ANNA, BERT = "anna", "bert"
-# What is asked of a service and has no meaning without one; a stream that commands poll instead.
+# What is asked of a service and has no meaning without one; a stream that commands poll instead;
+# what is only to be looked at, on the console's screens.
 NOT_IN_THE_SHELL = {
+    "POST /v1/faces/pictures",
+    "POST /v1/photos/review",
     "GET /health",
     "GET /livez",
     "GET /readyz",
@@ -214,6 +217,8 @@ def test_every_operation_of_the_api_has_a_command(
         ["users", "list"],
         ["users", "show", "a"],
         ["users", "rename", "a", "b"],
+        ["users", "merge", "a", "b", "--yes"],
+        ["users", "likeness", "a"],
         ["users", "erase", "a", "--yes"],
         ["users", "erasure", "a"],
         ["users", "thumbnail", "a", file],
@@ -227,6 +232,7 @@ def test_every_operation_of_the_api_has_a_command(
         ["bundles", "list"],
         ["bundles", "reload", "a"],
         ["bundles", "rollback"],
+        ["bundles", "thresholds"],
         ["jobs", "list"],
         ["jobs", "show", "5"],
         ["gallery", "export", file],

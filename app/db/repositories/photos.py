@@ -5,7 +5,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from app.db.repositories import crops, erasures
 from app.db.session import ReadSession, WriteSession
@@ -19,6 +19,12 @@ async def of_user(session: ReadSession, user: User) -> Sequence[Photo]:
         select(Photo).where(Photo.user == user.id).order_by(Photo.created_at, Photo.id)
     )
     return found.all()
+
+
+async def ids(session: ReadSession, user: User) -> Sequence[UUID]:
+    """The ids of a user's photos, oldest first."""
+    found = select(Photo.id).where(Photo.user == user.id)
+    return (await session.scalars(found.order_by(Photo.created_at, Photo.id))).all()
 
 
 async def get(session: ReadSession, user: User, photo_id: UUID) -> Photo:
@@ -108,6 +114,22 @@ async def add(
         for row, vector in zip(rows, vectors, strict=True)
     )
     await session.flush()
+
+
+async def move(session: WriteSession, user: User, to: User) -> int:
+    """Gives a user's photos to another, with their embeddings, but none that the other has too.
+
+    Returns:
+        How many.
+    """
+    theirs = select(Photo.sha256).where(Photo.user == to.id)
+    moved = await session.scalars(
+        update(Photo)
+        .where(Photo.user == user.id, Photo.sha256.not_in(theirs))
+        .values(user=to.id)
+        .returning(Photo.id)
+    )
+    return len(moved.all())
 
 
 async def erase(session: WriteSession, user: User, photo_id: UUID) -> None:
