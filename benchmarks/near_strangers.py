@@ -15,7 +15,7 @@ from PIL import Image as PillowImage
 
 from app.errors import TooFewPhotosError
 from app.graph import Graph, open_graph
-from app.services.identification import Wishes
+from app.services.identified import Wishes
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload
 from app.setting_groups import DatabaseSettings

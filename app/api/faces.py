@@ -23,7 +23,7 @@ from app.api.routers import keyed_router
 from app.api.ways_in import PhotoRoute
 from app.recognition.recognizer import FoundFace
 from app.recognition.serving import Serving
-from app.services.identification import FacesShown, Wishes
+from app.services.identified import FacesShown, Wishes
 from app.vision.image import Image
 from app.vision.png import encode_png
 

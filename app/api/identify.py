@@ -27,7 +27,7 @@ from app.api.track_schemas import ClipSchema, VisitSchema
 from app.api.ways_in import PhotoRoute
 from app.errors import InvalidRequestError
 from app.gallery.user_fields import MAX_GROUPS
-from app.services.identification import Wishes
+from app.services.identified import Wishes
 from app.services.watching import WatchWishes
 
 router = keyed_router("/v1", "identify", PhotoRoute)

@@ -9,7 +9,7 @@ from app.api.track_schemas import VisitSchema
 from app.errors import UnusablePhotoError
 from app.recognition.recognizer import Finding, FoundFace
 from app.recognition.serving import Serving
-from app.services.identification import Identification, IdentifiedFace, Pooled
+from app.services.identified import Identification, IdentifiedFace, Pooled
 from app.vision.embedder import Route
 
 

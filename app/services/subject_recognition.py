@@ -12,7 +12,8 @@ from app.errors import NoFaceError, UnusablePhotoError
 from app.gallery.gallery import Groups
 from app.recognition.recognizer import Finding, FoundFace
 from app.recognition.serving import Serving
-from app.services.identification import Identifier, Wishes
+from app.services.identification import Identifier
+from app.services.identified import Wishes
 from app.services.stored_photos import StoredPhotos
 
 T = TypeVar("T")

@@ -3,36 +3,20 @@
 from farsight_client.answers import (
     Box,
     Candidate,
-    Clip,
-    Decision,
-    EmbeddedFace,
-    Embeddings,
     Erasure,
-    Face,
-    Faces,
-    Identification,
-    IdentifiedFace,
     JsonObject,
     Likeness,
     Metadata,
-    PhotoError,
-    PhotoFace,
     PhotoLikeness,
     PhotoReport,
     PhotoWarning,
-    PicturedFace,
-    Pictures,
-    Pooled,
     Quality,
     Registration,
     Review,
-    SearchedPhoto,
     StoredPhoto,
     User,
     UserDetail,
     UserPage,
-    Verification,
-    Visit,
 )
 from farsight_client.async_client import AsyncClient
 from farsight_client.cameras import (
@@ -46,6 +30,24 @@ from farsight_client.cameras import (
 from farsight_client.client import Client
 from farsight_client.connecting import KEY_VARIABLE
 from farsight_client.error import ApiError
+from farsight_client.face_answers import (
+    Clip,
+    Decision,
+    EmbeddedFace,
+    Embeddings,
+    Face,
+    Faces,
+    Identification,
+    IdentifiedFace,
+    PhotoError,
+    PhotoFace,
+    PicturedFace,
+    Pictures,
+    Pooled,
+    SearchedPhoto,
+    Verification,
+    Visit,
+)
 from farsight_client.operator_answers import (
     Bundle,
     CreatedKey,

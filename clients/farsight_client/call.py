@@ -99,3 +99,8 @@ class Call(Generic[T_co]):
             return msgspec.json.decode(body, type=self.answer)
         except msgspec.DecodeError as error:
             raise not_farsight(answer) from error
+
+
+def if_given(**fields: float | None) -> dict[str, str]:
+    """Fields of a form, without those that are None."""
+    return {name: str(value) for name, value in fields.items() if value is not None}

@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-from farsight_client import calls, operator_calls
+from farsight_client import calls, face_calls, operator_calls
 from farsight_client.answers import User
 from farsight_client.call import Call
 from farsight_client.cameras import BlockingCameraSocket, Corners, asked, open_blocking_socket
@@ -75,14 +75,14 @@ class Client:
     review_photos = method(calls.review_photos)
     erase_user = method(calls.erase_user)
     erasure = method(calls.erasure)
-    identify = method(calls.identify)
-    identify_clip = method(calls.identify_clip)
-    find_faces = method(calls.find_faces)
-    show_faces = method(calls.show_faces)
-    embed_faces = method(calls.embed_faces)
-    verify_user = method(calls.verify_user)
-    verify_stored_photo = method(calls.verify_stored_photo)
-    verify_photos = method(calls.verify_photos)
+    identify = method(face_calls.identify)
+    identify_clip = method(face_calls.identify_clip)
+    find_faces = method(face_calls.find_faces)
+    show_faces = method(face_calls.show_faces)
+    embed_faces = method(face_calls.embed_faces)
+    verify_user = method(face_calls.verify_user)
+    verify_stored_photo = method(face_calls.verify_stored_photo)
+    verify_photos = method(face_calls.verify_photos)
     import_gallery = method(operator_calls.import_gallery)
     reload = method(operator_calls.reload)
     rollback = method(operator_calls.rollback)

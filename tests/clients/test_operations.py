@@ -170,10 +170,11 @@ def test_twins_have_the_same_methods_with_the_same_arguments() -> None:
 
 def test_answers_have_the_fields_and_types_of_the_document() -> None:
     checked = set()
-    for build in [*vars(calls).values(), *vars(operator_calls).values()]:
+    modules = (calls, face_calls, operator_calls)
+    for build in [build for module in modules for build in vars(module).values()]:
         if not inspect.isfunction(build) or build.__name__.startswith("_"):
             continue
-        if build.__module__ not in {calls.__name__, operator_calls.__name__}:
+        if build.__module__ not in {module.__name__ for module in modules}:
             continue
         call = build(**{name: EXAMPLES[name] for name in inspect.signature(build).parameters})
         assert isinstance(call, Call)
