@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from app import setting_groups
 from app import settings as settings_module
 from app.errors import SettingsError
 from app.settings import Settings, overridden
@@ -230,10 +231,11 @@ def test_image_limits_are_those_of_the_decoder_when_nothing_is_set() -> None:
 def test_every_setting_is_documented() -> None:
     groups = [
         group
-        for group in vars(settings_module).values()
+        for module in (setting_groups, settings_module)
+        for group in vars(module).values()
         if isinstance(group, type)
         and issubclass(group, BaseModel)
-        and group.__module__ == settings_module.__name__
+        and group.__module__ == module.__name__
         and group.model_fields
     ]
     assert len(groups) == 7

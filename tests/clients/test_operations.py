@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from farsight_client import ApiError, AsyncClient, Box, Client, calls, operator_calls
+from farsight_client import ApiError, AsyncClient, Box, Client, calls, face_calls, operator_calls
 from farsight_client.call import Call
 from tests.answering import Asked, Reply, answering, problem
 
