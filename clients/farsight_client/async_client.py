@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-from farsight_client import calls, operator_calls
+from farsight_client import calls, operator_calls, recognition_calls
 from farsight_client.answers import User
 from farsight_client.call import Call
 from farsight_client.connecting import PATIENCE_S, TIMEOUT_S, address, headers, is_elsewhere
@@ -59,13 +59,13 @@ class AsyncClient:
     review_photos = async_method(calls.review_photos)
     erase_user = async_method(calls.erase_user)
     erasure = async_method(calls.erasure)
-    identify = async_method(calls.identify)
-    find_faces = async_method(calls.find_faces)
-    show_faces = async_method(calls.show_faces)
-    embed_faces = async_method(calls.embed_faces)
-    verify_user = async_method(calls.verify_user)
-    verify_stored_photo = async_method(calls.verify_stored_photo)
-    verify_photos = async_method(calls.verify_photos)
+    identify = async_method(recognition_calls.identify)
+    find_faces = async_method(recognition_calls.find_faces)
+    show_faces = async_method(recognition_calls.show_faces)
+    embed_faces = async_method(recognition_calls.embed_faces)
+    verify_user = async_method(recognition_calls.verify_user)
+    verify_stored_photo = async_method(recognition_calls.verify_stored_photo)
+    verify_photos = async_method(recognition_calls.verify_photos)
     import_gallery = async_method(operator_calls.import_gallery)
     reload = async_method(operator_calls.reload)
     rollback = async_method(operator_calls.rollback)

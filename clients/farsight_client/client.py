@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-from farsight_client import calls, operator_calls
+from farsight_client import calls, operator_calls, recognition_calls
 from farsight_client.answers import User
 from farsight_client.call import Call
 from farsight_client.connecting import PATIENCE_S, TIMEOUT_S, address, headers, is_elsewhere
@@ -74,13 +74,13 @@ class Client:
     review_photos = method(calls.review_photos)
     erase_user = method(calls.erase_user)
     erasure = method(calls.erasure)
-    identify = method(calls.identify)
-    find_faces = method(calls.find_faces)
-    show_faces = method(calls.show_faces)
-    embed_faces = method(calls.embed_faces)
-    verify_user = method(calls.verify_user)
-    verify_stored_photo = method(calls.verify_stored_photo)
-    verify_photos = method(calls.verify_photos)
+    identify = method(recognition_calls.identify)
+    find_faces = method(recognition_calls.find_faces)
+    show_faces = method(recognition_calls.show_faces)
+    embed_faces = method(recognition_calls.embed_faces)
+    verify_user = method(recognition_calls.verify_user)
+    verify_stored_photo = method(recognition_calls.verify_stored_photo)
+    verify_photos = method(recognition_calls.verify_photos)
     import_gallery = method(operator_calls.import_gallery)
     reload = method(operator_calls.reload)
     rollback = method(operator_calls.rollback)

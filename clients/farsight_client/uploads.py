@@ -80,3 +80,8 @@ def _named(photo: Photo) -> NamedPhoto:
     path = photo if isinstance(photo, str | os.PathLike) else getattr(photo, "name", None)
     name = Path(path).name if isinstance(path, str | os.PathLike) else _NAME
     return name, content_of(photo)
+
+
+def as_files(photos: Photo | Sequence[Photo]) -> list[tuple[str, NamedPhoto]]:
+    """The fields of a form with these photos."""
+    return [("photos", photo) for photo in named_photos(photos)]

@@ -15,7 +15,15 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from farsight_client import ApiError, AsyncClient, Box, Client, calls, operator_calls
+from farsight_client import (
+    ApiError,
+    AsyncClient,
+    Box,
+    Client,
+    calls,
+    operator_calls,
+    recognition_calls,
+)
 from farsight_client.call import Call
 from tests.answering import Asked, Reply, answering, problem
 
@@ -167,10 +175,11 @@ def test_twins_have_the_same_methods_with_the_same_arguments() -> None:
 
 def test_answers_have_the_fields_and_types_of_the_document() -> None:
     checked = set()
-    for build in [*vars(calls).values(), *vars(operator_calls).values()]:
+    modules = (calls, recognition_calls, operator_calls)
+    for build in (each for module in modules for each in vars(module).values()):
         if not inspect.isfunction(build) or build.__name__.startswith("_"):
             continue
-        if build.__module__ not in {calls.__name__, operator_calls.__name__}:
+        if build.__module__ not in {module.__name__ for module in modules}:
             continue
         call = build(**{name: EXAMPLES[name] for name in inspect.signature(build).parameters})
         assert isinstance(call, Call)
