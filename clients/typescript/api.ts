@@ -55,6 +55,46 @@ export interface paths {
         patch: operations["change_user"];
         trace?: never;
     };
+    "/v1/users/{user_id}/likeness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Likeness
+         * @description Shows how alike a user's photos are to each other, and the user to others.
+         */
+        get: operations["show_likeness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Merge Users
+         * @description Moves all photos of another user to this one, and erases the other.
+         */
+        post: operations["merge_users"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users/{user_id}/erasure": {
         parameters: {
             query?: never;
@@ -215,6 +255,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/faces/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show Faces
+         * @description Shows the faces of a photo as the networks see them: aligned, and restored by DSR.
+         */
+        post: operations["show_faces"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/embeddings": {
         parameters: {
             query?: never;
@@ -289,6 +349,26 @@ export interface paths {
          * @description Lists the bundles of the store, and checks the files of each.
          */
         get: operations["list_bundles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/thresholds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Thresholds
+         * @description Lists the thresholds in use, and how often a stranger is taken for somebody.
+         */
+        get: operations["list_thresholds"];
         put?: never;
         post?: never;
         delete?: never;
@@ -532,11 +612,31 @@ export interface paths {
         };
         /**
          * Show Version
-         * @description What is running in this process; with any key also the bundle and the gallery's revision.
+         * @description What is running in this process; with any key also the bundle and what the key may do.
          */
         get: operations["show_version"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/photos/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Review Photos
+         * @description Judges photos of one person as a registration would, and stores nothing.
+         */
+        post: operations["review_photos"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1346,6 +1446,55 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * KeyRights
+         * @description What a key may be used for.
+         */
+        KeyRights: {
+            /**
+             * Id
+             * @description Its public half
+             */
+            id: string;
+            /** Scopes */
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Groups
+             * @description It reaches only users in one of these; null for all users
+             */
+            groups: string[] | null;
+        };
+        /**
+         * Likeness
+         * @description How alike a user's photos are to each other, and the user to others.
+         */
+        Likeness: {
+            /** User Id */
+            user_id: string;
+            /** Space */
+            space: string;
+            /**
+             * Photos
+             * @description The 50 newest, oldest first
+             */
+            photos: components["schemas"]["PhotoLikeness"][];
+            /**
+             * Near Users
+             * @description Five others, most similar first; with `other` that one alone
+             */
+            near_users: components["schemas"]["Candidate"][];
+        };
+        /**
+         * Merge
+         * @description Who turned out to be the same person.
+         */
+        Merge: {
+            /**
+             * Other User Id
+             * @description Chosen by the client: 1 to 64 letters, digits, `.`, `_`, `@`, `-`
+             */
+            other_user_id: string;
+        };
+        /**
          * NewKey
          * @description What a new key is for.
          */
@@ -1465,6 +1614,27 @@ export interface components {
             photo: number;
         };
         /**
+         * PhotoLikeness
+         * @description How alike a stored photo is to others; similarities.
+         */
+        PhotoLikeness: {
+            /**
+             * Photo Id
+             * Format: uuid
+             */
+            photo_id: string;
+            /**
+             * Template
+             * @description To the user's template, which this photo is a part of
+             */
+            template: number;
+            /**
+             * Photos
+             * @description To every photo in the answer, in its order
+             */
+            photos: number[];
+        };
+        /**
          * PhotoReport
          * @description What became of one uploaded photo.
          */
@@ -1509,6 +1679,67 @@ export interface components {
             code: string;
             /** Detail */
             detail: string;
+        };
+        /**
+         * PicturedFace
+         * @description A face and what the networks see of it: PNG in base64, 112 x 112 px.
+         */
+        PicturedFace: {
+            box: components["schemas"]["Box"];
+            /**
+             * Landmarks
+             * @description Left eye, right eye, nose, left and right mouth corner; image left first
+             */
+            landmarks: [
+                number,
+                number
+            ][];
+            /**
+             * Face Px
+             * @description Source pixels under the side of the aligned crop
+             */
+            face_px: number;
+            /**
+             * Route
+             * @enum {string}
+             */
+            route: "direct" | "dsr";
+            quality: components["schemas"]["Quality"];
+            /**
+             * Photo
+             * @description The photo's place in the request, from 0
+             */
+            photo: number;
+            /**
+             * Crop
+             * @description Aligned; enlarged bicubically if face_px is below 112
+             */
+            crop: string;
+            /**
+             * Restored
+             * @description What DSR makes of the crop, whatever its route; null if the bundle has no DSR
+             */
+            restored: string | null;
+        };
+        /**
+         * Pictures
+         * @description The faces of a photo as the networks see them.
+         */
+        Pictures: {
+            /**
+             * Faces
+             * @description Largest first
+             */
+            faces: components["schemas"]["PicturedFace"][];
+            /**
+             * Photos
+             * @description The photo
+             */
+            photos: components["schemas"]["SearchedPhoto"][];
+            /** Timings Ms */
+            timings_ms: {
+                [key: string]: number;
+            };
         };
         /**
          * Problem
@@ -1794,6 +2025,73 @@ export interface components {
             force?: boolean;
         };
         /**
+         * Review
+         * @description What a registration would say of photos; nothing was stored.
+         */
+        Review: {
+            /**
+             * Photos
+             * @description `photo_id` is null in all of them
+             */
+            photos: components["schemas"]["PhotoReport"][];
+            /**
+             * Min Photos
+             * @description Usable photos that a new user needs
+             */
+            min_photos: number;
+            /** @description A registration would be refused, because the face is this user's; null if not, or if no photo is usable */
+            duplicate_of: components["schemas"]["Candidate"] | null;
+            /**
+             * Near Users
+             * @description Up to five users who may be mistaken for this person
+             */
+            near_users: components["schemas"]["Candidate"][];
+        };
+        /** ReviewPhotosForm */
+        ReviewPhotosForm: {
+            /**
+             * Photos
+             * @description JPEG, PNG, WebP, HEIC, AVIF, TIFF, JPEG 2000, GIF or BMP
+             */
+            photos: Blob[];
+            /**
+             * Detect
+             * @description false: the photos are already aligned face crops
+             * @default true
+             */
+            detect?: boolean;
+            /** @description Of several faces of similar size, `largest` is taken; with `only` the photo is not used. Default: the person in the other photos. Faces three times smaller than the largest never count */
+            face?: components["schemas"]["FaceRule"] | null;
+            /**
+             * Box
+             * @description Where the face is in a photo, such as `{"photo": 0, "x": 10, "y": 20, "width": 80, "height": 90}`; faces outside do not count. At most one per photo
+             * @default []
+             */
+            box?: string[];
+        };
+        /** ReviewPhotosJson */
+        ReviewPhotosJson: {
+            /**
+             * Photos
+             * @description JPEG, PNG, WebP, HEIC, AVIF, TIFF, JPEG 2000, GIF or BMP
+             */
+            photos: string[];
+            /**
+             * Detect
+             * @description false: the photos are already aligned face crops
+             * @default true
+             */
+            detect?: boolean;
+            /** @description Of several faces of similar size, `largest` is taken; with `only` the photo is not used. Default: the person in the other photos. Faces three times smaller than the largest never count */
+            face?: components["schemas"]["FaceRule"] | null;
+            /**
+             * Box
+             * @description Where the face is in a photo, such as `{"photo": 0, "x": 10, "y": 20, "width": 80, "height": 90}`; faces outside do not count. At most one per photo
+             * @default []
+             */
+            box?: components["schemas"]["PhotoBox"][];
+        };
+        /**
          * Scope
          * @description What a key may be used for.
          * @enum {string}
@@ -1840,6 +2138,65 @@ export interface components {
             bundle: string;
             /** Space */
             space: string;
+        };
+        /** ShowFacesForm */
+        ShowFacesForm: {
+            /**
+             * Photo
+             * Format: binary
+             */
+            photo: Blob;
+            /**
+             * Max Faces
+             * @description At most this many
+             * @default 1
+             */
+            max_faces?: number;
+            /**
+             * Skip Faces
+             * @description Skip this many larger ones, such as those of earlier pages; up to faces_found
+             * @default 0
+             */
+            skip_faces?: number;
+            /**
+             * Detect
+             * @description false: the photos are already aligned face crops
+             * @default true
+             */
+            detect?: boolean;
+            /**
+             * Min Face Px
+             * @description The smallest face_px to look for. Default: a setting (16), raised for large photos, see searched_from_px. A value given here is kept, or refused for photos too large for it
+             */
+            min_face_px?: number | null;
+        };
+        /** ShowFacesJson */
+        ShowFacesJson: {
+            /** Photo */
+            photo: string;
+            /**
+             * Max Faces
+             * @description At most this many
+             * @default 1
+             */
+            max_faces?: number;
+            /**
+             * Skip Faces
+             * @description Skip this many larger ones, such as those of earlier pages; up to faces_found
+             * @default 0
+             */
+            skip_faces?: number;
+            /**
+             * Detect
+             * @description false: the photos are already aligned face crops
+             * @default true
+             */
+            detect?: boolean;
+            /**
+             * Min Face Px
+             * @description The smallest face_px to look for. Default: a setting (16), raised for large photos, see searched_from_px. A value given here is kept, or refused for photos too large for it
+             */
+            min_face_px?: number | null;
         };
         /**
          * SizeMetrics
@@ -1889,6 +2246,53 @@ export interface components {
          * @enum {string}
          */
         Step: "verify" | "load" | "warm_up" | "self_test" | "gate" | "re_embed" | "switch";
+        /**
+         * Threshold
+         * @description From which similarity on a face of some size is somebody's.
+         */
+        Threshold: {
+            /** Min Face Px */
+            min_face_px: number;
+            /**
+             * Max Face Px
+             * @description Not included; null for no end
+             */
+            max_face_px: number | null;
+            /** Similarity */
+            similarity: number;
+            /**
+             * False Accept Rate
+             * @description Share of comparisons with strangers that reach it, on the people whom it was chosen on; null where it is a setting
+             */
+            false_accept_rate: number | null;
+            /**
+             * Strangers Named
+             * @description Share of strangers taken for one of the users here: 1 - (1 - rate)^users
+             */
+            strangers_named: number | null;
+        };
+        /**
+         * ThresholdList
+         * @description The thresholds in use, smallest faces first.
+         */
+        ThresholdList: {
+            /** Bundle */
+            bundle: string;
+            /** Space */
+            space: string;
+            /**
+             * Users
+             * @description In the gallery of the process that answers
+             */
+            users: number;
+            /** Items */
+            items: components["schemas"]["Threshold"][];
+            /**
+             * Next Cursor
+             * @description Always null: there is one page
+             */
+            next_cursor: string | null;
+        };
         /**
          * User
          * @description A user without photos.
@@ -2044,6 +2448,8 @@ export interface components {
             space?: string | null;
             /** Gallery Revision */
             gallery_revision?: number | null;
+            /** @description The key that was sent */
+            key?: components["schemas"]["KeyRights"] | null;
         };
     };
     responses: never;
@@ -2786,6 +3192,248 @@ export interface operations {
             };
             /** @description Busy or not ready; Retry-After says when to retry */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_likeness: {
+        parameters: {
+            query?: {
+                /** @description Compare with this user alone */
+                other?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description Chosen by the client: 1 to 64 letters, digits, `.`, `_`, `@`, `-` */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Likeness"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not valid, or photos are not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rate limit exceeded; Retry-After says when to retry */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large; the connection is closed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Busy or not ready; Retry-After says when to retry */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    merge_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Chosen by the client: 1 to 64 letters, digits, `.`, `_`, `@`, `-` */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Merge"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserDetail"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a photo is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Content-Type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not valid, or photos are not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rate limit exceeded; Retry-After says when to retry */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large; the connection is closed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Busy or not ready; Retry-After says when to retry */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, read-only or failing; nothing was written */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3780,6 +4428,143 @@ export interface operations {
             };
         };
     };
+    show_faces: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Returned in the answer and written to the log: 64 letters, digits, `.`, `_`, `-` at most, else it is replaced */
+                "X-Request-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["ShowFacesForm"];
+                "image/*": Blob;
+                "application/json": components["schemas"]["ShowFacesJson"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pictures"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a photo is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Content-Type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not valid, or photos are not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rate limit exceeded; Retry-After says when to retry */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large; the connection is closed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Busy or not ready; Retry-After says when to retry */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not done in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     embed_faces: {
         parameters: {
             query?: never;
@@ -4169,6 +4954,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BundleList"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rate limit exceeded; Retry-After says when to retry */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large; the connection is closed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Busy or not ready; Retry-After says when to retry */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_thresholds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThresholdList"];
                 };
             };
             /** @description No key, or an unknown one */
@@ -5386,6 +6245,143 @@ export interface operations {
             };
             /** @description Busy or not ready; Retry-After says when to retry */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    review_photos: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Returned in the answer and written to the log: 64 letters, digits, `.`, `_`, `-` at most, else it is replaced */
+                "X-Request-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["ReviewPhotosForm"];
+                "image/*": Blob;
+                "application/json": components["schemas"]["ReviewPhotosJson"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a photo is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Content-Type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not valid, or photos are not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rate limit exceeded; Retry-After says when to retry */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large; the connection is closed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Busy or not ready; Retry-After says when to retry */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not done in time */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
