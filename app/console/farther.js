@@ -103,7 +103,7 @@ export function farther(file, picture, face, signal) {
     const image = (png, alt) => h("img", { src: pngUrl(png), alt, width: 112, height: 112 });
     const runnerUp = named.candidates[1];
     fill(shown,
-      figure(asSeen, "As the camera sees it", px(size)),
+      figure(asSeen, "As seen", px(size)),
       figure(image(pictured.crop, "The crop, enlarged bicubically"), "Bicubic", "aligned, 112 px"),
       pictured.restored
         ? figure(image(pictured.restored, "The crop, restored by DSR"), "DSR", named.route === "dsr" ? "goes to recognition" : "not used at this size")
@@ -117,9 +117,10 @@ export function farther(file, picture, face, signal) {
     fill(curve, drawn(size));
   }
 
+  /** Hollow points: the detector no longer finds the face. */
   function drawn(size) {
     const width = innerWidth < 600 ? 340 : 640, height = 120, left = 30, bottom = 18;
-    const x = (each) => left + (width - left - 8) * sizes.indexOf(each) / Math.max(1, sizes.length - 1);
+    const x = (each) => left + 12 + (width - left - 24) * sizes.indexOf(each) / Math.max(1, sizes.length - 1);
     const y = (value) => (height - bottom) * (1 - Math.max(0, value)) + 4;
     const points = sizes.filter((each) => seen.has(each) && seen.get(each).named.similarity !== null);
     if (!points.length) return [];
@@ -130,7 +131,7 @@ export function farther(file, picture, face, signal) {
       sizes.map((each) => s("text", { x: x(each), y: height - 2, "text-anchor": "middle" }, String(each))),
       s("polyline.threshold", { points: points.map((each) => `${x(each)},${y(seen.get(each).named.threshold)}`).join(" ") }),
       s("polyline.line", { points: points.map((each) => `${x(each)},${y(seen.get(each).named.similarity)}`).join(" ") }),
-      points.map((each) => s("circle" + (each === size ? ".now" : ""), { cx: x(each), cy: y(seen.get(each).named.similarity), r: each === size ? 5 : 3.5 })));
+      points.map((each) => s("circle" + (each === size ? ".now" : "") + (seen.get(each).detected ? "" : ".lost"), { cx: x(each), cy: y(seen.get(each).named.similarity), r: each === size ? 5 : 3.5 })));
   }
 }
 

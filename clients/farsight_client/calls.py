@@ -1,4 +1,4 @@
-"""Operations on people and photos, each a function that makes its call.
+"""Operations on people and their photos, each a function that makes its call.
 
 Each is a method of both clients, which takes the same arguments and returns the answer.
 """

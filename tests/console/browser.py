@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 WIDE, NARROW = (1440, 900), (390, 844)
 _ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
