@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo train-demo serve test test-fast coverage soak fuzz fuzz-images fuzz-api check format lint types \
+.PHONY: help install demo train-demo serve test test-postgres test-fast coverage soak fuzz fuzz-images fuzz-api check format lint types \
     contracts containers docs audit wheel smoke generated-clients bench lock clean
 
 help: ## list the targets
@@ -33,6 +33,9 @@ serve: $(INSTALLED) ## start the service on http://127.0.0.1:8000
 
 test: $(INSTALLED) ## run the whole test suite, two files at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-postgres: $(INSTALLED) ## the tests of API and reload on PostgreSQL; those of the database run on both anyway
+	$(BIN)/python -m pytest -n 2 --dist loadfile --database postgres tests/api tests/reload
 
 test-fast: $(INSTALLED) ## the tests that start no service and load no networks: seconds
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow and not research'

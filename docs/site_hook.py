@@ -21,7 +21,7 @@ _PAGES = {
     "limits.md": "README.md#Limits",
     "model-cards/farsight-xs.md": "weights/farsight-xs/MODEL_CARD.md",
     "model-cards/farsight-xxs.md": "weights/farsight-xxs/MODEL_CARD.md",
-    "privacy.md": "README.md#Responsible use",
+    "responsible-use.md": "README.md#Responsible use",
     "settings.md": "README.md#Settings",
     "weights-licence.md": "weights/LICENSE.md",
 }

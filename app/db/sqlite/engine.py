@@ -150,6 +150,7 @@ def _create(settings: DatabaseSettings, pool_size: int, *, writes: bool) -> Asyn
         "synchronous=FULL",  # what was answered with 201 survives a power cut
         "foreign_keys=ON",
         "secure_delete=ON",  # deleted crops and embeddings are overwritten with zeros
+        "cache_size=-256",  # KiB for each connection; the kernel keeps the pages anyway
         "temp_store=MEMORY",  # and large statements leave none in temporary files
         f"busy_timeout={int(settings.timeout_s * 1000)}",
     ]
