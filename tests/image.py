@@ -79,7 +79,7 @@ class Container:
     def __init__(self, of: Stage, detectors: Path, volumes: dict[str, Path]) -> None:
         # A machine without it has to say so, not to skip the tests.
         bwrap = shutil.which("bwrap")
-        assert bwrap is not None, "these tests need bubblewrap: apt-get install bubblewrap"
+        assert bwrap is not None, "apt-get install bubblewrap"
         words = [bwrap, "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
         words += ["--unshare-user", "--uid", _USER, "--gid", _USER, "--unshare-ipc"]
         words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]

@@ -74,6 +74,7 @@ def _answers(url: str) -> bool:
         return False
 
 
+@pytest.mark.program("bwrap")
 def test_bundle_is_imported_served_and_rolled_back_when_only_volumes_can_be_written(
     volumes: dict[str, Path],
     detectors: Path,

@@ -206,6 +206,8 @@ def canonical(requirement: str) -> str:
 
 SKIPPED = "def test_skipped():\n    pytest.skip('no reason')\n"
 OF_PHOTOS = "@pytest.mark.research\ndef test_of_photos():\n    assert False\n"
+MARKERS = "    research\n    program\n"
+OF_A_PROGRAM = "@pytest.mark.program('none-such')\ndef test_of_it():\n    assert False\n"
 
 
 @pytest.mark.parametrize(("ci", "code"), [("true", 1), ("false", 0)])
@@ -215,6 +217,7 @@ OF_PHOTOS = "@pytest.mark.research\ndef test_of_photos():\n    assert False\n"
         (SKIPPED, "1 skipped", 0),
         (OF_PHOTOS, "1 tests marked `research` did not run", 0),
         (OF_PHOTOS, "1 tests marked `research` did not run", 2),
+        (OF_A_PROGRAM, "1 tests marked `program` did not run: apt-get install none-such", 0),
     ],
 )
 def test_a_run_that_is_not_whole_fails_in_ci_only(
@@ -222,7 +225,9 @@ def test_a_run_that_is_not_whole_fails_in_ci_only(
 ) -> None:
     file = f"import pytest\n\ndef test_nothing():\n    pass\n\n{body}"
     (tmp_path / "test_some.py").write_text(file, encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = research\n", encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nmarkers =\n    research\n    program\n", encoding="utf-8"
+    )
     plugins = ["-p", "xdist", "-p", "tests.whole_run"]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, "-n", str(workers), tmp_path],

@@ -37,6 +37,7 @@ def type_in(folder: Path) -> Callable[[str, dict[str, str]], str]:
     return lambda line, environment: tours.type_in(line, folder, environment)
 
 
+@pytest.mark.program("curl")
 def test_tour_of_the_api_works_as_written(
     settings: Settings, tmp_path: Path, type_in: Callable[[str, dict[str, str]], str]
 ) -> None:

@@ -59,6 +59,7 @@ def test_folder_of_photos_is_recognised_as_the_quick_start_says(
     assert (home / "named" / "street.jpg").stat().st_size > 0
 
 
+@pytest.mark.program("curl")
 def test_app_and_camera_are_answered_as_their_pages_say(
     settings: Settings, tmp_path: Path, people: dict[str, list[bytes]]
 ) -> None:

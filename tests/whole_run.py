@@ -1,11 +1,13 @@
 """Which tests run, which are slow, and whether a run was whole.
 
-Tests marked `research` need photos and weights that are not in the repository. Where they are not
-there either, these tests are left out, and one line says so. In CI a run that left something out,
-or skipped it, fails.
+Tests marked `research` need photos and weights that are not in the repository, and those marked
+`program` need one that pip does not install. Where these are not there, the tests are left out, and
+one line says so. In CI a run that left something out, or skipped it, fails.
 """
 
 import os
+import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -34,28 +36,51 @@ _SLOW_FIXTURES = {
         "store",
     ),
 }
-_LEFT_OUT = pytest.StashKey[int]()
+_LEFT_OUT = pytest.StashKey[dict[str, int]]()
+_PACKAGES = {"bwrap": "bubblewrap"}
+"""Debian's package of a program, where it has another name."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks slow tests, and leaves out those marked `research` where their photos are not."""
+    """Marks slow tests, and leaves out those that cannot run here."""
+    left_out: Counter[str] = Counter()
     for item in items:
         if isinstance(item, pytest.Function) and not _SLOW_FIXTURES.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.slow)
-    if _SHARED.is_dir():
-        return
-    left_out = [item for item in items if item.get_closest_marker("research")]
-    items[:] = [item for item in items if not item.get_closest_marker("research")]
-    config.hook.pytest_deselected(items=left_out)
-    config.stash[_LEFT_OUT] = len(left_out)
+        left_out.update(_missing(item)[:1])
+    missing = [item for item in items if _missing(item)]
+    items[:] = [item for item in items if not _missing(item)]
+    config.hook.pytest_deselected(items=missing)
+    config.stash[_LEFT_OUT] = dict(left_out)
     if hasattr(config, "workeroutput"):  # in a worker of pytest-xdist, which prints nothing
-        config.workeroutput["left_out"] = len(left_out)
+        config.workeroutput["left_out"] = dict(left_out)
+
+
+def find_program(name: str) -> str | None:
+    """The path of a program; servers are not on everybody's PATH."""
+    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+def _missing(item: pytest.Item) -> list[str]:
+    """What a test needs that is not here, each with the way to get it."""
+    programs = [str(mark.args[0]) for mark in item.iter_markers("program")]
+    found = [
+        f"marked `program` did not run: apt-get install {_PACKAGES.get(name, name)}"
+        for name in programs
+        if find_program(name) is None
+    ]
+    if item.get_closest_marker("research") and not _SHARED.is_dir():
+        found.append(
+            f"marked `research` did not run: there is no folder {_SHARED} with research photos "
+            "(FARSIGHT_SHARED names another)"
+        )
+    return found
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: WorkerController) -> None:
-    """Hears from a worker, each of which collects all tests, how many it left out."""
-    node.config.stash[_LEFT_OUT] = node.workeroutput.get("left_out", 0)
+    """Hears from a worker, each of which collects all tests, what it left out."""
+    node.config.stash[_LEFT_OUT] = node.workeroutput.get("left_out", {})
 
 
 def _failures_of_ci(config: pytest.Config) -> list[str]:
@@ -64,7 +89,7 @@ def _failures_of_ci(config: pytest.Config) -> list[str]:
     assert reporter is not None
     found = {
         "skipped tests fail the run": reporter.stats.get("skipped", []),
-        "tests without research photos fail the run": config.stash.get(_LEFT_OUT, 0),
+        "tests that were left out fail the run": config.stash.get(_LEFT_OUT, {}),
     }
     return [reason for reason, is_so in found.items() if is_so and os.environ.get("CI") == "true"]
 
@@ -78,12 +103,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Says so, and names what was left out in one line."""
-    if left_out := config.stash.get(_LEFT_OUT, 0):
-        terminalreporter.write_line(
-            f"{left_out} tests marked `research` did not run: there is no folder {_SHARED} with "
-            "research photos (FARSIGHT_SHARED names another).",
-            yellow=True,
-        )
+    """Says so, and names what was left out, a line for each reason."""
+    for why, count in config.stash.get(_LEFT_OUT, {}).items():
+        terminalreporter.write_line(f"{count} tests {why}.", yellow=True)
     for reason in _failures_of_ci(config):
         terminalreporter.write_line(f"CI: {reason}.", red=True)

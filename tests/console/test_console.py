@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tests.console.browser import Tab
     from tests.console.conftest import Console, OpenTab
 
+pytestmark = pytest.mark.program("chromium")
+
 People = dict[str, list[bytes]]
 VIEWS = ("identify", "people", "register", "weights", "keys", "audit", "operations")
 

@@ -1,7 +1,6 @@
 """Debian's nginx in front of several services, with the file that operators are given."""
 
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ import httpx
 
 from tests.program import PATIENCE_S
 from tests.reload.caller import wait_until
+from tests.whole_run import find_program
 
 _TEMPLATE = Path(__file__).parents[2] / "docker" / "nginx" / "farsight.conf.template"
 _MAIN = """
@@ -44,8 +44,8 @@ def balanced(urls: Sequence[str], folder: Path) -> Iterator[str]:
     Yields:
         Its address.
     """
-    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert nginx is not None, "install nginx: apt-get install nginx"
+    nginx = find_program("nginx")
+    assert nginx is not None, "apt-get install nginx"
     port = free_port()
     servers = " ".join(f"server {url.removeprefix('http://')} fail_timeout=1s;" for url in urls)
     values = {

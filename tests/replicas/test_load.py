@@ -12,6 +12,7 @@ from tests.replicas.churn import Churn
 from tests.replicas.fleet import Fleet
 
 
+@pytest.mark.program("nginx")
 @pytest.mark.timeout(600)
 def test_nothing_fails_and_no_answer_is_older_than_it_says_when_a_service_is_killed(
     fleet: Fleet, proxied: str, probes: dict[str, Pixels], arrivals: dict[str, list[bytes]]
