@@ -201,6 +201,7 @@ SCOPES = {
     ],
     Scope.IDENTIFY: [
         ("POST", "/v1/identify"),
+        ("POST", "/v1/clips"),
         ("POST", "/v1/verify"),
         ("POST", "/v1/faces"),
         ("POST", "/v1/faces/pictures"),
@@ -228,6 +229,7 @@ _VALID: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/v1/users/anna"): {"json": {}},
     ("POST", "/v1/users/anna/photos"): {"files": {"photos": b"x"}},
     ("POST", "/v1/identify"): {"files": {"photos": b"x"}},
+    ("POST", "/v1/clips"): {"files": {"clip": b"x"}},
     ("POST", "/v1/faces"): {"files": {"photos": b"x"}},
     ("POST", "/v1/faces/pictures"): {"files": {"photo": b"x"}},
     ("POST", "/v1/photos/review"): {"files": {"photos": b"x"}},

@@ -260,7 +260,7 @@ def test_every_error_has_a_status_or_is_one_of_the_service() -> None:
     of_app = {
         error
         for error in descendants(errors.FarsightError)
-        if error.__module__ in {"app.errors", "app.storage_errors"}
+        if error.__module__ in {"app.errors", "app.storage_errors", "app.recognition.clips"}
     }
     # Met by commands, at the start and in jobs, never through HTTP; landmarks are judged by the
     # recogniser.

@@ -72,5 +72,5 @@ def test_client_imports_only_what_its_distribution_requires() -> None:
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 imported.add(str(node.module).partition(".")[0])
-    assert required == {"httpx", "msgspec"}
+    assert required == {"httpx", "msgspec", "websockets"}
     assert imported - set(sys.stdlib_module_names) == {*required, "farsight_client"}

@@ -291,8 +291,9 @@ def test_somebody_is_signed_out_when_their_key_is_revoked(
         page.get_by_role("button", name=f"Revoke {key.split('_')[1]}").click()
         confirm(page, "Revoke")
         expect(page.locator("tr.ended")).to_contain_text("Front desk")
-        other.page.get_by_role("link", name="Identify").click()
-        other.page.get_by_role("link", name="People").click()
+        told = other.page.get_by_role("alert")
+        for view in ("Identify", "People"):  # unless what the first page still asked was refused
+            other.page.get_by_role("link", name=view).or_(told).first.click()
         expect(other.page.get_by_role("alert")).to_contain_text("revoked or has expired")
         expect(other.page.get_by_label("API key")).to_be_visible()
     signed_in.open("audit")
