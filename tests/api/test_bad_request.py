@@ -283,4 +283,4 @@ def test_every_operation_of_v1_is_in_the_list_of_scopes(service: "Service") -> N
         for method, path in of_scope
     ]
     assert sorted(operations) == sorted(listed)
-    assert len(operations) == 32
+    assert len(operations) == 33

@@ -280,4 +280,4 @@ def test_every_error_has_a_status_or_is_one_of_the_service() -> None:
         errors.UnusablePhotoError,  # of which there are two kinds
     }
     assert of_app - inside == set(STATUSES)
-    assert len({error.code for error in of_app}) == len(of_app) == 52
+    assert len({error.code for error in of_app}) == len(of_app) == 55
