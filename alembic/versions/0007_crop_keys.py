@@ -20,5 +20,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index(op.f('ix_photos_crop_key'), table_name='photos')
-    with op.batch_alter_table('photos') as batch:
-        batch.drop_column('crop_key')
+    # Not in a batch: that would make the table anew, and all that refers to its rows would go.
+    op.drop_column('photos', 'crop_key')

@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from alembic import command
 from app.db.migration import alembic_config, open_sessions
-from app.db.repositories import keys, pointer, users
+from app.db.repositories import keys, photos, pointer, users
 from app.db.session import Sessions, WriteSession
-from app.db.tables import Table
+from app.db.tables import Photo, Table
 from app.errors import SettingsError
 from app.setting_groups import DatabaseSettings
 from app.vision.dimensions import EMBEDDING_SIZE
@@ -66,18 +67,24 @@ async def test_no_table_is_left_when_all_migrations_are_taken_back(
 async def test_people_are_kept_when_migrations_are_taken_back_and_run_again(
     unmigrated: DatabaseSettings,
 ) -> None:
-    """A table of users that is made anew would take with it all that refers to them."""
+    """A table that is made anew would take with it all that refers to its rows."""
     vector = np.eye(1, EMBEDDING_SIZE, dtype=np.float32)[0]
 
     async def register(session: WriteSession) -> None:
         anna = await users.add(session, "anna", None, {})
-        await users.put_template(session, anna, "space", vector, photo_count=3, revision=1)
+        await users.put_template(session, anna, "space", vector, photo_count=1, revision=1)
+        photo = Photo(
+            id=uuid4(), user=anna.id, crop=None, face_px=100.0, quality={}, sha256="0" * 64
+        )
+        await photos.add(session, [photo], "space", [vector])
 
     async with open_sessions(unmigrated) as sessions:
         await sessions.write(register)
         await sessions.migrate(lambda found: command.downgrade(alembic_config(found), "0003"))
     async with open_sessions(unmigrated) as sessions, sessions.read() as session:
         assert [user_id for user_id, *_ in await users.templates(session, "space")] == ["anna"]
+        anna = await users.get(session, "anna")
+        assert [len(of) for of in (await photos.embeddings(session, anna)).values()] == [1]
 
 
 async def test_people_and_pointer_are_kept_when_a_database_of_before_reload_is_migrated(
