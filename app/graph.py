@@ -203,7 +203,6 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
             review,
             search,
             min_photos=settings.registration.min_photos,
-            outlier_similarity=settings.registration.outlier_similarity,
             duplicate_similarity=settings.registration.duplicate_similarity,
         ),
         identifier=identifier,

@@ -15,6 +15,7 @@ import struct
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import quantiles
 from typing import Annotated
@@ -206,9 +207,7 @@ async def _fill(settings: DatabaseSettings, templates: Vectors) -> None:
         for first in range(0, len(templates), _AT_ONCE):
             numbers = range(first, min(first + _AT_ONCE, len(templates)))
             people = [{"id": n + 1, "user_id": f"user-{n}", "details": {}} for n in numbers]
-            await sessions.write(
-                lambda session, people=people: transfers.add_all(session, User, people)  # type: ignore[misc]
-            )
+            await sessions.write(partial(transfers.add_all, table=User, rows=people))
             if settings.url.startswith("postgresql"):
                 _copy_in(settings, numbers, templates)
                 continue
@@ -222,9 +221,7 @@ async def _fill(settings: DatabaseSettings, templates: Vectors) -> None:
                 }
                 for n in numbers
             ]
-            await sessions.write(
-                lambda session, rows=rows: transfers.add_all(session, Template, rows)  # type: ignore[misc]
-            )
+            await sessions.write(partial(transfers.add_all, table=Template, rows=rows))
 
 
 def _copy_in(settings: DatabaseSettings, numbers: range, templates: Vectors) -> None:

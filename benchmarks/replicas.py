@@ -147,7 +147,7 @@ def _round(
         with world.server.stopped():
             time.sleep(2)
         for caller in fleet.callers:
-            wait_until(lambda: caller.http.get("/v1/users").is_success, "it reads")  # noqa: B023
+            wait_until(lambda: caller.http.get("/v1/users").is_success, "it reads")  # noqa: B023 - called at once
         during = judge(running.end(), [reloaded], expected)
     typer.echo(
         f"round {number}: {verdict.requests} identifications, {verdict.failed} failed, "
@@ -196,7 +196,7 @@ def kills(count: Annotated[int, typer.Option("--kills", help="How many.", min=1)
             job = second.finished(job_id)
             ended_s = time.monotonic() - killed_s
             wanted = name if job["state"] == "succeeded" else serves
-            wait_until(lambda: second.version()[0] == wanted, "it follows")  # noqa: B023
+            wait_until(lambda: second.version()[0] == wanted, "it follows")  # noqa: B023 - called at once
             answers = ask(fleet.replicas[1].process.url, world.key, world.probes)
             differ = sum(not same_faces(*both) for both in zip(answers, usual, strict=True))
             typer.echo(

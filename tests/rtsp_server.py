@@ -51,18 +51,19 @@ class RtspServer:
         """Closes everything at once."""
         self._stop.set()
         for each in self._sockets:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # the other side was faster
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
     def _accept(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # cut off
             while True:
                 client, _ = listener.accept()
                 self._sockets.append(client)
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
+        # Cut off, perhaps in the middle of a line.
         with contextlib.suppress(OSError, ValueError), client, client.makefile("rb") as lines:
             while line := lines.readline():
                 if line.startswith(b"$") or not line.strip():

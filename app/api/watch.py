@@ -91,6 +91,7 @@ async def _answer(socket: WebSocket) -> None:
         return
     _open[caller.key_id] = _open.get(caller.key_id, 0) + 1
     try:
+        # The caller has gone; to starlette, sending to them afterwards is a RuntimeError.
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await socket.accept(protocol)
             await _Session(socket, caller).run()

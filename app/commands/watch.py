@@ -212,7 +212,7 @@ async def _run_all(watches: Sequence[CameraWatch]) -> None:
         loop.add_signal_handler(number, end)
     troubles = []
     for task in tasks:
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError):  # by a signal, see `end`
             try:
                 await task
             except CameraError as error:

@@ -102,14 +102,14 @@ class Clips:
                 raise UnreadableClipError("The file is not a video that can be decoded.")
         finally:
             feeder.cancel()
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
                 process.kill()
             await process.wait()
 
 
 async def _feed(process: asyncio.subprocess.Process, clip: bytes) -> None:
     assert process.stdin is not None
-    with contextlib.suppress(ConnectionError):
+    with contextlib.suppress(ConnectionError):  # it has read enough to know what is wrong
         process.stdin.write(clip)
         await process.stdin.drain()
     process.stdin.close()

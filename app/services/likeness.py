@@ -7,10 +7,10 @@ import numpy as np
 
 from app.db.repositories import photos, users
 from app.db.session import Sessions
-from app.errors import NotReadyError
 from app.gallery.gallery import Groups, Match
 from app.recognition.serving import Serving
 from app.services.search import Search
+from app.services.template import being_moved
 from app.vision.embedder import mean_embedding
 
 _MOST_PHOTOS = 50
@@ -72,7 +72,7 @@ async def likeness_of(
         if other_user_id is not None:
             await users.get(session, other_user_id)
     if len(vectors) != len(ids) or not vectors:
-        raise _not_yet()
+        raise being_moved()
     template = mean_embedding(vectors)
     newest = np.stack(vectors[-_MOST_PHOTOS:])
     to_each_other, to_template = newest @ newest.T, newest @ template
@@ -82,7 +82,7 @@ async def likeness_of(
     else:
         other = await search.template(serving, other_user_id)
         if other is None:
-            raise _not_yet()
+            raise being_moved()
         near = [Match(other_user_id, float(template @ other))]
     return Likeness(
         user_id,
@@ -93,7 +93,3 @@ async def likeness_of(
         ],
         near,
     )
-
-
-def _not_yet() -> NotReadyError:
-    return NotReadyError("The user is being moved to other weights right now. Try again.")

@@ -1,5 +1,6 @@
 """Which photos uploaded for a person are used, and why the others are not."""
 
+import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from app.errors import (
 from app.recognition.inference import Inference
 from app.recognition.serving import Serving
 from app.services.face_choice import ANY_FACE, FaceChoice, FaceRule
-from app.services.photo_comparison import outliers
+from app.services.photo_comparison import outliers, reject_copies, reject_outliers
 from app.services.reviewed_photo import (
     ReviewedPhoto,
     Upload,
@@ -51,6 +52,23 @@ class PhotoReview:
         self._limits = limits
         self._max_photos = max_photos
         self._outlier_similarity = outlier_similarity
+
+    async def review_new(
+        self,
+        serving: Serving,
+        uploads: Sequence[Upload],
+        *,
+        detect: bool = True,
+        choice: FaceChoice = ANY_FACE,
+    ) -> list[ReviewedPhoto]:
+        """Judges the photos of somebody of whom none is stored, by themselves and by each other.
+
+        See `review` for arguments and errors.
+        """
+        photos = await self.review(serving, uploads, detect=detect, choice=choice)
+        reject_outliers(photos, self._outlier_similarity)
+        await asyncio.to_thread(reject_copies, photos)
+        return photos
 
     async def review(
         self,

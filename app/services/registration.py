@@ -20,7 +20,6 @@ from app.db.tables import JsonObject, User
 from app.errors import (
     DuplicatePersonError,
     LastPhotosError,
-    NotReadyError,
     TooFewPhotosError,
     UserExistsError,
 )
@@ -29,13 +28,13 @@ from app.metrics import Metrics
 from app.recognition.serving import Current, Serving
 from app.services.erasures import Erasures
 from app.services.face_choice import ANY_FACE, FaceChoice
-from app.services.photo_comparison import reject_copies, reject_outliers
+from app.services.photo_comparison import reject_copies
 from app.services.photo_review import PhotoReview
 from app.services.retry import Retry, earlier_answer, fingerprint, without_photo
 from app.services.reviewed_photo import PhotoReport, ReviewedPhoto, Upload, usable_photos
 from app.services.search import Search
 from app.services.switching import catch_up, require_everybody
-from app.services.template import add_photos, refresh_templates
+from app.services.template import add_photos, being_moved, refresh_templates
 from app.services.users import UserView, view_user
 from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.embedder import mean_embedding
@@ -187,9 +186,7 @@ class Registration:
                 return Prepared(serving, actor, new, [], retry, answer)
             if not replace and await users.exists(session, new.user_id):
                 raise UserExistsError(f"{new.user_id!r} is registered already.")
-        reviewed = await self._review.review(serving, uploads, detect=detect, choice=choice)
-        reject_outliers(reviewed, self._outlier_similarity)
-        await asyncio.to_thread(reject_copies, reviewed)
+        reviewed = await self._review.review_new(serving, uploads, detect=detect, choice=choice)
         self._require(reviewed, self._min_photos)
         return Prepared(serving, actor, new, reviewed, retry)
 
@@ -392,9 +389,9 @@ async def _template(session: ReadSession, user: User, space_id: str) -> NDArray[
     """A user's template, as it is now.
 
     Raises:
-        NotReadyError: The weights have just changed, and the user is not in the new space yet.
+        NotReadyError: See being_moved.
     """
     embeddings = (await photos.embeddings(session, user)).get(space_id)
     if embeddings is None:
-        raise NotReadyError("The user is being moved to other weights right now. Try again.")
+        raise being_moved()
     return mean_embedding(embeddings)

@@ -8,6 +8,7 @@ from uuid import uuid4
 from app.db.repositories import photos, pointer, users
 from app.db.session import WriteSession
 from app.db.tables import Photo, User, utc_now
+from app.errors import NotReadyError
 from app.gallery.gallery import Enrolled
 from app.recognition.serving import Current, Serving
 from app.services.reviewed_photo import UsablePhoto
@@ -38,6 +39,11 @@ async def add_photos(
         rows.append(row)
     embeddings = [embedding for _, _, embedding in usable]
     await photos.add(session, rows, serving.space_id, embeddings)
+
+
+def being_moved() -> NotReadyError:
+    """The weights have just changed, and a user is not in the new space yet."""
+    return NotReadyError("The user is being moved to other weights right now. Try again.")
 
 
 async def refresh_templates(session: WriteSession, current: Current | None, user: User) -> int:

@@ -1,13 +1,11 @@
 """What a registration would say of photos, before anybody decides to register."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.gallery.gallery import Groups, Match
 from app.recognition.serving import Serving
 from app.services.face_choice import ANY_FACE, FaceChoice
-from app.services.photo_comparison import reject_copies, reject_outliers
 from app.services.photo_review import PhotoReview
 from app.services.reviewed_photo import PhotoReport, Upload, usable_photos
 from app.services.search import Search
@@ -40,8 +38,7 @@ class Trial:
     Args:
         review: Judges photos one by one.
         search: Where users with the same face are looked for.
-        min_photos: As for Registration, as are the other two.
-        outlier_similarity: See `photo_comparison.outliers`.
+        min_photos: As for Registration.
         duplicate_similarity: From this similarity on, a new template is an existing user's.
     """
 
@@ -51,13 +48,11 @@ class Trial:
         search: Search,
         *,
         min_photos: int,
-        outlier_similarity: float,
         duplicate_similarity: float,
     ) -> None:
         self._review = review
         self._search = search
         self._min_photos = min_photos
-        self._outlier_similarity = outlier_similarity
         self._duplicate_similarity = duplicate_similarity
 
     async def judge(
@@ -81,9 +76,7 @@ class Trial:
         Raises:
             TooManyPhotosError: See PhotoReview.review, as for the other errors about photos.
         """
-        reviewed = await self._review.review(serving, uploads, detect=detect, choice=choice)
-        reject_outliers(reviewed, self._outlier_similarity)
-        await asyncio.to_thread(reject_copies, reviewed)
+        reviewed = await self._review.review_new(serving, uploads, detect=detect, choice=choice)
         usable = usable_photos(reviewed)
         near: list[Match] = []
         if usable:

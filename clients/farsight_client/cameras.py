@@ -11,44 +11,21 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection as BlockingConnection
 from websockets.sync.client import connect as connect_blocking
 
-from farsight_client.answers import Answer, Box
+from farsight_client.answers import Answer
 from farsight_client.error import ApiError, refused
+from farsight_client.face_answers import Visit
 
 Corners = Sequence[tuple[float, float]]
 
 
-class CameraEvent(Answer, frozen=True, tag_field="type", tag="event", kw_only=True):
-    """One thing to tell about somebody who passes a camera.
+class CameraEvent(Visit, frozen=True, tag_field="type", tag="event", kw_only=True):
+    """One thing to tell about somebody who passes a camera: the visit so far.
 
     Attributes:
         event: `appeared`, `recognised` or `unknown`, and `left`.
-        track: The visit's number.
-        at_s: When; of `left`, when the face was last seen.
-        since_s: When the face was first seen.
-        user_id: None for a stranger, and before this is decided.
-        similarity: Cosine to the most similar user.
-        margin: How much lower the runner-up's similarity is.
-        threshold: Minimum similarity at which `user_id` is set.
-        box: Where the face was last seen.
-        face_px: The largest so far.
-        moved: How far the face has been from where it was first seen, in its widths.
-        frames_seen: In how many frames.
-        frames_pooled: How many of them, the best, the answer is about.
     """
 
     event: str
-    track: int
-    at_s: float
-    since_s: float
-    user_id: str | None
-    similarity: float | None
-    margin: float | None
-    threshold: float | None
-    box: Box
-    face_px: float
-    moved: float
-    frames_seen: int
-    frames_pooled: int
 
 
 class FrameSeen(Answer, frozen=True, tag_field="type", tag="seen"):

@@ -155,14 +155,15 @@ class Visit(Answer, frozen=True):
 
     Attributes:
         track: The visit's number.
-        at_s: When the face was last seen: seconds in a clip, else a photo's place in the request.
+        at_s: When; of a visit that has ended, when the face was last seen: seconds of a clip or
+            camera, else a photo's place in the request.
         since_s: When it was first seen.
-        user_id: None for a stranger.
+        user_id: None for a stranger, and before this is decided.
         similarity: Cosine to the most similar user.
         margin: How much lower the runner-up's similarity is.
         threshold: Minimum similarity at which `user_id` is set.
         box: Where the face was last seen.
-        face_px: The largest.
+        face_px: The largest so far.
         moved: How far the face has been from where it was first seen, in its widths.
         frames_seen: In how many frames.
         frames_pooled: How many of them, the best, the answer is about.

@@ -83,7 +83,7 @@ def open_tab(console: Console, browser: Browser) -> OpenTab:
 
     @contextmanager
     def opened(**options: object) -> Iterator[Tab]:
-        with partial(tab, browser, console.url)(**options) as new:  # type: ignore[arg-type]
+        with partial(tab, browser, console.url)(**options) as new:  # type: ignore[arg-type]  # mypy takes them for other options of tab
             yield new
 
     return opened

@@ -55,7 +55,7 @@ def draw(folder: Path, *, everything: bool) -> None:
                 http.post(f"{service.url}/v1/users", data=form, files=files).raise_for_status()
             photo = side_by_side(people["carl"][6], people["anna"][6], people["bert"][6])
             for size, scheme in ((WIDE, "light"), (NARROW, "dark")):
-                with tab(browser, service.url, size, scheme) as opened:  # type: ignore[arg-type]
+                with tab(browser, service.url, size, scheme) as opened:  # type: ignore[arg-type]  # mypy takes them for other options of tab
                     page = opened.page
                     opened.open("identify", key)
                     page.get_by_label("Photo", exact=True).set_input_files(as_files([photo]))

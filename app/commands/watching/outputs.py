@@ -129,7 +129,7 @@ class WebhookOutput(_Waiting):
                 await asyncio.sleep(pause_s)
                 pause_s *= 2
             headers = {"Content-Type": "application/json", SIGNATURE: sign(self._secret, body)}
-            with suppress(httpx.HTTPError):
+            with suppress(httpx.HTTPError):  # then once more; what is lost is counted
                 async with asyncio.timeout(self._timeout_s):
                     answer = await http.post(self._webhook.url, content=body, headers=headers)
                 if answer.is_success:
