@@ -150,7 +150,7 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         deadline_s=limits.deadline_s,
         metrics=metrics,
     )
-    opened.push_async_callback(_in_time, inference.close)
+    opened.push_async_callback(in_time, inference.close, _CLOSED_WITHIN_S)
     readiness = Readiness(sessions, current, inference, freshness, limits.deadline_s)
     opened.push_async_callback(readiness.close)
     await readiness.check()
@@ -228,11 +228,15 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
     )
 
 
-async def _in_time(close: Callable[[], None]) -> None:
+async def in_time(close: Callable[[], None], within_s: float) -> None:
     """Closes threads, but leaves one behind that is busy for long.
 
-    It must not keep the database from being closed.
+    It must not keep the database from being closed, nor the process from ending.
+
+    Args:
+        close: Waits for the threads.
+        within_s: Seconds that it may take.
     """
     closing = threading.Thread(target=close, daemon=True)
     closing.start()
-    await asyncio.to_thread(closing.join, _CLOSED_WITHIN_S)
+    await asyncio.to_thread(closing.join, within_s)

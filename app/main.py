@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import TypedDict
 
@@ -29,10 +29,14 @@ from app.api import (
 )
 from app.api.deps import GALLERY_AGE, Admission
 from app.api.fields import require_described
-from app.api.middleware import RequestContext
-from app.graph import Graph, open_graph
+from app.api.middleware import NO_TELEMETRY, RequestContext
+from app.graph import Graph, in_time, open_graph
 from app.metrics import Metrics
 from app.settings import Settings
+from app.traces import Traces
+
+# Of the time for ending: a collector that hangs must not keep the process.
+_SHARE_OF_TRACES = 0.1
 
 
 class _State(TypedDict):
@@ -42,12 +46,15 @@ class _State(TypedDict):
 
 def create_app(settings: Settings) -> FastAPI:
     """The application; nothing is opened before it starts."""
-    metrics = Metrics()
+    metrics, traces = Metrics(), Traces()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[_State]:
         app.openapi()  # built now: at the first request it would hold up the others
-        async with open_graph(settings, metrics) as graph:
+        async with AsyncExitStack() as opened:
+            ends_within_s = settings.shutdown_grace_s * _SHARE_OF_TRACES
+            opened.push_async_callback(in_time, traces.open(), ends_within_s)
+            graph = await opened.enter_async_context(open_graph(settings, metrics))
             first_key = await graph.keys.create_first()
             if first_key is not None:
                 # Once, for the person at the terminal; a log would keep it.
@@ -68,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=problems.problems(431),
         openapi_url=None,  # see documentation
         generate_unique_id_function=description.operation_id,
+        telemetry=NO_TELEMETRY,
     )
     # Uploads stay in memory up to the body limit: photos never touch the disk.
     MultiPartParser.spool_max_size = settings.limits.max_body_bytes
@@ -92,7 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
                 "X-Request-ID",
             ],
         )
-    app.add_middleware(RequestContext, metrics=metrics)
+    app.add_middleware(RequestContext, metrics=metrics, traces=traces)
     problems.install(app)
     for resource in (users, crops, identify, faces, gallery, admin, access, system):
         app.include_router(resource.router)

@@ -15,17 +15,37 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Literal
+from typing import Literal, Protocol
 
 from app.errors import FarsightError
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """The id of the request that is being answered, "-" outside of requests."""
+
+
+class Span(Protocol):
+    """A part of a request's trace, such as one of its stages; from any thread.
+
+    It says what was done and when, and nothing about whose face it was: spans leave the machine.
+    """
+
+    def begin(self, name: str) -> "Span":
+        """A part of this one that begins now."""
+
+    def end(self, error: BaseException | None = None) -> None:
+        """It ends now; of an error only the type is told."""
+
+    def add(self, name: str, spent_s: float, facts: Mapping[str, str | int]) -> None:
+        """A part that has ended just now."""
+
+
+current_span: ContextVar[Span | None] = ContextVar("current_span", default=None)
+"""The part of its trace that a request is in; None where nothing is traced."""
 
 _log = logging.getLogger(__name__)
 _REPEAT_AFTER_S = 60
@@ -158,8 +178,28 @@ class OncePerMinute:
         return True
 
 
+@contextmanager
+def traced(name: str) -> Iterator[None]:
+    """Makes what runs inside a part of the request's trace, if it has one."""
+    outer = current_span.get()
+    if outer is None:
+        yield
+        return
+    inner = outer.begin(name)
+    token = current_span.set(inner)
+    failure = None
+    try:
+        yield
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        current_span.reset(token)
+        inner.end(failure)
+
+
 class Stopwatch:
-    """Wall-clock time per stage of one request.
+    """Wall-clock time per stage of one request; each is a part of its trace.
 
     Attributes:
         timings_ms: Stage to milliseconds; a stage that ran several times is summed.
@@ -173,7 +213,8 @@ class Stopwatch:
         """Times what runs inside."""
         start = time.perf_counter()
         try:
-            yield
+            with traced(name):
+                yield
         finally:
             spent_ms = (time.perf_counter() - start) * 1000
             self.timings_ms[name] = self.timings_ms.get(name, 0.0) + spent_ms

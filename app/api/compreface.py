@@ -30,6 +30,7 @@ from app.api.compreface_schemas import (
     min_detection_score,
 )
 from app.api.deps import EnrollCaller, GraphDep, IdentifyCaller, ServingDep, take_content
+from app.api.middleware import NO_TELEMETRY
 from app.api.ways_in import PhotoRoute
 from app.errors import FarsightError, UnauthenticatedError, UserNotFoundError
 from app.recognition.serving import Serving
@@ -279,7 +280,13 @@ class _WithoutTrailingSlash:
 
 def create_app() -> FastAPI:
     """The application, to be mounted under PATH."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
+    )
     app.add_middleware(_WithoutTrailingSlash)
     app.include_router(router)
     compreface_errors.install(app)

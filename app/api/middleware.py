@@ -5,6 +5,7 @@ import logging
 import re
 import time
 
+from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,8 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.deps import Admission, address_of
 from app.api.problems import internal_problem
 from app.metrics import Metrics
-from app.observability import new_request_id, request_id
+from app.observability import current_span, new_request_id, request_id
 from app.services.keys import Caller
+from app.traces import RequestSpan, Traces
 from app.turns import Requester, Turns
 
 _log = logging.getLogger("app.access")
@@ -23,11 +25,21 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
 )
+# Asked every few seconds, by machines.
+_NOT_TRACED = ("/livez", "/readyz", "/metrics")
 _WITHOUT_KEY = (401, 429)
 _FIRST_REFUSAL = 400
 # 200 answers a second.
 _HELD_AT_ONCE = 4
 _HELD_S = 0.02
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+"""FastAPI's own telemetry, all of it off: it would send addresses and the texts of errors, which
+name users, as soon as somebody sets FASTAPI_OTEL_AUTO_CONFIGURE."""
 HELD = "farsight.held"
 """In a scope while its answer is held back: the waiting caller, who may be sent away for others."""
 
@@ -56,11 +68,15 @@ class RequestContext:
     Args:
         app: What answers.
         metrics: Where answers are counted.
+        traces: Where each request is a trace, or a part of its caller's.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics | None = None, traces: Traces | None = None
+    ) -> None:
         self._app = app
         self._metrics = metrics or Metrics()
+        self._traces = traces or Traces()
         self._keyless = Turns(_HELD_AT_ONCE)
         self._refusals = Turns(_HELD_AT_ONCE)
 
@@ -69,7 +85,10 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        token = request_id.set(_id_of(Headers(scope=scope)))
+        headers = Headers(scope=scope)
+        span = None if scope["path"] in _NOT_TRACED else self._traces.begin(headers)
+        span_token = current_span.set(span)
+        token = request_id.set(_id_of(headers, span))
         start = time.perf_counter()
         status = 0
         of_connection = scope  # where the connection looks for who is held
@@ -107,21 +126,31 @@ class RequestContext:
             await internal_problem()(scope, receive, send_with_headers)
         finally:
             spent_s = time.perf_counter() - start
-            self._metrics.answered(_operation(scope), status, spent_s)
-            if status in _WITHOUT_KEY and _caller(scope) is None:
-                # Anybody could fill the disk with such lines; this one comes once a minute.
-                _log.warning("requests without a valid key are refused")
-            else:
-                route = getattr(scope.get("route"), "path", "-")
-                _log.info("%s %s %d %.0f ms", scope["method"], route, status, spent_s * 1000)
+            self._note(scope, status, spent_s, span)
             request_id.reset(token)
+            current_span.reset(span_token)
+
+    def _note(self, scope: Scope, status: int, spent_s: float, span: RequestSpan | None) -> None:
+        """Counts and logs an answer, and ends its trace."""
+        operation = _operation(scope)
+        self._metrics.answered(operation, status, spent_s)
+        if span is not None:
+            span.answered(operation, status)
+        if status in _WITHOUT_KEY and _caller(scope) is None:
+            # Anybody could fill the disk with such lines; this one comes once a minute.
+            _log.warning("requests without a valid key are refused")
+        else:
+            route = getattr(scope.get("route"), "path", "-")
+            _log.info("%s %s %d %.0f ms", scope["method"], route, status, spent_s * 1000)
 
 
-def _id_of(headers: Headers) -> str:
+def _id_of(headers: Headers, span: RequestSpan | None) -> str:
     """The caller's own id, that of the trace which the request belongs to, or a new one."""
     wanted = headers.get("x-request-id", "")
     if _SANE_ID.fullmatch(wanted):
         return wanted
+    if span is not None:
+        return span.trace_id
     traced = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
     return traced[1] if traced else new_request_id()
 

@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from app.db.crop_keys import CropKeys
 from app.db.engine import RETRY_AFTER_S, Engine
 from app.errors import FarsightError
+from app.observability import traced
 from app.storage_errors import DatabaseBusyError, DatabaseDamagedError
 from app.turns import Turns, requester
 
@@ -103,8 +104,10 @@ class Sessions:
             DatabaseDamagedError: What was read is not a database's.
         """
         with self._told_in_our_words():
-            async with self._turn(self._reading), self._read() as session, session.begin():
-                yield session
+            async with self._turn(self._reading):
+                with traced("database read"):
+                    async with self._read() as session, session.begin():
+                        yield session
 
     async def write(self, work: Callable[[WriteSession], Coroutine[Any, Any, T]]) -> T:
         """Runs `work` in one transaction and commits it.
@@ -129,7 +132,7 @@ class Sessions:
         async with self._turn(self._writing):
             if isinstance(self.trouble, DatabaseDamagedError):
                 raise DatabaseDamagedError(self.trouble.detail)
-            with self._told_in_our_words(writes=True):
+            with traced("database write"), self._told_in_our_words(writes=True):
                 self._require_sound()
                 async with self._write() as session, session.begin():
                     result = await work(session)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.errors import NotReadyError, OverloadedError
 from app.metrics import Metrics
+from app.observability import current_span
 from app.recognition.lane import Call, Lane, Rows, batch_sizes
 from app.turns import leaves_enough, requester
 from app.vision.alignment import Crop
@@ -132,7 +133,8 @@ class Batcher:
     def _accept(self, crops: Sequence[Crop], embedder: Embedder, *, background: bool) -> Call:
         embeddings = np.empty((len(crops), EMBEDDING_SIZE), np.float32)
         party = requester.get().party
-        call = Call(crops, embedder, party, embeddings, len(crops), Future())
+        span = current_span.get()
+        call = Call(crops, embedder, party, embeddings, len(crops), Future(), span)
         # Only the batcher settles it; a caller who leaves is forgotten in `embed`.
         call.answer.set_running_or_notify_cancel()
         by_route: dict[Route, deque[int]] = {}
@@ -206,15 +208,7 @@ class Batcher:
                 self._fail([call for call, _ in batch.rows], error)
                 self._end_batch()
             return
-        self._metrics.embedded(
-            len(crops),
-            [
-                batch.began_s - call.asked_s
-                for call in {id(of): of for of, _ in batch.rows}.values()
-            ],
-            time.monotonic() - batch.began_s,
-            background=batch.background,
-        )
+        self._count(batch, time.monotonic() - batch.began_s)
         with self._changed:
             for (call, row), embedding in zip(batch.rows, embeddings, strict=True):
                 call.embeddings[row] = embedding
@@ -222,6 +216,23 @@ class Batcher:
                 if not call.missing and not call.answer.done():
                     call.answer.set_result(call.embeddings)
             self._end_batch()
+
+    def _count(self, batch: _Batch, spent_s: float) -> None:
+        calls = list({id(call): call for call, _ in batch.rows}.values())
+        self._metrics.embedded(
+            len(batch.rows),
+            [batch.began_s - call.asked_s for call in calls],
+            spent_s,
+            background=batch.background,
+        )
+        first, row = batch.rows[0]
+        facts = {
+            "farsight.crops": len(batch.rows),
+            "farsight.route": batch.embedder.route(first.crops[row].face_px),
+        }
+        for call in calls:
+            if call.span is not None:
+                call.span.add("networks", spent_s, facts)
 
     def _end_batch(self) -> None:
         del self._running[threading.get_ident()]

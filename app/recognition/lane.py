@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from app.observability import Span
 from app.vision.alignment import Crop
 from app.vision.embedder import Embedder, Route
 
@@ -23,6 +24,7 @@ class Call:
     embeddings: NDArray[np.float32]
     missing: int
     answer: Future[NDArray[np.float32]]
+    span: Span | None = None
     asked_s: float = field(default_factory=time.monotonic)
 
 

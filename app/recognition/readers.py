@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import TypeVar
 
@@ -41,7 +42,8 @@ class Readers:
         loop = asyncio.get_running_loop()
         give_back = partial(self._turns.give_back, party)
         try:
-            work = self._pool.submit(self._timed, read)
+            # With the request's id and trace, which a thread does not have by itself.
+            work = self._pool.submit(copy_context().run, self._timed, read)
         except RuntimeError:  # the service ends
             give_back()
             raise
