@@ -11,7 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from ruamel.yaml import YAML
 
+from app.api import monitoring
 from app.settings import Settings
 from tests.image import ROOT, Container, stage
 from tests.program import PATIENCE_S
@@ -163,3 +165,30 @@ def test_kustomization_names_every_file_when_it_is_complete() -> None:
     files = {path.name for path in folder.iterdir()}
     assert len(files) >= 9
     assert named == files - {"kustomization.yaml"}
+
+
+def test_service_monitor_finds_the_metrics_of_the_service_when_both_are_applied() -> None:
+    """The schemas of Kubernetes do not know its kind: a wrong name would find nothing, silently."""
+    folder = ROOT / "docker" / "kubernetes"
+    monitor, service = (
+        YAML(typ="safe").load((folder / name).read_text(encoding="utf-8"))
+        for name in ("servicemonitor.yaml", "service.yaml")
+    )
+    assert monitor["apiVersion"] == "monitoring.coreos.com/v1"
+    assert monitor["kind"] == "ServiceMonitor"
+    assert set(monitor) == {"apiVersion", "kind", "metadata", "spec"}
+    spec = monitor["spec"]
+    assert set(spec) == {"selector", "jobLabel", "endpoints"}
+    labels = service["metadata"]["labels"]
+    assert set(spec["selector"]) == {"matchLabels"}
+    assert spec["selector"]["matchLabels"]
+    assert spec["selector"]["matchLabels"].items() <= labels.items()
+    (endpoint,) = spec["endpoints"]
+    assert set(endpoint) == {"port", "path"}  # and no key: see the last line
+    assert endpoint["port"] in [port["name"] for port in service["spec"]["ports"]]
+    assert endpoint["path"] == monitoring.PATH
+    # What alerts and dashboard expect.
+    rules = (ROOT / "docker" / "prometheus" / "farsight.rules.yml").read_text(encoding="utf-8")
+    assert f'job="{labels[spec["jobLabel"]]}"' in rules
+    settings = (folder / "settings.env").read_text(encoding="utf-8").splitlines()
+    assert "FARSIGHT_METRICS=open" in settings
