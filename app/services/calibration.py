@@ -246,24 +246,29 @@ class _Probes:
                 as_they_are.append(row)
         if len(larger) > _MAX_PROBES:
             larger = np.random.default_rng(0).permutation(larger)[:_MAX_PROBES].tolist()
+        rows = list(as_they_are)
         shrunk: list[Floats] = []
         for start in range(0, len(larger), _PER_STEP):
             step = larger[start : start + _PER_STEP]
-            shrunk.append(await self._embed([self._photos[row] for row in step], size))
+            kept, of_step = await self._embed(step, size)
+            rows += kept
+            shrunk.append(of_step)
             self._done += len(step)
             self._advance(self._done, len(larger) * (len(SIZE_RANGES) - 1))
-        rows = np.array(as_they_are + larger, dtype=np.intp)
-        return rows, np.concatenate([embeddings[as_they_are], *shrunk])
+        return np.array(rows, dtype=np.intp), np.concatenate([embeddings[as_they_are], *shrunk])
 
-    async def _embed(self, photos: Sequence[EnrolledPhoto], size: Size) -> Floats:
+    async def _embed(self, rows: Sequence[int], size: Size) -> tuple[list[int], Floats]:
+        """Shrinks and embeds; without photos that were erased meanwhile, which it leaves out."""
         async with self._sessions.read() as session:
-            stored = await enrolled.crops_of(session, [photo.photo for photo in photos])
+            stored = await enrolled.crops_of(session, [self._photos[row].photo for row in rows])
+        kept = [row for row in rows if self._photos[row].photo in stored]
 
         def embed() -> Floats:
+            photos = [self._photos[row] for row in kept]
             crops = decode_crops((stored[of.photo], of.face_px) for of in photos)
             return self._serving.embedder.embed([shrink_crop(crop, size) for crop in crops])[0]
 
-        return await asyncio.to_thread(embed)
+        return kept, await asyncio.to_thread(embed)
 
 
 def _advice(
