@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app import errors
+from app.api.problems import STATUSES
 from app.observability import Stopwatch, configure_logging, request_id, without_input
 
 APP = Path(__file__).parents[1] / "app"
@@ -130,3 +131,8 @@ def test_warning_is_one_line_a_minute_when_it_repeats(
     for _ in range(2):  # failures of requests are looked up by their id
         logging.getLogger("app.api").error("request failed", exc_info=ValueError())
     assert capsys.readouterr().err.count("request failed") == 2
+
+
+def test_errors_are_in_one_place_when_callers_can_meet_them() -> None:
+    assert len(STATUSES) > 30
+    assert {kind.__module__ for kind in STATUSES} == {"app.errors", "app.storage_errors"}

@@ -16,7 +16,6 @@ from starlette.routing import Match
 from app import errors, storage_errors
 from app.api.fields import sentences
 from app.observability import request_id
-from app.recognition.clips import ClipTooLargeError, UnreadableClipError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -46,13 +45,13 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.ImageTooLargeError: 413,
     errors.UnsupportedMediaTypeError: 415,
     errors.BundleError: 422,
-    ClipTooLargeError: 422,
+    errors.ClipTooLargeError: 422,
     errors.GalleryFileError: 422,
     errors.InvalidRequestError: 422,
     errors.NoFaceError: 422,
     errors.TooFewPhotosError: 422,
     errors.TooManyPhotosError: 422,
-    UnreadableClipError: 422,
+    errors.UnreadableClipError: 422,
     errors.UnreadableImageError: 422,
     errors.RateLimitedError: 429,
     errors.CallerGoneError: 499,  # not in the standard; it only shows in the log

@@ -7,27 +7,13 @@ from collections.abc import AsyncGenerator
 
 import numpy as np
 
-from app.errors import DeadlineExceededError, FarsightError
+from app.errors import ClipTooLargeError, DeadlineExceededError, UnreadableClipError
 from app.recognition.clip_process import HEADER, TOO_LARGE, TOO_LONG
 from app.setting_groups import LimitSettings
 from app.vision.image import Image
 
 # Of two cores, one is for photos.
 _AT_ONCE = 1
-
-
-class UnreadableClipError(FarsightError):
-    """The bytes are not a video that can be decoded."""
-
-    code = "unreadable_clip"
-    title = "The clip cannot be read"
-
-
-class ClipTooLargeError(FarsightError):
-    """A clip of more bytes, seconds or pixels than the limits."""
-
-    code = "clip_too_large"
-    title = "The clip is too large"
 
 
 class Clips:
