@@ -21,6 +21,12 @@ async def _changed(rows: RowsDep, request: Request, user_id: _InPath) -> str:
     return user_id
 
 
+async def _erased(rows: RowsDep, request: Request, user_id: _InPath) -> str:
+    caller = _caller(request)
+    await rows.users.require_reach_or_erased(user_id, caller.groups, caller.key_id)
+    return user_id
+
+
 def _caller(request: Request) -> Caller:
     caller = request.state.caller  # KeyedRoute has set it
     assert isinstance(caller, Caller)
@@ -31,3 +37,5 @@ SeenUserId = Annotated[str, Depends(_seen)]
 """The id of a user whom the caller may know."""
 ChangedUserId = Annotated[str, Depends(_changed)]
 """The id of a user whom the caller may also change: one in no group beyond the key's."""
+ErasedUserId = Annotated[str, Depends(_erased)]
+"""The id of a user whom the caller may know, or has erased."""

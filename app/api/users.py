@@ -15,7 +15,7 @@ from app.api.deps import (
 )
 from app.api.face_fields import Detect
 from app.api.problems import problems
-from app.api.reach import ChangedUserId, SeenUserId
+from app.api.reach import ChangedUserId, ErasedUserId, SeenUserId
 from app.api.routers import keyed_router
 from app.api.schemas import (
     DisplayName,
@@ -267,11 +267,11 @@ async def erase_user(
     return await _told(rows, user_id, response, done=done)
 
 
-@router.get("/{user_id}/erasure", responses=problems(401, 403, 422, 503))
+@router.get("/{user_id}/erasure", responses=problems(401, 403, 404, 422, 503))
 async def show_erasure(
     rows: RowsDep,
     caller: EnrollCaller,  # noqa: ARG001 - asks for the scope
-    user_id: _UserIdInPath,
+    user_id: ErasedUserId,
 ) -> ErasureSchema:
     """Shows whether erased data of a user may still be on the disk."""
     return ErasureSchema.model_validate(await rows.erasures.of_user(user_id))

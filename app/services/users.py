@@ -184,6 +184,28 @@ class Users:
         if change:
             require_alone(user, groups)
 
+    async def require_reach_or_erased(
+        self, user_id: str, groups: Groups | None, actor: str
+    ) -> None:
+        """The same as for seeing; whoever has erased a user may still ask about the erasure.
+
+        Args:
+            user_id: Whose.
+            groups: See Caller.
+            actor: The caller's key id.
+
+        Raises:
+            UserNotFoundError: The user is in none of the groups, or there is none and somebody else
+                has erased them.
+        """
+        if groups is None:
+            return
+        async with self._sessions.read() as session:
+            is_gone = not await users.exists(session, user_id)
+            last = await events.last_about(session, user_id) if is_gone else None
+        if last is None or (last.action, last.actor) != ("user.erased", actor):
+            await self.require_reach(user_id, groups, change=False)
+
 
 def require_alone(user: User, groups: Groups | None) -> None:
     """Makes sure that a user is in no group that a caller does not reach.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.services.keys import Scope
+from tests.databases import execute
 
 if TYPE_CHECKING:
     import httpx2
@@ -126,6 +127,32 @@ def test_bound_key_names_and_sees_only_users_of_its_groups(
             "/v1/verify", files={"photo": people[ANNA][4]}, data={field: value}, headers=south
         )
         assert answer.status_code == 404, answer.text
+
+
+def test_erasure_is_shown_only_to_who_may_know_the_user_or_has_erased_them(
+    doors: "Service", north: dict[str, str]
+) -> None:
+    def asked(user_id: str, headers: dict[str, str] | None = None) -> "httpx2.Response":
+        return doors.client.get(f"/v1/users/{user_id}/erasure", headers=headers)
+
+    south = _bound(doors, "south")
+    assert asked(ANNA, north).json()["pending"] is False
+    for user_id in (ANNA, CARL, "nobody"):
+        doors.assert_problem(asked(user_id, south), 404, "user_not_found")
+    # Erased by the key itself, which asks until nothing is left on the disk.
+    assert doors.client.delete("/v1/users/anna", headers=north).is_success
+    assert asked(ANNA, north).status_code == 200
+    # By others; and what is pending about somebody of another group.
+    assert doors.client.delete("/v1/users/bert").is_success
+    execute(
+        doors.settings.database,
+        "INSERT INTO erasures (at, subject) VALUES ('2027-01-01 00:00:00', 'bert')",
+    )
+    for headers in (north, south):
+        doors.assert_problem(asked(BERT, headers), 404, "user_not_found")
+        doors.assert_problem(asked("nobody", headers), 404, "user_not_found")
+    doors.assert_problem(asked(ANNA, south), 404, "user_not_found")
+    assert asked(BERT).status_code == asked("nobody").status_code == 200
 
 
 def test_group_is_refused_when_the_key_is_not_bound_to_it(

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import AuditEvent, JsonObject, StoredAnswer, User
+
+# Subjects have no index: a caller who makes up names must not have all events read.
+_RECENT = 10_000
 
 
 async def record(
@@ -34,6 +37,13 @@ async def page(session: ReadSession, before_id: int, limit: int) -> Sequence[Aud
     """
     found = select(AuditEvent).where(AuditEvent.id < before_id)
     return (await session.scalars(found.order_by(AuditEvent.id.desc()).limit(limit))).all()
+
+
+async def last_about(session: ReadSession, subject: str) -> AuditEvent | None:
+    """The last event about a user or key; None where it is not among the last 10,000 of all."""
+    first_id = select(func.max(AuditEvent.id)).scalar_subquery() - _RECENT
+    found = select(AuditEvent).where(AuditEvent.subject == subject, AuditEvent.id > first_id)
+    return await session.scalar(found.order_by(AuditEvent.id.desc()).limit(1))
 
 
 async def find_answer(
