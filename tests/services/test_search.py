@@ -145,6 +145,14 @@ async def test_index_is_made_anew_when_its_making_was_interrupted(
     assert await sessions.engine.troubles() == []
 
 
+async def test_index_is_refused_with_a_sentence_when_pgvector_is_too_old(
+    sessions: Sessions, database: DatabaseSettings
+) -> None:
+    execute(database, "ALTER TYPE halfvec RENAME TO not_yet")
+    with pytest.raises(SettingsError, match=r"needs pgvector 0\.7 or later"):
+        await sessions.index_templates(_SPACE)
+
+
 def test_recall_is_told_when_both_ways_are_compared(
     sessions: Sessions, database: DatabaseSettings
 ) -> None:

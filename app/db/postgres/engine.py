@@ -31,6 +31,10 @@ _FULL = "PostgreSQL's disk is full or failing; nothing was written. Make room."
 _READ_ONLY = "PostgreSQL takes no writes: it is a standby, or read-only."
 _DAMAGED = "PostgreSQL found damaged data. Stop the service and restore a backup (docs/backup.md)."
 _NO_PGVECTOR = "PostgreSQL has no extension `vector`: install pgvector on its machine."
+_OLD_PGVECTOR = (
+    "FARSIGHT_SEARCH=pgvector needs pgvector 0.7 or later. Install it on PostgreSQL's machine, and "
+    "run ALTER EXTENSION vector UPDATE in the database."
+)
 _NOT_ALLOWED = (
     "This user of PostgreSQL may not create tables, or read and write them: it has to own the "
     "database. An administrator may have to run CREATE EXTENSION vector in it."
@@ -63,6 +67,7 @@ _dead_rows = text(
 # One for each space: what is looked for is in one, and another's templates would be in the way.
 _INDEX_PREFIX = "ix_templates_nearest_"
 _LOOK_EVERY_S = 0.5
+_can_round = text("SELECT to_regtype('halfvec') IS NOT NULL")
 _is_valid = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
 _search_indexes = text(
     "SELECT relname::text FROM pg_class JOIN pg_index ON pg_class.oid = indexrelid"
@@ -224,6 +229,8 @@ class PostgresEngine(Engine):
         if not name.isidentifier():
             raise ValueError("A space's id is made of letters and digits.")
         async with self._connected() as connection:
+            if not await connection.scalar(_can_round):
+                raise SettingsError(_OLD_PGVECTOR)
             # It waits for transactions that began before, however long they take.
             await connection.exec_driver_sql("SET lock_timeout = 0")
             # Who waited within a statement would be one of those: so each try is a statement.
