@@ -7,6 +7,7 @@ erased leave the disk.
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -115,6 +116,9 @@ class Engine(Protocol):
     async def count_listeners(self, session: AsyncSession) -> int:
         """How many processes `listen` to this database; 1 where that cannot be known."""
 
+    async def now(self, session: AsyncSession) -> datetime:
+        """What time it is by one clock for all processes, with its time zone."""
+
     async def wipe(self, alone: Alone) -> bool:
         """Removes what is left on the disk of rows deleted before.
 
@@ -156,7 +160,7 @@ class Engine(Protocol):
             space_id: The space.
 
         Raises:
-            SettingsError: This database has no such index.
+            SettingsError: This database has no such index, or its pgvector is too old for it.
         """
 
     async def drop_indexes(self, except_of: Collection[str]) -> None:

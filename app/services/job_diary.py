@@ -12,7 +12,7 @@ from uuid import UUID
 
 from app.db.repositories import jobs
 from app.db.session import Sessions, WriteSession, patiently
-from app.db.tables import Job, JsonObject, utc_now
+from app.db.tables import Job, JsonObject
 from app.errors import JobLostError
 from app.services.reembedding import PATIENCE_S
 from app.storage_errors import DatabaseBusyError, StorageError
@@ -82,13 +82,17 @@ class JobView:
     finished_at: datetime | None
 
 
-def is_abandoned(row: Job) -> bool:
+def is_abandoned(row: Job, now: datetime) -> bool:
     """Whether the last write is so old that nobody can be working on the job.
 
     A sign of life in the future counts as none: the clock has been moved back, and it could be long
     until it gets there again.
+
+    Args:
+        row: Of a running job.
+        now: By the database's clock, as what is in the row: those of machines differ.
     """
-    return abs(utc_now() - row.updated_at) >= _ABANDONED_AFTER
+    return abs(now - row.updated_at) >= _ABANDONED_AFTER
 
 
 def view_job(row: Job) -> JobView:
@@ -184,7 +188,6 @@ class JobDiary:
         row.done += photos
         row.total = max(row.total, row.done)
         row.rate_per_s = self._done_in_step / (time.monotonic() - self._step_began)
-        row.updated_at = utc_now()
 
     async def row(self, session: WriteSession) -> Job:
         """The job's row, to be changed.
@@ -195,7 +198,7 @@ class JobDiary:
         row = await jobs.owned(session, self._job_id, self._owner)
         if row is None:
             raise JobLostError("Another process works on this job now.")
-        row.updated_at = utc_now()
+        row.updated_at = await self._sessions.engine.now(session)
         return row
 
     @asynccontextmanager
@@ -212,7 +215,8 @@ class JobDiary:
 
     async def _pulse(self) -> None:
         async def touch(session: WriteSession) -> None:
-            await jobs.touch(session, self._job_id, self._owner, utc_now())
+            now = await self._sessions.engine.now(session)
+            await jobs.touch(session, self._job_id, self._owner, now)
 
         while True:
             await asyncio.sleep(_PULSE_S)

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 from app.db.repositories import events, jobs, pointer, spaces
 from app.db.session import Sessions, WriteSession, patiently
-from app.db.tables import Job, JsonObject, utc_now
+from app.db.tables import Job, JsonObject
 from app.errors import (
     BundleError,
     FarsightError,
@@ -94,6 +94,7 @@ class Reload:
 
         async def store(session: WriteSession) -> JobView:
             await self._refuse_impossible(session, manifest)
+            now = await self._sessions.engine.now(session)
             job = Job(
                 id=uuid4(),
                 bundle=bundle,
@@ -103,6 +104,8 @@ class Reload:
                 state=State.RUNNING,
                 step=Step.VERIFY,
                 owner=self._owner,
+                created_at=now,
+                updated_at=now,
             )
             await jobs.add(session, job)
             detail: JsonObject = {"job": str(job.id), "space": manifest.space_id, "force": force}
@@ -122,9 +125,10 @@ class Reload:
 
         async def store(session: WriteSession) -> None:
             job = await jobs.running(session)
-            if job is None or not is_abandoned(job):
+            now = await self._sessions.engine.now(session)
+            if job is None or not is_abandoned(job, now):
                 return
-            job.owner, job.updated_at = self._owner, utc_now()
+            job.owner, job.updated_at = self._owner, now
             if job.attempts >= _MAX_ATTEMPTS:
                 await _end(session, job, State.FAILED, _died(job))
                 return
@@ -135,7 +139,8 @@ class Reload:
             return  # this process works on it, however long it has to wait for the database
         async with self._sessions.read() as session:
             job = await jobs.running(session)
-        if job is not None and is_abandoned(job):
+            now = await self._sessions.engine.now(session)
+        if job is not None and is_abandoned(job, now):
             await self._sessions.write(store)
 
     async def close(self) -> None:
@@ -265,7 +270,8 @@ def _died(job: Job) -> JsonObject:
 async def _end(
     session: WriteSession, row: Job, state: State, error: JsonObject | None = None
 ) -> None:
-    row.state, row.error, row.finished_at = state, error, utc_now()
+    # The row was just taken, and that is noted in it by the database's clock.
+    row.state, row.error, row.finished_at = state, error, row.updated_at
     detail: JsonObject = {"job": str(row.id), "force": row.force}
     if error is not None:
         detail["code"] = error["code"]

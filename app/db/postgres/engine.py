@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -187,6 +188,11 @@ class PostgresEngine(Engine):
     async def count_listeners(self, session: AsyncSession) -> int:  # noqa: D102
         number = lock_key(_LISTENING)
         return max(1, await session.scalar(_listeners, {"number": number}) or 0)
+
+    async def now(self, session: AsyncSession) -> datetime:  # noqa: D102
+        # Not when the transaction began: it may have waited for its lock since.
+        now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+        return now.astimezone(UTC)
 
     async def wipe(self, alone: Alone) -> bool:  # noqa: ARG002 - vacuuming keeps no writer waiting
         """Removes dead rows from tables, and what points to them from indexes.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, event, make_url
@@ -12,6 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.db.engine import RETRY_AFTER_S, Alone, Engine
 from app.db.sqlite.file import HOW_TO_RESTORE, DatabaseFile
+from app.db.tables import utc_now
 from app.errors import FarsightError, SettingsError
 from app.setting_groups import DatabaseSettings
 from app.storage_errors import DatabaseBusyError, DatabaseDamagedError, StorageError
@@ -93,6 +95,10 @@ class SqliteEngine(Engine):
 
     async def count_listeners(self, session: AsyncSession) -> int:  # noqa: ARG002, D102
         return 1
+
+    async def now(self, session: AsyncSession) -> datetime:  # noqa: ARG002
+        """All processes are on one machine."""
+        return utc_now()
 
     async def wipe(self, alone: Alone) -> bool:
         """Moves the write-ahead log into the database, where deleted rows are zeros already."""
