@@ -33,7 +33,8 @@ _LOOK_EVERY_S = 1.0
 # Where every change is heard of, they are looked at together: each look asks how many users there
 # are.
 _LOOK_AT_MOST_EVERY_S = 0.05
-# Somebody whom a process registered in the old space, just after the switch, is known this late.
+# Somebody whom a process registered in the old space, just after the switch, is known this late after
+# the look that saw the change.
 _COMPLETE_EVERY_S = 0.5
 _LISTEN_AGAIN_S = 1.0
 # The steps of a reload at which other processes load the bundle too.
@@ -157,7 +158,7 @@ class Following:
 
     async def complete(self) -> None:
         """Embeds those missing in the serving or the former space."""
-        rows = await self._read()
+        rows = self.seen or await self._read()  # `look` reads them every second, and when told
         if rows.revision == self._complete_at:
             return
         for row in (rows.active, rows.former):

@@ -109,6 +109,29 @@ async def test_what_was_read_before_a_change_of_this_process_does_not_undo_it(
     assert serving.gallery.template(second) is None
 
 
+async def test_rows_are_not_read_again_when_they_were_just_looked_at(
+    knowing: Graph,
+    settings: Settings,
+    crops: dict[str, list[Pixels]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read() -> None:
+        raise AssertionError("the rows are read")
+
+    await knowing.following.look()
+    await knowing.following.complete()
+    with monkeypatch.context() as patched:
+        patched.setattr(knowing.sessions, "read", read)
+        await knowing.following.complete()
+    # Somebody came, so others may be missing in a space.
+    await _erase(settings, next(iter(crops)))
+    await knowing.following.look()
+    with monkeypatch.context() as patched:
+        patched.setattr(knowing.sessions, "read", read)
+        with pytest.raises(AssertionError, match="are read"):
+            await knowing.following.complete()
+
+
 async def test_abandoned_job_is_taken_over_when_its_last_sign_of_life_is_in_the_future(
     graph: Graph,
 ) -> None:
