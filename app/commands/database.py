@@ -47,7 +47,8 @@ def copy(
 ) -> None:
     """Copy everything from a SQLite file to the database that the settings name.
 
-    Every row is read again and compared. A copy that was interrupted goes on when it is run again.
+    The file stays as it is, and has to be of this version. Every row is read again and compared. A
+    copy that was interrupted goes on when it is run again.
     """
     rows = asyncio.run(_copy(source, Settings.read().database))
     _tell_copied(rows, as_json=as_json)
@@ -119,11 +120,18 @@ async def _copy(source: Path, settings: DatabaseSettings) -> int:
     await engine.close([])
     if not exists:
         raise SettingsError("There is no such file to copy from.", source)
-    return await _copy_between(given, settings)
+    with counted("Rows") as advance:
+        async with open_sessions(given, upgrades=False) as read, open_sessions(settings) as written:
+            return await copy_everything(read, written, advance)
 
 
 async def _back_up(settings: DatabaseSettings, file: Path) -> int:
-    return await _copy_between(settings, _file(file, settings))
+    with counted("Rows") as advance:
+        async with (
+            open_sessions(settings) as read,
+            open_sessions(_file(file, settings)) as written,
+        ):
+            return await copy_everything(read, written, advance)
 
 
 async def _restore(duplicate: Path, settings: DatabaseSettings) -> int:
@@ -133,12 +141,6 @@ async def _restore(duplicate: Path, settings: DatabaseSettings) -> int:
             open_sessions(settings) as written,
         ):
             await written.write(empty)
-            return await copy_everything(read, written, advance)
-
-
-async def _copy_between(source: DatabaseSettings, target: DatabaseSettings) -> int:
-    with counted("Rows") as advance:
-        async with open_sessions(source) as read, open_sessions(target) as written:
             return await copy_everything(read, written, advance)
 
 

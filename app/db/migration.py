@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
@@ -18,6 +20,10 @@ from app.errors import SettingsError
 from app.setting_groups import DatabaseSettings
 from app.shipped import MIGRATIONS
 
+_NEWER = (
+    "The database was last used by a newer Farsight, or by another program. Install that version, "
+    "or put back the backup from before (docs/backup.md)."
+)
 # A start writes into the others by itself.
 _WORTH_KEEPING = sorted(
     set(Table.metadata.tables) - {BundleRow.__tablename__, Pointer.__tablename__}
@@ -41,10 +47,27 @@ def upgrade(connection: Connection) -> None:
     try:
         command.upgrade(alembic_config(connection), "head")
     except CommandError as error:
+        raise SettingsError(_NEWER) from error
+
+
+def require_this_version(connection: Connection) -> None:
+    """Makes sure that no migration is needed, and runs none.
+
+    Raises:
+        SettingsError: The tables are of another version, or not ours.
+    """
+    known = ScriptDirectory.from_config(alembic_config(connection))
+    found = MigrationContext.configure(connection).get_current_heads()
+    if not found:
+        raise SettingsError("The database to copy from is not one of Farsight's.")
+    if not {revision.revision for revision in known.walk_revisions()}.issuperset(found):
+        raise SettingsError(_NEWER)
+    if set(found) != set(known.get_heads()):
         raise SettingsError(
-            "The database was last used by a newer Farsight, or by another program. Install "
-            "that version, or put back the backup from before (docs/backup.md)."
-        ) from error
+            "The database to copy from is of an earlier version of Farsight, and copying does not "
+            "change it. Bring it up to this version with `farsight db upgrade`, while "
+            "FARSIGHT_DATABASE__URL names it."
+        )
 
 
 def create_engine(settings: DatabaseSettings) -> Engine:
@@ -64,7 +87,7 @@ def create_engine(settings: DatabaseSettings) -> Engine:
 
 @asynccontextmanager
 async def open_sessions(
-    settings: DatabaseSettings, crop_keys: CropKeys | None = None
+    settings: DatabaseSettings, crop_keys: CropKeys | None = None, *, upgrades: bool = True
 ) -> AsyncIterator[Sessions]:
     """The database, created or migrated where needed; closed in the end.
 
@@ -74,8 +97,10 @@ async def open_sessions(
     Args:
         settings: Which one.
         crop_keys: For stored crops; None for those who do not look at any.
+        upgrades: False refuses a database that would have to be migrated.
 
     Raises:
+        SettingsError: See upgrade and require_this_version.
         CropKeyError: Stored crops are encrypted with a key that is not among those given.
         DatabaseDamagedError: See Engine.prepare, as for StorageError.
         DatabaseBusyError: Another process writes for too long, or the database does not answer.
@@ -85,7 +110,10 @@ async def open_sessions(
     try:
         await patiently(engine.prepare, settings.timeout_s)  # a server may just be starting
         # SQLite does not wait for a process that is just closing its last connection.
-        await patiently(lambda: sessions.migrate(upgrade), settings.timeout_s)
+        if upgrades:
+            await patiently(lambda: sessions.migrate(upgrade), settings.timeout_s)
+        else:
+            await patiently(lambda: sessions.inspect(require_this_version), settings.timeout_s)
         if crop_keys is not None:
             async with sessions.read() as session:
                 await crops.require_keys(session)

@@ -243,6 +243,12 @@ class Sessions:
             async with self.engine.writer.begin() as connection:
                 await connection.run_sync(upgrade)
 
+    async def inspect(self, check: Callable[[Connection], None]) -> None:
+        """Looks at the database itself, and cannot write."""
+        with self._told_in_our_words():
+            async with self.engine.readers.begin() as connection:
+                await connection.run_sync(check)
+
     async def close(self) -> None:
         """Lets running transactions end; closing the engine comes next."""
         await asyncio.gather(*self._running, return_exceptions=True)

@@ -33,8 +33,8 @@ _LOOK_EVERY_S = 1.0
 # Where every change is heard of, they are looked at together: each look asks how many users there
 # are.
 _LOOK_AT_MOST_EVERY_S = 0.05
-# Somebody whom a process registered in the old space, just after the switch, is known this late after
-# the look that saw the change.
+# Somebody whom a process registered in the old space, just after the switch, is known this long
+# after the look that saw it.
 _COMPLETE_EVERY_S = 0.5
 _LISTEN_AGAIN_S = 1.0
 # The steps of a reload at which other processes load the bundle too.

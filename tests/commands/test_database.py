@@ -5,6 +5,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -67,6 +68,31 @@ def test_copy_is_refused_and_nothing_made_when_there_is_no_such_file(
     done = _run(unmigrated, "copy", "--from", str(tmp_path / "none.db"))
     assert isinstance(done.exception, SettingsError)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("revision", ["0004", "9999", None])
+def test_copy_is_refused_and_its_source_left_when_that_is_of_another_version(
+    unmigrated: DatabaseSettings, tmp_path: Path, revision: str | None
+) -> None:
+    old = DatabaseSettings(url=f"sqlite+aiosqlite:///{tmp_path}/old.db")
+    if revision is None:
+        with closing(sqlite3.connect(tmp_path / "old.db")) as other:
+            other.execute("PRAGMA journal_mode = WAL")
+            other.execute("CREATE TABLE of_another_program (id)")
+    elif revision == "9999":
+        _with_anna(old)
+        execute(old, "UPDATE alembic_version SET version_num = '9999'")
+    else:
+        _with_anna(old, revision)
+    kept = (tmp_path / "old.db").read_bytes()
+    done = _run(unmigrated, "copy", "--from", str(tmp_path / "old.db"))
+    assert isinstance(done.exception, SettingsError)
+    assert ("farsight db upgrade" in str(done.exception)) == (revision == "0004")
+    assert (tmp_path / "old.db").read_bytes() == kept
+    if revision == "0004":
+        assert _run(old, "upgrade").exit_code == 0
+        assert _run(unmigrated, "copy", "--from", str(tmp_path / "old.db")).exit_code == 0
+        assert execute(unmigrated, "SELECT user_id FROM users") == [("anna",)]
 
 
 def test_backup_is_for_its_owner_alone_and_can_be_restored(
