@@ -106,6 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(resource.router)
     app.router.routes.append(watch.route())
     app.include_router(users.photos_router)
+    app.include_router(crops.thumbnails_router)
     monitoring.install(app, settings.metrics, metrics)
     description.install(app, settings.root_path)
     console.install(app)

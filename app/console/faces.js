@@ -1,6 +1,6 @@
 // Pictures of faces: stored ones, those in a photo, and the boxes over it.
 
-import { picture, userPath } from "./api.js";
+import { face, picture } from "./api.js";
 import { h, px } from "./dom.js";
 
 const seen = new IntersectionObserver((entries) => {
@@ -12,11 +12,15 @@ const seen = new IntersectionObserver((entries) => {
 }, { rootMargin: "100px" });
 
 /** A stored crop, fetched once it comes into view. */
-export function stored(path, alt) {
+export const stored = (path, alt) => framed(() => picture(path), alt);
+
+export const thumbnail = (id) => framed(() => face(id), `Face of ${id}`);
+
+function framed(fetched, alt) {
   const frame = h("span.face", { role: "img", "aria-label": alt });
   frame.load = async () => {
     try {
-      const url = await picture(path);
+      const url = await fetched();
       if (url) frame.append(h("img", { src: url, alt: "" }));
       else frame.classList.add("none");
     } catch {
@@ -26,8 +30,6 @@ export function stored(path, alt) {
   seen.observe(frame);
   return frame;
 }
-
-export const thumbnail = (id) => stored(`${userPath(id)}/thumbnail`, `Face of ${id}`);
 
 /** A photo that was chosen, as pixels; null if this browser cannot read its format. */
 export async function read(blob) {

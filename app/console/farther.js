@@ -1,6 +1,6 @@
 // What a camera farther away would see: the same face with fewer pixels, and what is still known.
 
-import { ask, form } from "./api.js";
+import { ask, form, pngUrl } from "./api.js";
 import { bar, cosine, fill, h, problem, px, s } from "./dom.js";
 import { around, blobOf, shrunk } from "./faces.js";
 
@@ -134,8 +134,6 @@ export function farther(file, picture, face, signal) {
       points.map((each) => s("circle" + (each === size ? ".now" : "") + (seen.get(each).detected ? "" : ".lost"), { cx: x(each), cy: y(seen.get(each).named.similarity), r: each === size ? 5 : 3.5 })));
   }
 }
-
-const pngUrl = (base64) => `data:image/png;base64,${base64}`;
 
 const both = (photo, options, signal) => Promise.all([
   ask("POST", "v1/identify", { form: form({ photos: photo, top_k: 2, ...options }), signal }),

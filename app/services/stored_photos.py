@@ -1,5 +1,6 @@
 """What is kept of photos: crops to look at, embeddings to compare with."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import numpy as np
@@ -9,6 +10,8 @@ from app.db.repositories import crops, events, photos, users
 from app.db.session import Sessions, WriteSession
 from app.errors import CropNotKeptError, PhotoNotFoundError
 from app.gallery.gallery import Groups
+
+_SHOWN = "crop.shown"
 
 
 class StoredPhotos:
@@ -57,7 +60,36 @@ class StoredPhotos:
                 raise CropNotKeptError(
                     "FARSIGHT_RETAIN_CROPS decides whether the crops of new photos are kept."
                 )
-            await events.record(session, actor, "crop.shown", user_id, {"photo": str(photo.id)})
+            await events.record(session, actor, _SHOWN, user_id, {"photo": str(photo.id)})
             return png
+
+        return await self._sessions.write(show)
+
+    async def thumbnails(
+        self, actor: str, user_ids: Sequence[str], groups: Groups | None
+    ) -> dict[str, bytes]:
+        """The crop of the largest stored face of each user, PNG as above; one event for all.
+
+        Args:
+            actor: The caller's key id.
+            user_ids: Who is asked for. Without a kept crop they are missing in the answer, as are
+                those who do not exist.
+            groups: Only users who are in one of these; None: any.
+        """
+
+        async def show(session: WriteSession) -> dict[str, bytes]:
+            found = await photos.largest_crops(session, user_ids, groups)
+            pictures = {
+                user_id: png
+                for user_id, photo, stored in found
+                if (png := crops.opened(session, photo, stored)) is not None
+            }
+            shown = {user_id: str(photo) for user_id, photo, _ in found}
+            if len(shown) == 1:
+                ((user_id, photo_id),) = shown.items()
+                await events.record(session, actor, _SHOWN, user_id, {"photo": photo_id})
+            elif shown:
+                await events.record(session, actor, _SHOWN, "", {"photos": shown})
+            return pictures
 
         return await self._sessions.write(show)

@@ -78,6 +78,24 @@ class StoredPhoto(Answer, frozen=True):
     created_at: datetime
 
 
+class Thumbnail(Answer, frozen=True):
+    """The largest stored face of a user: PNG in base64, 112 x 112 px, aligned.
+
+    Attributes:
+        user_id: Whose.
+        crop: None if none is kept, or the key does not know such a user.
+    """
+
+    user_id: str
+    crop: str | None
+
+
+class ThumbnailList(Answer, frozen=True):
+    """The largest stored faces of some users, in the request's order."""
+
+    items: list[Thumbnail]
+
+
 class UserDetail(Answer, frozen=True):
     """A user and their photos, oldest first."""
 

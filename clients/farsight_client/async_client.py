@@ -54,6 +54,7 @@ class AsyncClient:
     get_user = async_method(calls.get_user)
     crop = async_method(calls.crop)
     thumbnail = async_method(calls.thumbnail)
+    thumbnails = async_method(calls.thumbnails)
     change_user = async_method(calls.change_user)
     likeness = async_method(calls.likeness)
     merge_users = async_method(calls.merge_users)

@@ -18,6 +18,7 @@ from farsight_client.answers import (
     Metadata,
     Registration,
     Review,
+    ThumbnailList,
     UserDetail,
     UserPage,
 )
@@ -165,6 +166,16 @@ def thumbnail(user_id: str) -> Call[bytes]:
     """A user's largest stored face, PNG; the audit log records who asked."""
     path = f"{_user(user_id)}/thumbnail"
     return Call("GET", path, bytes, repeatable=True, media_type=_PNG)
+
+
+def thumbnails(user_ids: Sequence[str]) -> Call[ThumbnailList]:
+    """The largest stored faces of up to 60 users at once; one event of the audit log records them.
+
+    Args:
+        user_ids: Whose.
+    """
+    params: dict[str, str | list[str]] = {"user_id": list(user_ids)}
+    return Call("GET", "/v1/thumbnails", ThumbnailList, repeatable=True, params=params)
 
 
 def user_page(

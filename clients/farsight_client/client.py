@@ -69,6 +69,7 @@ class Client:
     get_user = method(calls.get_user)
     crop = method(calls.crop)
     thumbnail = method(calls.thumbnail)
+    thumbnails = method(calls.thumbnails)
     change_user = method(calls.change_user)
     likeness = method(calls.likeness)
     merge_users = method(calls.merge_users)

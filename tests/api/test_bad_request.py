@@ -195,6 +195,7 @@ SCOPES = {
         ("DELETE", "/v1/users/anna/photos/00000000-0000-0000-0000-000000000000"),
         ("GET", "/v1/users/anna/photos/00000000-0000-0000-0000-000000000000/crop"),
         ("GET", "/v1/users/anna/thumbnail"),
+        ("GET", "/v1/thumbnails"),
         ("GET", "/v1/users/anna/likeness"),
         ("POST", "/v1/users/anna/merge"),
         ("POST", "/v1/photos/review"),
@@ -224,6 +225,7 @@ SCOPES = {
     ],
 }
 _VALID: dict[tuple[str, str], dict[str, Any]] = {
+    ("GET", "/v1/thumbnails"): {"params": {"user_id": "anna"}},
     ("POST", "/v1/users"): {"data": {"user_id": "anna"}, "files": {"photos": b"x"}},
     ("PUT", "/v1/users/anna"): {"files": {"photos": b"x"}},
     ("PATCH", "/v1/users/anna"): {"json": {}},
@@ -283,4 +285,4 @@ def test_every_operation_of_v1_is_in_the_list_of_scopes(service: "Service") -> N
         for method, path in of_scope
     ]
     assert sorted(operations) == sorted(listed)
-    assert len(operations) == 33
+    assert len(operations) == 34

@@ -121,6 +121,10 @@ def test_bound_key_names_and_sees_only_users_of_its_groups(
     for path in ("anna", "carl", "nobody", "anna/thumbnail"):
         answer = doors.client.get(f"/v1/users/{path}", headers=south)
         doors.assert_problem(answer, 404, "user_not_found")
+    pictures = doors.client.get(
+        "/v1/thumbnails", params={"user_id": [ANNA, BERT, CARL, "nobody"]}, headers=south
+    ).json()["items"]
+    assert [each["user_id"] for each in pictures if each["crop"]] == [BERT]
     photo = doors.client.get("/v1/users/anna").json()["photos"][0]["photo_id"]
     for field, value in (("user_id", ANNA), ("photo_id", photo)):
         answer = doors.client.post(

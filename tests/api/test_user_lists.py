@@ -1,6 +1,6 @@
 """Finding registered people again: search, order, totals; their crops; a stored photo compared."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -111,6 +111,45 @@ def test_crop_is_shown_and_noted_when_it_is_kept(three: "Service") -> None:
     events = three.client.get("/v1/admin/events").json()["items"][:2]
     assert [event["action"] for event in events] == ["crop.shown", "crop.shown"]
     assert {event["subject"] for event in events} == {"anna"}
+
+
+def test_one_event_tells_whose_crops_were_shown_when_a_page_of_them_is_asked_for(
+    three: "Service",
+) -> None:
+    wanted = ["bert_1", "nobody", "anna", "bert_1"]
+    before = three.client.get("/v1/admin/events").json()["items"]
+    answer = three.client.get("/v1/thumbnails", params={"user_id": wanted})
+    assert answer.status_code == 200, answer.text
+    items = {item["user_id"]: item["crop"] for item in answer.json()["items"]}
+    assert list(items) == ["bert_1", "nobody", "anna"]
+    assert items.pop("nobody") is None
+    event, *others = three.client.get("/v1/admin/events").json()["items"]
+    assert others == before
+    assert (event["action"], event["subject"]) == ("crop.shown", "")
+    for user_id, crop in items.items():
+        assert b64decode(crop) == three.client.get(f"/v1/users/{user_id}/thumbnail").content
+        # The same photo that is told of a single one.
+        single = three.client.get("/v1/admin/events").json()["items"][0]
+        assert event["detail"]["photos"].pop(user_id) == single["detail"]["photo"]
+    assert event["detail"] == {"photos": {}}
+
+
+def test_event_is_as_for_a_single_crop_when_only_one_is_shown(three: "Service") -> None:
+    def newest() -> dict[str, Any]:
+        return three.client.get("/v1/admin/events").json()["items"][0]  # type: ignore[no-any-return]  # JSON
+
+    three.client.get("/v1/users/anna/thumbnail")
+    single = newest()
+    three.client.get("/v1/thumbnails", params={"user_id": ["nobody", "anna"]})
+    assert newest()["at"] != single["at"]
+    assert (newest()["subject"], newest()["detail"]) == (single["subject"], single["detail"])
+    before = newest()
+    answer = three.client.get("/v1/thumbnails", params={"user_id": "nobody"})
+    assert answer.json() == {"items": [{"user_id": "nobody", "crop": None}]}
+    assert newest() == before
+    for ids in ([], ["a"] * 61, ["not an id"]):
+        refused = three.client.get("/v1/thumbnails", params={"user_id": ids})
+        three.assert_problem(refused, 422, "invalid_request")
 
 
 def test_crop_is_not_found_when_it_is_somebody_elses_or_nobodys(three: "Service") -> None:

@@ -69,6 +69,7 @@ EXAMPLES: dict[str, object] = {
     "threshold": 0.5,
     "top_k": 2,
     "user_id": "ada",
+    "user_ids": ["ada", "bert"],
 }
 
 

@@ -300,6 +300,25 @@ def test_somebody_is_signed_out_when_their_key_is_revoked(
     expect(page.get_by_role("table")).to_contain_text("key.revoked")
 
 
+def test_faces_of_a_list_are_one_line_of_the_audit_log_when_they_come_into_view_together(
+    console: "Console", open_tab: "OpenTab", people: People
+) -> None:
+    ensure(console, people, "anna", "bert")
+    before = console.http.get("/v1/admin/events").json()["items"]
+    with open_tab() as tab:
+        tab.open("people", console.key)
+        faces = tab.page.locator("ul.people .face img")
+        expect(faces).to_have_count(len(console.known()))
+        for face in faces.all():
+            expect(face).to_have_js_property("naturalWidth", 112)
+        newest, *others = console.http.get("/v1/admin/events").json()["items"]
+        assert (newest["action"], set(newest["detail"]["photos"])) == (
+            "crop.shown",
+            console.known(),
+        )
+        assert others == before[: len(others)]
+
+
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "dark"), (NARROW, "light")])
 def test_every_view_can_be_used_by_everybody(
     console: "Console",

@@ -1,13 +1,14 @@
 """Rows of photos and their embeddings."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 
 from app.db.repositories import crops, erasures
+from app.db.repositories.users import in_one_of
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Embedding, Photo, User
 from app.errors import PhotoNotFoundError
@@ -43,6 +44,36 @@ async def largest_with_crop(session: ReadSession, user: User) -> Photo | None:
     """A user's photo with the largest face whose crop is kept."""
     kept = select(Photo).where(Photo.user == user.id, Photo.crop.is_not(None))
     return await session.scalar(kept.order_by(Photo.face_px.desc(), Photo.id).limit(1))
+
+
+async def largest_crops(
+    session: ReadSession, user_ids: Collection[str], among: Collection[str] | None
+) -> Sequence[tuple[str, UUID, bytes]]:
+    """The largest kept crop of each of some users: `user_id`, photo, and the crop as it is stored.
+
+    Args:
+        session: Reads.
+        user_ids: Those who do not exist, or of whom no crop is kept, are missing in the answer.
+        among: Only users who are in one of these groups; None: any.
+    """
+    place = func.row_number().over(
+        partition_by=Photo.user, order_by=(Photo.face_px.desc(), Photo.id)
+    )
+    wanted: list[ColumnElement[bool]] = [User.user_id.in_(user_ids), Photo.crop.is_not(None)]
+    if among is not None:
+        wanted.append(in_one_of(among))
+    ordered = (
+        select(User.user_id, Photo.id, place.label("place"))
+        .join(User, User.id == Photo.user)
+        .where(*wanted)
+        .subquery()
+    )
+    found = await session.execute(
+        select(ordered.c.user_id, Photo.id, Photo.crop)
+        .join(ordered, ordered.c.id == Photo.id)
+        .where(ordered.c.place == 1)
+    )
+    return [(user_id, photo, crop) for user_id, photo, crop in found if crop is not None]
 
 
 async def embedding(
