@@ -24,7 +24,7 @@ COPY alembic alembic
 COPY weights weights
 # The detectors are in the image, so that it starts without a network.
 ARG DETECTORS="yunet centerface"
-RUN pip install --constraint constraints.txt ./clients '.[postgres]' \
+RUN pip install --constraint constraints.txt ./clients '.[postgres,otel]' \
     && for detector in $DETECTORS; do \
          FARSIGHT_DETECTORS=/opt/farsight/detectors farsight bundles pull "$detector" || exit 1; \
        done

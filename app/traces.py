@@ -15,8 +15,15 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    SpanKind,
+    StatusCode,
+    Tracer,
+    format_trace_id,
+    set_span_in_context,
+)
 from opentelemetry.trace import Span as SentSpan
-from opentelemetry.trace import SpanKind, StatusCode, Tracer, format_trace_id, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from app.observability import Span
@@ -52,7 +59,7 @@ class Traces:
             _log.warning(
                 "no traces are sent: %s; it takes pip install 'farsight[otel]' and the variables "
                 "of docs/monitoring.md",
-                error,
+                str(error),  # about variables and packages: nothing of a caller's is in it
             )
             return _do_nothing
         self._tracer = provider.get_tracer("farsight", version("farsight"))
@@ -71,19 +78,27 @@ class Traces:
             return None
         theirs = TraceContextTextMapPropagator().extract(headers, Context())
         span = self._tracer.start_span("request", context=theirs, kind=SpanKind.SERVER)
-        return RequestSpan(self._tracer, span)
+        return RequestSpan(self._tracer, span, span)
 
 
 class _Part(Span):
-    """A span that is sent when it has ended."""
+    """A span that is sent when it has ended.
 
-    def __init__(self, tracer: Tracer, span: SentSpan) -> None:
+    It has no parts after the end of its request: whatever that has started and left behind, such as
+    a job, is not of its trace.
+    """
+
+    def __init__(self, tracer: Tracer, span: SentSpan, request: SentSpan) -> None:
         self._tracer = tracer
         self._span = span
+        self._request = request
         self._within = set_span_in_context(span, Context())
 
     def begin(self, name: str) -> Span:
-        return _Part(self._tracer, self._tracer.start_span(name, context=self._within))
+        span: SentSpan = INVALID_SPAN
+        if self._request.is_recording():
+            span = self._tracer.start_span(name, context=self._within)
+        return _Part(self._tracer, span, self._request)
 
     def end(self, error: BaseException | None = None) -> None:
         if error is not None:
@@ -92,6 +107,8 @@ class _Part(Span):
         self._span.end()
 
     def add(self, name: str, spent_s: float, facts: Mapping[str, str | int]) -> None:
+        if not self._request.is_recording():
+            return
         ended_ns = time.time_ns()
         began_ns = ended_ns - int(spent_s * 1e9)
         self._tracer.start_span(

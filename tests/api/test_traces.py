@@ -103,6 +103,9 @@ def _work(service: "Service", people: People) -> None:
     assert service.client.get("/v1/users?secret=secret").status_code == 422
     assert service.client.get("/v1/users/bert-secret").status_code == 404
     assert service.client.get("/readyz").status_code == 200
+    bundle = service.client.get("/version").json()["bundle"]
+    job = service.client.post("/v1/admin/reload", json={"bundle": bundle}).json()["id"]
+    service.client.get(f"/v1/admin/jobs/{job}/events")  # until it ends
 
 
 def test_a_request_is_one_trace_of_its_stages_when_there_is_a_collector(traced: Collector) -> None:
@@ -131,6 +134,13 @@ def test_registrations_are_traces_of_networks_and_database_when_traced(traced: C
     (root,) = [span for span in traced.spans if span.name == "POST /v1/users"]
     names = {span.name for span in traced.trace(root.trace_id.hex())}
     assert names >= {"decode", "detect", "align", "networks", "database read", "database write"}
+
+
+def test_a_trace_ends_with_its_request_when_that_has_started_a_job(traced: Collector) -> None:
+    (root,) = [span for span in traced.spans if span.name == "POST /v1/admin/reload"]
+    spans = traced.trace(root.trace_id.hex())
+    assert {span.name for span in spans} >= {"database write"}
+    assert all(span.start_time_unix_nano <= root.end_time_unix_nano for span in spans)
 
 
 def test_nothing_names_anybody_when_traces_are_sent(traced: Collector) -> None:
@@ -231,8 +241,11 @@ def test_requests_and_the_end_are_not_held_up_when_the_collector_is_in_trouble(
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"),
-    [("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), ("OTEL_BSP_MAX_QUEUE_SIZE", "-1")],
+    ("variable", "value", "told"),
+    [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "is not http/protobuf"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "max_queue_size must be"),
+    ],
 )
 def test_the_service_serves_and_says_so_when_traces_cannot_be_sent(
     settings: Settings,
@@ -241,12 +254,14 @@ def test_the_service_serves_and_says_so_when_traces_cannot_be_sent(
     caplog: pytest.LogCaptureFixture,
     variable: str,
     value: str,
+    told: str,
 ) -> None:
     monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")
     monkeypatch.setenv(variable, value)
     with caplog.at_level(logging.WARNING), run_service(settings) as service:
         assert service.client.get("/v1/users").status_code == 200
     assert "no traces are sent" in caplog.text
+    assert told in caplog.text
 
 
 def test_the_service_serves_and_says_so_when_the_extra_is_missing(
