@@ -52,15 +52,17 @@ class Traces:
         """
         if not _is_wanted():
             return _do_nothing
+        # Telemetry is no reason not to serve, and the variables may be meant for others.
+        if _protocol() != _HTTP:
+            _log.warning("no traces are sent: OTEL_EXPORTER_OTLP_PROTOCOL is not http/protobuf")
+            return _do_nothing
         try:
             provider = _provider()
-        except (ImportError, ValueError) as error:
-            # Telemetry is no reason not to serve, and the variables may be meant for others.
-            _log.warning(
-                "no traces are sent: %s; it takes pip install 'farsight[otel]' and the variables "
-                "of docs/monitoring.md",
-                str(error),  # about variables and packages: nothing of a caller's is in it
-            )
+        except ImportError:
+            _log.warning("no traces are sent: it takes pip install 'farsight[otel]'")
+            return _do_nothing
+        except ValueError as error:
+            _log.warning("no traces are sent: a variable of OpenTelemetry's is wrong: %s", error)
             return _do_nothing
         self._tracer = provider.get_tracer("farsight", version("farsight"))
         return provider.shutdown
@@ -151,6 +153,10 @@ def _is_wanted() -> bool:
     )
 
 
+def _protocol() -> str:
+    return next((given for name in _PROTOCOLS if (given := os.environ.get(name))), _HTTP).strip()
+
+
 def _provider() -> "TracerProvider":
     """Makes spans and sends them from a thread of its own.
 
@@ -158,9 +164,6 @@ def _provider() -> "TracerProvider":
         ImportError: The extra is not installed.
         ValueError: A variable of OpenTelemetry's cannot be followed.
     """
-    protocol = next((given for name in _PROTOCOLS if (given := os.environ.get(name))), _HTTP)
-    if protocol.strip() != _HTTP:
-        raise ValueError(f"{_PROTOCOLS[1]} is not {_HTTP}")
     # Of the extra; and a service that sends nothing need not load them.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource  # noqa: PLC0415
