@@ -72,7 +72,8 @@ export function ask(title, body, choices) {
     h("form", { method: "dialog" },
       h("h2", { id: "dialog-title" }, title), body,
       h("p.buttons", {},
-        h("button", { value: "" }, "Cancel"),
+        // No submit button: ENTER in a field presses the first of those.
+        h("button", { type: "button", on: { click: () => dialog.close("") } }, "Cancel"),
         choices.map(([text, value, kind]) => h("button" + (kind ?? ".main"), { value }, text)))));
   document.body.append(dialog);
   dialog.showModal();

@@ -28,6 +28,12 @@ ANNA, BERT = "anna", "bert"
 NOT_IN_THE_SHELL = {
     "POST /v1/faces/pictures",
     "POST /v1/photos/review",
+    "GET /v1/kept-faces",
+    "GET /v1/kept-faces/clusters",
+    "GET /v1/kept-faces/{face_id}/crop",
+    "POST /v1/kept-faces/assign",
+    "POST /v1/kept-faces/dismiss",
+    "POST /v1/users/{user_id}/photos/{photo_id}/move",
     "GET /health",
     "GET /livez",
     "GET /readyz",

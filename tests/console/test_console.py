@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.program("chromium")
 
 People = dict[str, list[bytes]]
-VIEWS = ("identify", "people", "register", "weights", "keys", "audit", "operations")
+VIEWS = (
+    "identify",
+    "review",
+    "review/named",
+    "people",
+    "register",
+    "weights",
+    "keys",
+    "audit",
+    "operations",
+)
 
 
 def as_files(photos: Sequence[bytes]) -> list[FilePayload]:
