@@ -238,7 +238,7 @@ def test_every_setting_is_documented() -> None:
         and group.__module__ == module.__name__
         and group.model_fields
     ]
-    assert len(groups) == 7
+    assert len(groups) == 8
     names = 0
     for group in groups:
         documented = set(re.findall(r"^ +(\w+): ", group.__doc__ or "", flags=re.MULTILINE))
