@@ -128,7 +128,7 @@ def test_right_person_learns_when_a_wrong_name_is_corrected_and_a_photo_moved(
 
 def test_way_to_turn_it_on_is_told_when_nothing_is_kept(signed_in: "Tab") -> None:
     page = signed_in.page
-    nothing = {"items": [], "next_cursor": None, "total": 0, "keep_hours": 0}
+    nothing: dict[str, object] = {"items": [], "next_cursor": None, "total": 0, "keep_hours": 0}
     page.route("**/v1/kept-faces/clusters*", lambda route: route.fulfill(json=nothing))
     signed_in.open("review")
     expect(page.get_by_text("FARSIGHT_REVIEW__KEEP_HOURS")).to_be_visible()

@@ -17,7 +17,8 @@ def _people(similarities: list[float], per_person: int, noise: float) -> NDArray
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     faces = np.repeat(directions, per_person, axis=0)
     faces += noise * generator.normal(size=faces.shape) / np.sqrt(512)
-    return (faces / np.linalg.norm(faces, axis=1, keepdims=True)).astype(np.float32)
+    unit = faces / np.linalg.norm(faces, axis=1, keepdims=True)
+    return np.asarray(unit, dtype=np.float32)
 
 
 def test_each_person_is_a_cluster_when_people_are_far_apart() -> None:
