@@ -155,17 +155,8 @@ class Keeping:
             await self._comes.wait()
             self._comes.clear()
             while self._waiting:
-                some = [
-                    self._waiting.popleft() for _ in range(min(_ROWS_AT_ONCE, len(self._waiting)))
-                ]
-                try:
-                    pngs = await asyncio.to_thread(
-                        lambda faces: [encode_png(of.face.face.crop.pixels) for of in faces], some
-                    )
-                    await self._sessions.write(partial(self._store, some, pngs))
-                except FarsightError as error:
-                    self._not_kept += len(some)
-                    _log.debug("faces are not kept for review: %s", error.code)
+                count = min(_ROWS_AT_ONCE, len(self._waiting))
+                await self._try_to_store([self._waiting.popleft() for _ in range(count)])
             if self._not_kept:
                 _log.warning(
                     "%d faces were not kept for review: too many came at once, or the database "
@@ -173,6 +164,16 @@ class Keeping:
                     self._not_kept,
                 )
                 self._not_kept = 0
+
+    async def _try_to_store(self, some: Sequence[_Waiting]) -> None:
+        try:
+            pngs = await asyncio.to_thread(_encoded, some)
+            await self._sessions.write(partial(self._store, some, pngs))
+        except FarsightError:
+            self._not_kept += len(some)
+        except Exception:  # noqa: BLE001 - logged; the next ones may be kept
+            self._not_kept += len(some)
+            _log.exception("faces were not kept for review")
 
     async def _store(
         self, waiting: Sequence[_Waiting], pngs: Sequence[bytes], session: WriteSession
@@ -214,11 +215,22 @@ class Keeping:
 
     async def _tidy_again_and_again(self) -> None:
         while True:
-            try:
-                await self.tidy()
-            except FarsightError as error:
-                _log.warning("kept faces whose time is over are not deleted yet: %s", error.code)
-            else:
-                if not self.hours:
-                    return
+            is_done = await self._try_to_tidy()
+            if is_done and not self.hours:
+                return  # nothing will come
             await asyncio.sleep(_TIDY_EVERY_S)
+
+    async def _try_to_tidy(self) -> bool:
+        try:
+            await self.tidy()
+        except FarsightError as error:
+            _log.warning("kept faces whose time is over are not deleted yet: %s", error.code)
+        except Exception:  # noqa: BLE001 - logged; it will be tried again
+            _log.exception("kept faces whose time is over are not deleted yet")
+        else:
+            return True
+        return False
+
+
+def _encoded(waiting: Sequence[_Waiting]) -> list[bytes]:
+    return [encode_png(of.face.face.crop.pixels) for of in waiting]

@@ -18,7 +18,7 @@ GIVE_UP_S = 60
 LARGE_ENOUGH = "200"
 
 
-def keeping(settings: Settings, **review: float) -> Settings:
+def with_review(settings: Settings, **review: float) -> Settings:
     return settings.model_copy(update={"review": ReviewSettings(**{"keep_hours": 1, **review})})
 
 

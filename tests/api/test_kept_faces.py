@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from app.__main__ import cli
 from app.db.repositories import kept_faces
+from app.services import keeping
 from app.services.keys import Scope
 from app.services.soundness import drop_damaged_faces
 from app.setting_groups import ReviewSettings
@@ -30,9 +31,9 @@ from tests.api.reviewing import (
     bound,
     dismiss,
     identify,
-    keeping,
     kept,
     listed,
+    with_review,
 )
 from tests.databases import execute
 from tests.service_process import environment
@@ -139,7 +140,7 @@ def test_kept_faces_follow_when_users_are_merged(reviewing: Service, people: Peo
 def test_faces_are_deleted_when_their_time_is_over_or_there_are_too_many(
     settings: Settings, run_service: RunService, people: People
 ) -> None:
-    settings = keeping(settings, keep_hours=2, max_faces=10)
+    settings = with_review(settings, keep_hours=2, max_faces=10)
     with run_service(settings) as service:
         for user_id in (ANNA, BERT):
             identify(service, people[user_id][:5])
@@ -197,6 +198,39 @@ def test_answer_comes_all_the_same_when_faces_cannot_be_kept(
     kept(reviewing, 1)
 
 
+def test_memory_is_bounded_when_more_faces_come_than_can_be_stored(
+    reviewing: Service,
+    people: People,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(keeping, "_MOST_WAITING", 2)
+    identify(reviewing, [people[of][0] for of in (ANNA, BERT, CARL, "dora")])
+    kept(reviewing, 2)
+    deadline = time.monotonic() + GIVE_UP_S
+    while "2 faces were not kept" not in caplog.text:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_storing_goes_on_when_something_unforeseen_has_happened(
+    reviewing: Service,
+    people: People,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(keeping, "encode_png", lambda _: 1 / 0)
+        identify(reviewing, [people[ANNA][0]])
+        deadline = time.monotonic() + GIVE_UP_S
+        while "1 faces were not kept" not in caplog.text:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert "ZeroDivisionError" in caplog.text
+    identify(reviewing, [people[BERT][0]])
+    kept(reviewing, 1)
+
+
 def test_kept_faces_are_encrypted_when_stored_crops_are(
     settings: Settings, run_service: RunService, people: People, tmp_path: Path
 ) -> None:
@@ -206,7 +240,7 @@ def test_kept_faces_are_encrypted_when_stored_crops_are(
 
     keys = tmp_path / "keys"
     keys.write_text(f"{secrets.token_hex(32)}\n", encoding="ascii")
-    settings = keeping(settings)
+    settings = with_review(settings)
     with run_service(settings) as service:
         identify(service, [people[ANNA][0]])
         kept(service, 1)

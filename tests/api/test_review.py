@@ -22,10 +22,10 @@ from tests.api.reviewing import (
     assign,
     bound,
     identify,
-    keeping,
     kept,
     listed,
     shrunk,
+    with_review,
 )
 from tests.databases import execute
 
@@ -120,7 +120,7 @@ def test_only_the_largest_faces_become_photos_when_there_are_more_than_a_request
     settings: Settings, run_service: RunService, people: People
 ) -> None:
     limits = settings.limits.model_copy(update={"max_photos": 3})
-    with run_service(keeping(settings.model_copy(update={"limits": limits}))) as service:
+    with run_service(with_review(settings.model_copy(update={"limits": limits}))) as service:
         identify(service, people[BERT][:3])
         identify(service, people[BERT][3:5])
         faces = kept(service, 5)
@@ -136,7 +136,7 @@ def test_faces_of_former_weights_stand_alone_and_can_be_assigned_when_others_ser
     settings: Settings, run_service: RunService, store: Path, people: People
 ) -> None:
     settings = settings.model_copy(update={"bundles": store, "bundle": "farsight-xxs"})
-    with run_service(keeping(settings)) as service:
+    with run_service(with_review(settings)) as service:
         service.register(ANNA, people[ANNA][:3])
         identify(service, people[BERT][:3])
         kept(service, 3)
