@@ -93,6 +93,24 @@ export function field(label, input, note) {
   return h("label.field", {}, h("span", {}, label), input, note && h("small", {}, note));
 }
 
+/** The same table, whose columns put the rows in order when their heads are pressed. */
+export function sortable(table) {
+  const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
+  const valueOf = (cell) => cell.querySelector("time")?.dateTime ?? cell.textContent;
+  heads.forEach((head, column) => {
+    if (head.tagName !== "TH") return;
+    const order = () => {
+      const isUp = head.getAttribute("aria-sort") !== "ascending";
+      for (const each of heads) each.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", isUp ? "ascending" : "descending");
+      const rows = [...body.rows].sort((one, other) => valueOf(one.cells[column]).localeCompare(valueOf(other.cells[column]), "en", { numeric: true }));
+      body.append(...(isUp ? rows : rows.reverse()));
+    };
+    fill(head, h("button.plain.sort", { type: "button", on: { click: order } }, head.textContent));
+  });
+  return table;
+}
+
 export const px = (value) => `${Math.round(value)} px`;
 export const cosine = (value) => (value === null || value === undefined ? "–" : value.toFixed(2).replace("-", "−"));
 export const share = (value, digits = 1) => `${(100 * value).toFixed(digits)} %`;

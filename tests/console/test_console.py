@@ -310,6 +310,23 @@ def test_somebody_is_signed_out_when_their_key_is_revoked(
     expect(page.get_by_role("table")).to_contain_text("key.revoked")
 
 
+def test_keys_are_in_order_when_a_column_is_pressed(console: "Console", signed_in: "Tab") -> None:
+    for label in ("zoo", "alley"):
+        made = console.http.post("/v1/admin/keys", json={"scopes": ["identify"], "label": label})
+        assert made.status_code == 201
+    page = signed_in.page
+    signed_in.open("keys")
+    labels = page.locator("tbody td:nth-child(2)")
+    expect(labels.filter(has_text="zoo")).to_have_count(1)
+    head = page.get_by_role("button", name="For", exact=True)
+    for is_down in (False, True):
+        head.click()
+        given = labels.all_text_contents()
+        assert given == sorted(given, key=str.casefold, reverse=is_down)
+    expect(page.locator("th[aria-sort=descending]")).to_have_text("For")
+    signed_in.check()
+
+
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "dark"), (NARROW, "light")])
 def test_every_view_can_be_used_by_everybody(
     console: "Console",
