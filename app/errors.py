@@ -261,6 +261,20 @@ class PhotoNotFoundError(FarsightError):
     title = "Photo not found"
 
 
+class KeptFaceNotFoundError(FarsightError):
+    """No face is kept for review under this id, or not any more."""
+
+    code = "kept_face_not_found"
+    title = "No such face is kept for review"
+
+
+class PhotoRefusedError(FarsightError):
+    """A photo cannot become another user's; `facts["reason"]` says why."""
+
+    code = "photo_refused"
+    title = "The photo cannot be this user's"
+
+
 class CropNotKeptError(FarsightError):
     """The crop of a stored photo was not kept, or the user has no photo."""
 

@@ -23,14 +23,17 @@ from app.services.following import Following
 from app.services.freshness import Freshness
 from app.services.identification import Identifier
 from app.services.job_diary import Jobs
+from app.services.keeping import Keeping
 from app.services.key_diary import KeyDiary
 from app.services.keys import Keys
 from app.services.merging import Merging
+from app.services.photo_moving import PhotoMoving
 from app.services.photo_review import PhotoReview
 from app.services.readiness import Readiness
 from app.services.reembedding import Reembedding
 from app.services.registration import Registration
 from app.services.reload import Reload
+from app.services.review import Review
 from app.services.search import MemorySearch, PgvectorSearch, Search
 from app.services.stored_photos import StoredPhotos
 from app.services.subject_recognition import SubjectRecognition
@@ -75,6 +78,9 @@ class Graph(Rows):
     decoders: Decoders
     inference: Inference
     registration: Registration
+    photo_moving: PhotoMoving
+    keeping: Keeping
+    review: Review
     search: Search
     trial: Trial
     identifier: Identifier
@@ -161,7 +167,7 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
     following = Following(sessions, current, activation, reembedding, reload, freshness)
     opened.push_async_callback(following.close)
     quality_limits = overridden(REGISTRATION_LIMITS, "quality", settings.quality)
-    review = PhotoReview(
+    photo_review = PhotoReview(
         inference, quality_limits, limits.max_photos, settings.registration.outlier_similarity
     )
 
@@ -171,7 +177,7 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         return Registration(
             sessions,
             current,
-            review,
+            photo_review,
             erasures,
             min_photos=min_photos,
             outlier_similarity=settings.registration.outlier_similarity,
@@ -182,7 +188,10 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         )
 
     users = Users(sessions, erasures, current)
-    identifier = Identifier(inference, limits.max_photos, metrics, search)
+    keeping = Keeping(sessions, settings.review)
+    opened.push_async_callback(keeping.close)
+    identifier = Identifier(inference, limits.max_photos, metrics, search, keeping)
+    registering = registration(settings.registration.min_photos)
     return Graph(
         sessions=sessions,
         freshness=freshness,
@@ -197,10 +206,18 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         current=current,
         decoders=decoders,
         inference=inference,
-        registration=registration(settings.registration.min_photos),
+        registration=registering,
+        photo_moving=PhotoMoving(
+            sessions,
+            current,
+            min_photos=settings.registration.min_photos,
+            outlier_similarity=settings.registration.outlier_similarity,
+        ),
+        keeping=keeping,
+        review=Review(sessions, registering, erasures, limits.max_photos),
         search=search,
         trial=Trial(
-            review,
+            photo_review,
             search,
             min_photos=settings.registration.min_photos,
             duplicate_similarity=settings.registration.duplicate_similarity,

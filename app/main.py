@@ -21,6 +21,7 @@ from app.api import (
     faces,
     gallery,
     identify,
+    kept_faces,
     monitoring,
     problems,
     system,
@@ -63,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
             graph.readiness.start()
             graph.erasures.start()
             graph.key_diary.start()
+            graph.keeping.start()
             admission = Admission.within(settings.limits, lambda: graph.following.processes)
             yield {"graph": graph, "admission": admission}
 
@@ -102,7 +104,7 @@ def create_app(settings: Settings) -> FastAPI:
         )
     app.add_middleware(RequestContext, metrics=metrics, traces=traces)
     problems.install(app)
-    for resource in (users, crops, identify, faces, gallery, admin, access, system):
+    for resource in (users, crops, identify, kept_faces, faces, gallery, admin, access, system):
         app.include_router(resource.router)
     app.router.routes.append(watch.route())
     app.include_router(users.photos_router)

@@ -133,6 +133,18 @@ class IdentificationSettings(_Group):
     max_age_s: _Day = 120.0
 
 
+class ReviewSettings(_Group):
+    """Whether faces of identifications are kept, so that people can review the answers.
+
+    Attributes:
+        keep_hours: For so long; 0: none is kept, and what was kept is deleted at the start.
+        max_faces: At most this many; beyond it the oldest tenth goes.
+    """
+
+    keep_hours: Annotated[float, Field(ge=0, le=8784)] = 0.0
+    max_faces: Annotated[int, Field(ge=10, le=100_000)] = 2000
+
+
 class ReloadSettings(_Group):
     """When another bundle may replace the serving one.
 

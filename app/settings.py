@@ -31,6 +31,7 @@ from app.setting_groups import (
     LimitSettings,
     RegistrationSettings,
     ReloadSettings,
+    ReviewSettings,
     ThreadSettings,
 )
 from app.wording import no_such_name, told
@@ -143,6 +144,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     registration: RegistrationSettings = RegistrationSettings()
     identification: IdentificationSettings = IdentificationSettings()
+    review: ReviewSettings = ReviewSettings()
     reload: ReloadSettings = ReloadSettings()
     threads: ThreadSettings = ThreadSettings()
 

@@ -78,6 +78,7 @@ def steps(peers_python: Path | None) -> list[Step]:
         ("covers", "Covered faces", ()),
         ("copies", "One photo saved in several ways", ()),
         ("near_strangers", "Turned and covered people", ()),
+        ("strangers", "Strangers put together by likeness", ()),
         ("calibration", "Calibration", ()),
     ):
         command = (name, *arguments)

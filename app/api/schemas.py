@@ -263,6 +263,25 @@ class MergeSchema(BaseModel):
     other_user_id: UserId
 
 
+class MoveSchema(BaseModel):
+    """Whose photo it turned out to be."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    to_user_id: UserId
+
+
+class PhotoMoveSchema(Answer):
+    """Both users after a photo moved from one to the other."""
+
+    user: UserSchema
+    to_user: UserSchema
+    similarity_before: float = Field(
+        description="Of the photo to the template of `to_user`, before it was one of theirs"
+    )
+    similarity_after: float = Field(description="The same, now that the template is made of it too")
+
+
 class PhotoLikenessSchema(Answer):
     """How alike a stored photo is to others; similarities."""
 

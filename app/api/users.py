@@ -24,7 +24,9 @@ from app.api.schemas import (
     LikenessSchema,
     MergeSchema,
     Metadata,
+    MoveSchema,
     PhotoBoxSchema,
+    PhotoMoveSchema,
     RegistrationSchema,
     ReviewSchema,
     UserChangesSchema,
@@ -116,7 +118,7 @@ async def register_user(
     prepared = await graph.registration.prepare(
         serving,
         caller.key_id,
-        _new_user(caller, user_id, display_name, metadata, groups, allow_duplicate),
+        new_user(caller, user_id, display_name, metadata, groups, allow_duplicate),
         await _read(photos),
         idempotency_key,
         detect=detect,
@@ -187,7 +189,7 @@ async def put_user(
     prepared = await graph.registration.prepare(
         serving,
         caller.key_id,
-        _new_user(caller, user_id, display_name, metadata, groups, allow_duplicate),
+        new_user(caller, user_id, display_name, metadata, groups, allow_duplicate),
         await _read(photos),
         detect=detect,
         choice=_choice(face, box),
@@ -323,7 +325,26 @@ async def delete_photo(
     return await _told(graph, user_id, response, done=done)
 
 
-def _new_user(
+@router.post(
+    "/{user_id}/photos/{photo_id}/move",
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 503, 507),
+)
+async def move_photo(
+    graph: GraphDep,
+    serving: ServingDep,
+    caller: EnrollCaller,
+    user_id: ChangedUserId,
+    photo_id: UUID,
+    wanted: Annotated[MoveSchema, Body()],
+) -> PhotoMoveSchema:
+    """Makes a photo another user's; both templates follow. A user keeps the minimum of photos."""
+    await graph.users.require_reach(wanted.to_user_id, caller.groups, change=True)
+    return PhotoMoveSchema.model_validate(
+        await graph.photo_moving.move(serving, caller.key_id, user_id, photo_id, wanted.to_user_id)
+    )
+
+
+def new_user(
     caller: Caller,
     user_id: str,
     display_name: str | None,
@@ -331,6 +352,7 @@ def _new_user(
     groups: list[str],
     allow_duplicate: bool,
 ) -> NewUser:
+    """Somebody whom a caller registers: in the groups that the caller reaches."""
     among = None if caller.groups is None else sorted(caller.groups)
     theirs = sorted(caller.within(groups) or ())
     return NewUser(user_id, display_name, metadata or {}, allow_duplicate, theirs, among)

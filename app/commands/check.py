@@ -20,8 +20,11 @@ from app.services.bundles import BundleState, BundleStore
 from app.services.soundness import (
     Damage,
     Defect,
+    damaged_faces_told,
+    drop_damaged_faces,
     find_bad_keys,
     find_damage,
+    find_damaged_faces,
     forget_damage,
     remake_templates,
 )
@@ -78,6 +81,7 @@ async def _check(settings: Settings) -> list[Defect]:
         found += await find_bad_keys(sessions)
         for damage in await find_damage(sessions):
             found += damage.defects()
+        found += damaged_faces_told(await find_damaged_faces(sessions))
     return found
 
 
@@ -90,6 +94,7 @@ async def _repair(settings: Settings) -> None:
     async with open_sessions(settings.database, crop_keys) as sessions:
         damages = await find_damage(sessions)
         await forget_damage(sessions, damages)
+        await drop_damaged_faces(sessions)
     async with open_graph(settings) as graph:
         await remake_templates(graph.sessions, graph.current, damages)
         await graph.following.complete()

@@ -151,6 +151,8 @@ export function forgetPictures() {
   pictures.clear();
 }
 
-export function forgetPicturesOf(id) {
-  for (const path of pictures.keys()) if (path.startsWith(`${userPath(id)}/`)) pictures.delete(path);
+export const forgetPicturesOf = (id) => forgetPicturesAt(`${userPath(id)}/`);
+
+export function forgetPicturesAt(beginning) {
+  for (const path of pictures.keys()) if (path.startsWith(beginning)) pictures.delete(path);
 }

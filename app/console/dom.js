@@ -72,7 +72,8 @@ export function ask(title, body, choices) {
     h("form", { method: "dialog" },
       h("h2", { id: "dialog-title" }, title), body,
       h("p.buttons", {},
-        h("button", { value: "" }, "Cancel"),
+        // No submit button: ENTER in a field presses the first of those.
+        h("button", { type: "button", on: { click: () => dialog.close("") } }, "Cancel"),
         choices.map(([text, value, kind]) => h("button" + (kind ?? ".main"), { value }, text)))));
   document.body.append(dialog);
   dialog.showModal();
@@ -90,6 +91,24 @@ export function empty(title, ...next) {
 
 export function field(label, input, note) {
   return h("label.field", {}, h("span", {}, label), input, note && h("small", {}, note));
+}
+
+/** The same table, whose columns put the rows in order when their heads are pressed. */
+export function sortable(table) {
+  const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
+  const valueOf = (cell) => cell.querySelector("time")?.dateTime ?? cell.textContent;
+  heads.forEach((head, column) => {
+    if (head.tagName !== "TH") return;
+    const order = () => {
+      const isUp = head.getAttribute("aria-sort") !== "ascending";
+      for (const each of heads) each.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", isUp ? "ascending" : "descending");
+      const rows = [...body.rows].sort((one, other) => valueOf(one.cells[column]).localeCompare(valueOf(other.cells[column]), "en", { numeric: true }));
+      body.append(...(isUp ? rows : rows.reverse()));
+    };
+    fill(head, h("button.plain.sort", { type: "button", on: { click: order } }, head.textContent));
+  });
+  return table;
 }
 
 export const px = (value) => `${Math.round(value)} px`;

@@ -1,7 +1,7 @@
 // Who may call the service, and who did what.
 
 import { ask, get, session } from "./api.js";
-import { ask as choose, button, day, empty, field, fill, h, moment, problem } from "./dom.js";
+import { ask as choose, button, day, empty, field, fill, h, moment, problem, sortable } from "./dom.js";
 
 const SCOPES = {
   identify: "say who is in a photo",
@@ -28,7 +28,7 @@ export function keys() {
   async function load() {
     try {
       const { items } = await get("v1/admin/keys");
-      fill(list, h("div.wide", { tabindex: 0, role: "region", "aria-label": "Keys" }, h("table", {},
+      fill(list, h("div.wide", { tabindex: 0, role: "region", "aria-label": "Keys" }, sortable(h("table", {},
         h("thead", {}, h("tr", {}, ["Id", "For", "Scopes", "Groups", "Made", "Last used", "Ends", ""].map((text) => (text ? h("th", { scope: "col" }, text) : h("td"))))),
         h("tbody", {}, items.map((key) => {
           const ended = key.revoked_at ?? (key.expires_at && new Date(key.expires_at) < new Date() ? key.expires_at : null);
@@ -37,7 +37,7 @@ export function keys() {
             h("td", {}, day(key.created_at)), h("td", {}, key.last_used_at ? moment(key.last_used_at) : "never"),
             h("td", {}, key.revoked_at ? ["revoked ", day(key.revoked_at)] : key.expires_at ? day(key.expires_at) : "never"),
             h("td", {}, ended ? null : button("Revoke", () => revoke(key), { "aria-label": `Revoke ${key.id}` }, ".plain")));
-        })))));
+        }))))));
     } catch (error) {
       fill(list, problem(error));
     }

@@ -8,11 +8,13 @@ import { operations } from "./operations.js";
 import { people } from "./people.js";
 import { person } from "./person.js";
 import { register } from "./register.js";
+import { review } from "./review.js";
 import { signIn } from "./sign_in.js";
 import { weights } from "./weights.js";
 
 const VIEWS = [
   { path: "identify", name: "Identify", scope: "identify", show: identify },
+  { path: "review", name: "Review", scope: "enroll", show: review },
   { path: "people", name: "People", scope: "enroll", show: (id) => (id ? person(id) : people()) },
   { path: "register", name: "Register", scope: "enroll", show: register },
   { path: "weights", name: "Weights", scope: "admin", show: weights },

@@ -3,6 +3,7 @@
 import { ask, forgetPicturesOf, form, get, picture, userPath } from "./api.js";
 import { ask as choose, button, cosine, count, day, field, fill, h, problem, px, tell } from "./dom.js";
 import { stored, thumbnail } from "./faces.js";
+import { whoField } from "./who.js";
 
 const nameOf = (user) => user.display_name ?? user.user_id;
 
@@ -45,7 +46,9 @@ export function person(id) {
         stored(`${userPath(id)}/photos/${photo.photo_id}/crop`, `Photo of ${nameOf(user)}`),
         h("span.quiet", {}, `${px(photo.face_px)} · sharp ${photo.quality.sharpness?.toFixed(2) ?? "–"}`),
         h("span.quiet", {}, similarity.has(photo.photo_id) ? `alike ${cosine(similarity.get(photo.photo_id).template)}` : ""),
-        button("Remove", () => remove(photo), { "aria-label": `Remove the photo of ${new Date(photo.created_at).toLocaleString()}` }, ".plain")))),
+        h("span", {},
+          button("Move", () => move(user, photo, likeness), { "aria-label": `Move the photo of ${new Date(photo.created_at).toLocaleString()}` }, ".plain"),
+          button("Remove", () => remove(photo), { "aria-label": `Remove the photo of ${new Date(photo.created_at).toLocaleString()}` }, ".plain"))))),
       h("p.buttons", {}, h("label.button", { for: "more-photos" }, "Add photos"), files),
       report,
       likeness instanceof Error ? problem(likeness) : alike(likeness),
@@ -83,6 +86,20 @@ export function person(id) {
       forgetPicturesOf(id);
       await load();
     }
+  }
+
+  async function move(user, photo, likeness) {
+    const who = whoField({ name: "to", required: true }, (likeness.near_users ?? []).map((each) => each.user_id));
+    const body = h("div", {},
+      h("div.pair", {}, stored(`${userPath(id)}/photos/${photo.photo_id}/crop`, `Photo of ${nameOf(user)}`)),
+      field("This is a photo of", who.input, "The templates of both are made anew."), who.names);
+    if (!await choose("Whose photo is it?", body, [["Move", "yes"]])) return;
+    const to = who.input.value.trim();
+    const moved = await ask("POST", `${userPath(id)}/photos/${photo.photo_id}/move`, { json: { to_user_id: to } });
+    forgetPicturesOf(id);
+    forgetPicturesOf(to);
+    tell(`The photo is one of ${to} now: its similarity to their template was ${cosine(moved.similarity_before)} and is ${cosine(moved.similarity_after)}.`);
+    await load();
   }
 
   async function erase(user, photos) {

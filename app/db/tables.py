@@ -127,6 +127,39 @@ class Template(Table):
     revision: Mapped[int]
 
 
+class KeptFace(Table):
+    """A face of an identification, kept for a while so that people can review the answer.
+
+    Who was erased is not named by any: their faces go with them.
+    """
+
+    __tablename__ = "kept_faces"
+
+    # In the order in which they were kept.
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    face_id: Mapped[UUID] = mapped_column(unique=True)
+    kept_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    # Who asked, and among which users: a key's id, and names as in `users.groups`; null: all.
+    key_id: Mapped[str] = mapped_column(String(64))
+    groups: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    # Whose it is; null for a stranger.
+    user: Mapped[int | None] = mapped_column(
+        RowId, ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
+    # Whether a person has said so, and not the service.
+    assigned: Mapped[bool] = mapped_column(default=False)
+    similarity: Mapped[float | None]
+    threshold: Mapped[float]
+    face_px: Mapped[float]
+    route: Mapped[str] = mapped_column(String(16))
+    quality: Mapped[JsonObject] = mapped_column(JSON)
+    space_id: Mapped[str] = mapped_column(String(16))
+    vector: Mapped[NDArray[np.float32]] = mapped_column(Vector)
+    # As of photos.
+    crop: Mapped[bytes] = mapped_column("crop_png", LargeBinary)
+    crop_key: Mapped[str | None] = mapped_column(String(16), index=True)
+
+
 class BundleRow(Table):
     """A bundle that has served."""
 

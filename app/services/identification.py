@@ -26,6 +26,7 @@ from app.services.identified import (
     Verification,
     Wishes,
 )
+from app.services.keeping import Keeping
 from app.services.photo_comparison import outliers
 from app.services.reviewed_photo import refuse_too_many
 from app.services.search import MemorySearch, Search
@@ -50,6 +51,7 @@ class Identifier:
         max_photos: Photos in one request.
         metrics: Where decisions are counted.
         search: Where users are looked for.
+        keeping: Keeps faces for review; None where none are kept.
     """
 
     def __init__(
@@ -58,7 +60,9 @@ class Identifier:
         max_photos: int,
         metrics: Metrics | None = None,
         search: Search | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
+        self._keeping = keeping
         self._search = search or MemorySearch()
         self._metrics = metrics or Metrics()
         self._inference = inference
@@ -89,6 +93,8 @@ class Identifier:
         with stopwatch.stage("search"):
             faces, pooled = await self._decide(serving, found, wishes)
         self._count(serving, faces, stopwatch)
+        if self._keeping is not None:
+            self._keeping.keep(serving, faces, found.embeddings, wishes.groups)
         return Identification(
             faces,
             sum(photo.faces_found for photo in found.photos if isinstance(photo, Finding)),

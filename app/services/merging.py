@@ -1,6 +1,6 @@
 """Two users who turn out to be one person."""
 
-from app.db.repositories import events, photos, users
+from app.db.repositories import events, kept_faces, photos, users
 from app.db.session import Sessions, WriteSession
 from app.errors import InvalidRequestError
 from app.recognition.serving import Current
@@ -47,6 +47,7 @@ class Merging:
             user = await users.get(session, user_id)
             other = await users.get(session, other_user_id)
             moved = await photos.move(session, other, user)
+            await kept_faces.move(session, other, user)
             await users.erase(session, {other_user_id: other.id})
             await forget_template(session, self._current, other_user_id)
             await refresh_templates(session, self._current, user)

@@ -115,6 +115,10 @@ class PhotoReview:
     async def _find(
         self, upload: Upload, photo: ReviewedPhoto, choice: FaceChoice, *, detect: bool
     ) -> None:
+        if upload.face is not None:
+            photo.faces = [upload.face]
+            self._take(photo, 0)
+            return
         try:
             finding = await self._inference.find(
                 upload.content, max_faces=_MOST_FACES, detect=detect

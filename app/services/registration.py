@@ -5,7 +5,7 @@ comparison with stored rows is decided inside it, where nobody else writes.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from uuid import UUID
@@ -34,13 +34,16 @@ from app.services.retry import Retry, earlier_answer, fingerprint, without_photo
 from app.services.reviewed_photo import PhotoReport, ReviewedPhoto, Upload, usable_photos
 from app.services.search import Search
 from app.services.switching import catch_up, require_everybody
-from app.services.template import add_photos, being_moved, refresh_templates
+from app.services.template import add_photos, refresh_templates, template_of
 from app.services.users import UserView, view_user
 from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.embedder import mean_embedding
 from app.vision.quality import Rejection
 
 _MOST_NEAR_USERS = 5
+
+Also = Callable[[WriteSession, User, list[PhotoReport]], Awaitable[None]]
+"""What else is done in the transaction that stores photos: whose, and what became of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class Prepared:
         reviewed: The photos.
         retry: None if the request cannot be repeated.
         answer: The answer to the first such request: nothing is left to store.
+        also: See Also; None for nothing.
     """
 
     serving: Serving
@@ -99,6 +103,7 @@ class Prepared:
     reviewed: Sequence[ReviewedPhoto]
     retry: Retry | None = None
     answer: RegistrationAnswer | None = None
+    also: Also | None = None
 
 
 class Registration:
@@ -153,6 +158,7 @@ class Registration:
         detect: bool = True,
         choice: FaceChoice = ANY_FACE,
         replace: bool = False,
+        also: Also | None = None,
     ) -> Prepared:
         """Reads the photos of a person who is to be registered; `store` is the other half.
 
@@ -166,6 +172,7 @@ class Registration:
             detect: False where the photos are already face crops; see Recognizer.find.
             choice: Which face is meant in photos that show several.
             replace: There may be such a user, because `put` follows.
+            also: See Also.
 
         Raises:
             UserExistsError: The `user_id` is taken.
@@ -188,7 +195,7 @@ class Registration:
                 raise UserExistsError(f"{new.user_id!r} is registered already.")
         reviewed = await self._review.review_new(serving, uploads, detect=detect, choice=choice)
         self._require(reviewed, self._min_photos)
-        return Prepared(serving, actor, new, reviewed, retry)
+        return Prepared(serving, actor, new, reviewed, retry, also=also)
 
     async def store(self, prepared: Prepared) -> RegistrationAnswer:
         """Registers a person whose photos have been read, in one transaction.
@@ -231,6 +238,8 @@ class Registration:
         detect: bool = True,
         choice: FaceChoice = ANY_FACE,
         among: Groups | None = None,
+        minimum: int = 1,
+        also: Also | None = None,
     ) -> RegistrationAnswer:
         """Adds photos to a user; those that do not look like the user are outliers.
 
@@ -242,15 +251,17 @@ class Registration:
             detect: As in `prepare`.
             choice: As in `prepare`; where it does not tell, the user's template does.
             among: See NewUser.
+            minimum: So many of the photos have to be usable.
+            also: See Also.
 
         Raises:
             UserNotFoundError: There is no such user.
-            TooFewPhotosError: None of the photos is usable.
+            TooFewPhotosError: Too few of the photos are usable.
             TooManyPhotosError: See PhotoReview.review, as for the other errors about photos.
         """
         async with self._sessions.read() as session:
             user = await users.get(session, user_id)
-            template = await _template(session, user, serving.space_id)
+            template = await template_of(session, user, serving.space_id)
             stored_crops = await photos.crops_of_user(session, user)
         reviewed = await self._review.review(
             serving, uploads, detect=detect, choice=choice, template=template
@@ -260,14 +271,17 @@ class Registration:
         async def store(session: WriteSession) -> RegistrationAnswer:
             user = await users.get(session, user_id)
             stored = await photos.hashes(session, user)
-            template = await _template(session, user, serving.space_id)
+            template = await template_of(session, user, serving.space_id)
             for photo, _, embedding in usable_photos(reviewed):
                 if photo.sha256 in stored:
                     photo.reject(Rejection.DUPLICATE_PHOTO)
                 elif float(embedding @ template) < self._outlier_similarity:
                     photo.reject(Rejection.OUTLIER)
-            self._require(reviewed, 1)
-            return await self._store_photos(session, serving, actor, user, reviewed, among)
+            self._require(reviewed, minimum)
+            answer = await self._store_photos(session, serving, actor, user, reviewed, among)
+            if also is not None:
+                await also(session, user, answer.photos)
+            return answer
 
         return await self._sessions.write(store)
 
@@ -312,6 +326,8 @@ class Registration:
         answer = await self._store_photos(
             session, prepared.serving, prepared.actor, user, reviewed, _among(new)
         )
+        if prepared.also is not None:
+            await prepared.also(session, user, answer.photos)
         if retry is not None:
             await events.add_answer(session, retry.answered(user, msgspec.to_builtins(answer)))
         return answer
@@ -351,8 +367,7 @@ class Registration:
         usable = usable_photos(reviewed)
         await add_photos(session, serving, user, usable, retain_crops=self._retain_crops)
         photo_count = await refresh_templates(session, self._current, user)
-        detail: JsonObject = {"accepted": len(usable)}
-        await events.record(session, actor, "photos.added", user.user_id, detail)
+        await events.record(session, actor, "photos.added", user.user_id, {"accepted": len(usable)})
         return RegistrationAnswer(
             view_user(user, photo_count),
             [photo.report() for photo in reviewed],
@@ -363,7 +378,7 @@ class Registration:
         self, session: ReadSession, serving: Serving, user: User, among: Groups | None
     ) -> list[Match]:
         """Users who would be identified by this one's template."""
-        template = await _template(session, user, serving.space_id)
+        template = await template_of(session, user, serving.space_id)
         matches = await self._search.best_within(
             session, serving, template, _MOST_NEAR_USERS + 1, among
         )
@@ -383,15 +398,3 @@ class Registration:
 
 def _among(new: NewUser) -> Groups | None:
     return None if new.among is None else frozenset(new.among)
-
-
-async def _template(session: ReadSession, user: User, space_id: str) -> NDArray[np.float32]:
-    """A user's template, as it is now.
-
-    Raises:
-        NotReadyError: See being_moved.
-    """
-    embeddings = (await photos.embeddings(session, user)).get(space_id)
-    if embeddings is None:
-        raise being_moved()
-    return mean_embedding(embeddings)

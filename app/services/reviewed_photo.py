@@ -36,17 +36,27 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A photo as it was sent; `sha256` in lower-case hex digits."""
+    """A photo as it was sent, or a crop that was kept.
+
+    Attributes:
+        filename: As uploaded.
+        content: The file.
+        sha256: Of it, in lower-case hex digits.
+        face: Its only face, where that has been found and judged before; None: it has to be.
+    """
 
     filename: str | None
     content: bytes
     sha256: str
+    face: FoundFace | None = None
 
     @classmethod
-    async def take(cls, filename: str | None, content: bytes) -> Self:
+    async def take(
+        cls, filename: str | None, content: bytes, face: FoundFace | None = None
+    ) -> Self:
         """Hashes once, in another thread: 20 MB take as long as reading a small photo."""
         digest = await asyncio.to_thread(hashlib.sha256, content)
-        return cls(filename, content, digest.hexdigest())
+        return cls(filename, content, digest.hexdigest(), face)
 
 
 def refuse_too_many(photos: int, at_most: int) -> None:

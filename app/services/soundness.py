@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from app.db.repositories import keys, photos, pointer, raw, users
+from app.db.repositories import kept_faces, keys, photos, pointer, raw, users
 from app.db.repositories.raw import RawUser
 from app.db.session import Sessions, WriteSession
 from app.errors import GalleryFileError
@@ -35,7 +35,8 @@ class Defect:
     """Something that is not as it should be.
 
     Attributes:
-        part: `database`, `crops`, `embeddings`, `templates`, `keys`, `bundles` or `detectors`.
+        part: `database`, `crops`, `embeddings`, `templates`, `kept faces`, `keys`, `bundles` or
+            `detectors`.
         detail: What is wrong, and what to do about it.
         repairable: Whether `--repair` mends it.
     """
@@ -119,6 +120,38 @@ async def find_damage(sessions: Sessions) -> list[Damage]:
             return found
         found += [damage for damage in await asyncio.to_thread(_judge, page, space_ids) if damage]
         after = page[-1].row
+
+
+async def find_damaged_faces(sessions: Sessions) -> set[UUID]:
+    """Faces that are kept for review, and whose crop or embedding is not one."""
+    damaged: set[UUID] = set()
+    after = 0
+    while True:
+        async with sessions.read() as session:
+            page = await raw.kept_faces(session, after, _USERS_AT_ONCE)
+        if not page:
+            return damaged
+        for row, face, crop, vector in page:
+            after = row
+            if not _is_crop(crop) or _as_vector(vector) is None:
+                damaged.add(face)
+
+
+def damaged_faces_told(damaged: set[UUID]) -> Iterator[Defect]:
+    """In words: each can be done without."""
+    for face in sorted(damaged):
+        detail = f"face {face}: its crop or embedding is damaged; it can be dropped."
+        yield Defect("kept faces", detail, True)
+
+
+async def drop_damaged_faces(sessions: Sessions) -> None:
+    """Deletes what find_damaged_faces finds."""
+    damaged = await find_damaged_faces(sessions)
+
+    async def store(session: WriteSession) -> None:
+        await kept_faces.erase(session, damaged)
+
+    await sessions.write(store)
 
 
 async def find_bad_keys(sessions: Sessions) -> list[Defect]:

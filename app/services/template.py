@@ -5,8 +5,11 @@ from dataclasses import asdict
 from functools import partial
 from uuid import uuid4
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.db.repositories import photos, pointer, users
-from app.db.session import WriteSession
+from app.db.session import ReadSession, WriteSession
 from app.db.tables import Photo, User, utc_now
 from app.errors import NotReadyError
 from app.gallery.gallery import Enrolled
@@ -44,6 +47,18 @@ async def add_photos(
 def being_moved() -> NotReadyError:
     """The weights have just changed, and a user is not in the new space yet."""
     return NotReadyError("The user is being moved to other weights right now. Try again.")
+
+
+async def template_of(session: ReadSession, user: User, space_id: str) -> NDArray[np.float32]:
+    """(512,) a user's template as the embeddings of the photos make it now.
+
+    Raises:
+        NotReadyError: See being_moved.
+    """
+    embeddings = (await photos.embeddings(session, user)).get(space_id)
+    if embeddings is None:
+        raise being_moved()
+    return mean_embedding(embeddings)
 
 
 async def refresh_templates(session: WriteSession, current: Current | None, user: User) -> int:

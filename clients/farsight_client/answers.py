@@ -159,6 +159,22 @@ class Candidate(Answer, frozen=True):
     similarity: float
 
 
+class PhotoMove(Answer, frozen=True):
+    """Both users after a photo moved from one to the other.
+
+    Attributes:
+        user: Whose it was.
+        to_user: Whose it is.
+        similarity_before: Of the photo to the template of `to_user`, before it was theirs.
+        similarity_after: The same, now that it is a part of it.
+    """
+
+    user: User
+    to_user: User
+    similarity_before: float
+    similarity_after: float
+
+
 class Registration(Answer, frozen=True):
     """A user after photos were added, and a report per photo.
 

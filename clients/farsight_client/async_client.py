@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-from farsight_client import calls, face_calls, operator_calls
+from farsight_client import calls, face_calls, operator_calls, review_calls
 from farsight_client.answers import User
 from farsight_client.call import Call
 from farsight_client.cameras import CameraSocket, Corners, asked, open_socket
@@ -50,6 +50,7 @@ class AsyncClient:
     put_user = async_method(calls.put_user)
     add_photos = async_method(calls.add_photos)
     delete_photo = async_method(calls.delete_photo)
+    move_photo = async_method(calls.move_photo)
     user_page = async_method(calls.user_page)
     get_user = async_method(calls.get_user)
     crop = async_method(calls.crop)
@@ -61,6 +62,11 @@ class AsyncClient:
     review_photos = async_method(calls.review_photos)
     erase_user = async_method(calls.erase_user)
     erasure = async_method(calls.erasure)
+    kept_face_page = async_method(review_calls.kept_face_page)
+    clusters = async_method(review_calls.clusters)
+    kept_crop = async_method(review_calls.kept_crop)
+    assign_faces = async_method(review_calls.assign_faces)
+    dismiss_faces = async_method(review_calls.dismiss_faces)
     identify = async_method(face_calls.identify)
     identify_clip = async_method(face_calls.identify_clip)
     find_faces = async_method(face_calls.find_faces)

@@ -16,6 +16,7 @@ from farsight_client.answers import (
     JsonObject,
     Likeness,
     Metadata,
+    PhotoMove,
     Registration,
     Review,
     ThumbnailList,
@@ -154,6 +155,16 @@ def delete_photo(user_id: str, photo_id: str) -> Call[Erasure]:
     """
     path = f"{_user(user_id)}/photos/{quote(photo_id, safe='')}"
     return Call("DELETE", path, Erasure, empty=_erased(user_id))
+
+
+def move_photo(user_id: str, photo_id: str, to_user_id: str) -> Call[PhotoMove]:
+    """Makes a stored photo another user's.
+
+    It is sent only once: repeated, the user has no such photo.
+    """
+    path = f"{_user(user_id)}/photos/{quote(photo_id, safe='')}/move"
+    body: JsonObject = {"to_user_id": to_user_id}
+    return Call("POST", path, PhotoMove, body=body)
 
 
 def crop(user_id: str, photo_id: str) -> Call[bytes]:

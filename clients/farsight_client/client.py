@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-from farsight_client import calls, face_calls, operator_calls
+from farsight_client import calls, face_calls, operator_calls, review_calls
 from farsight_client.answers import User
 from farsight_client.call import Call
 from farsight_client.cameras import BlockingCameraSocket, Corners, asked, open_blocking_socket
@@ -65,6 +65,7 @@ class Client:
     put_user = method(calls.put_user)
     add_photos = method(calls.add_photos)
     delete_photo = method(calls.delete_photo)
+    move_photo = method(calls.move_photo)
     user_page = method(calls.user_page)
     get_user = method(calls.get_user)
     crop = method(calls.crop)
@@ -76,6 +77,11 @@ class Client:
     review_photos = method(calls.review_photos)
     erase_user = method(calls.erase_user)
     erasure = method(calls.erasure)
+    kept_face_page = method(review_calls.kept_face_page)
+    clusters = method(review_calls.clusters)
+    kept_crop = method(review_calls.kept_crop)
+    assign_faces = method(review_calls.assign_faces)
+    dismiss_faces = method(review_calls.dismiss_faces)
     identify = method(face_calls.identify)
     identify_clip = method(face_calls.identify_clip)
     find_faces = method(face_calls.find_faces)

@@ -155,6 +155,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users/{user_id}/photos/{photo_id}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move Photo
+         * @description Makes a photo another user's; both templates follow. A user keeps the minimum of photos.
+         */
+        post: operations["move_photo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users/{user_id}/photos/{photo_id}/crop": {
         parameters: {
             query?: never;
@@ -249,6 +269,106 @@ export interface paths {
          * @description Compares the largest face of a photo with a user, a stored photo, or another photo.
          */
         post: operations["verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/kept-faces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Kept Faces
+         * @description Lists faces of recent identifications, newest first; none unless a setting keeps them.
+         */
+        get: operations["list_kept_faces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/kept-faces/clusters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Clusters
+         * @description Puts kept faces of strangers together by likeness: each cluster is probably one person.
+         */
+        get: operations["list_clusters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/kept-faces/{face_id}/crop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Kept Face
+         * @description A kept face, as it was aligned. The audit log records who asked.
+         */
+        get: operations["show_kept_face"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/kept-faces/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Assign Faces
+         * @description Says whose kept faces are. Those that are good enough become photos of that user.
+         */
+        post: operations["assign_faces"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/kept-faces/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dismiss Faces
+         * @description Deletes kept faces.
+         */
+        post: operations["dismiss_faces"];
         delete?: never;
         options?: never;
         head?: never;
@@ -734,6 +854,105 @@ export interface components {
             box?: components["schemas"]["PhotoBox"][];
         };
         /**
+         * Answered
+         * @description Which kept faces.
+         * @enum {string}
+         */
+        Answered: "named" | "unknown";
+        /**
+         * AssignedFace
+         * @description What became of a face whose name was said.
+         */
+        AssignedFace: {
+            /**
+             * Face Id
+             * Format: uuid
+             */
+            face_id: string;
+            /**
+             * Photo Id
+             * @description Of the photo that it is now; null: it is not used
+             */
+            photo_id: string | null;
+            /**
+             * Reason
+             * @description Why not: as for photos, or `not_needed` beyond the limit of photos a request
+             */
+            reason: string | null;
+            /** Detail */
+            detail: string | null;
+            /**
+             * Similarity Before
+             * @description To the user's template before; null for a new user
+             */
+            similarity_before: number | null;
+            /**
+             * Similarity After
+             * @description To the template that it is now a part of
+             */
+            similarity_after: number | null;
+        };
+        /**
+         * Assignment
+         * @description What was learned. Faces that are not used keep the name until their time is over.
+         */
+        Assignment: {
+            user: components["schemas"]["User"];
+            /**
+             * Faces
+             * @description In the request's order
+             */
+            faces: components["schemas"]["AssignedFace"][];
+            /**
+             * Template Similarity
+             * @description Of the former template to the new one; null for a new user
+             */
+            template_similarity: number | null;
+            /**
+             * Near Users
+             * @description Up to five others who may be mistaken for this user
+             */
+            near_users: components["schemas"]["Candidate"][];
+            /**
+             * Alike
+             * @description Kept faces of strangers that would get this name now: `face_id`, newest first
+             */
+            alike: string[];
+        };
+        /**
+         * AssignmentRequest
+         * @description Whose faces they are.
+         */
+        AssignmentRequest: {
+            /**
+             * Faces
+             * @description `face_id` of kept faces
+             */
+            faces: string[];
+            /**
+             * User Id
+             * @description Chosen by the client: 1 to 64 letters, digits, `.`, `_`, `@`, `-`
+             */
+            user_id: string;
+            /**
+             * New
+             * @description true: register a new user; false: they are a registered user's
+             * @default false
+             */
+            new?: boolean;
+            /**
+             * Display Name
+             * @description Of a new user
+             */
+            display_name?: string | null;
+            /**
+             * Allow Duplicate
+             * @description Register even if the face belongs to somebody else
+             * @default false
+             */
+            allow_duplicate?: boolean;
+        };
+        /**
          * Box
          * @description In px of the upright photo.
          */
@@ -832,12 +1051,67 @@ export interface components {
             space: string;
         };
         /**
+         * Cluster
+         * @description Faces that are probably one stranger's, largest first.
+         */
+        Cluster: {
+            /** Faces */
+            faces: components["schemas"]["KeptFace"][];
+        };
+        /**
+         * ClusterList
+         * @description Strangers, those with most faces first.
+         */
+        ClusterList: {
+            /** Items */
+            items: components["schemas"]["Cluster"][];
+            /**
+             * Next Cursor
+             * @description Always null: assign or dismiss what is shown
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description Clusters of the newest 2,000 faces, also those not shown
+             */
+            total: number;
+            /**
+             * Keep Hours
+             * @description For so long faces are kept (FARSIGHT_REVIEW__KEEP_HOURS); 0: none is
+             */
+            keep_hours: number;
+        };
+        /**
          * CreatedKey
          * @description A new key, shown only this once.
          */
         CreatedKey: {
             /** Key */
             key: string;
+        };
+        /**
+         * Dismissal
+         * @description Faces that were deleted.
+         */
+        Dismissal: {
+            /** Dismissed */
+            dismissed: number;
+            /**
+             * Pending
+             * @description true: they may still be on the disk, because somebody reads an older state
+             */
+            pending: boolean;
+        };
+        /**
+         * DismissalRequest
+         * @description Faces that nobody wants to name.
+         */
+        DismissalRequest: {
+            /**
+             * Faces
+             * @description `face_id` of kept faces
+             */
+            faces: string[];
         };
         /** EmbedFacesForm */
         EmbedFacesForm: {
@@ -1505,6 +1779,75 @@ export interface components {
         };
         JsonValue: unknown;
         /**
+         * KeptFace
+         * @description A face of an identification, kept for review.
+         */
+        KeptFace: {
+            /**
+             * Face Id
+             * Format: uuid
+             */
+            face_id: string;
+            /**
+             * Kept At
+             * Format: date-time
+             */
+            kept_at: string;
+            /**
+             * Key Id
+             * @description Whose request it was: a key's id
+             */
+            key_id: string;
+            /**
+             * User Id
+             * @description null for a stranger
+             */
+            user_id: string | null;
+            /**
+             * Assigned
+             * @description true: a person has said whose it is
+             */
+            assigned: boolean;
+            /**
+             * Similarity
+             * @description To the most similar user at that time; null if nobody was registered
+             */
+            similarity: number | null;
+            /**
+             * Threshold
+             * @description Minimum similarity for a name at that time
+             */
+            threshold: number;
+            /** Face Px */
+            face_px: number;
+            /**
+             * Route
+             * @enum {string}
+             */
+            route: "direct" | "dsr";
+            quality: components["schemas"]["Quality"];
+            /** Space */
+            space: string;
+        };
+        /**
+         * KeptFacePage
+         * @description One page of kept faces, newest first.
+         */
+        KeptFacePage: {
+            /** Items */
+            items: components["schemas"]["KeptFace"][];
+            /**
+             * Next Cursor
+             * @description For the next page; null on the last one
+             */
+            next_cursor: string | null;
+            /**
+             * Keep Hours
+             * @description For so long faces are kept (FARSIGHT_REVIEW__KEEP_HOURS); 0: none is
+             */
+            keep_hours: number;
+        };
+        /**
          * Key
          * @description A key without its secret.
          */
@@ -1599,6 +1942,17 @@ export interface components {
              * @description Chosen by the client: 1 to 64 letters, digits, `.`, `_`, `@`, `-`
              */
             other_user_id: string;
+        };
+        /**
+         * Move
+         * @description Whose photo it turned out to be.
+         */
+        Move: {
+            /**
+             * To User Id
+             * @description Chosen by the client: 1 to 64 letters, digits, `.`, `_`, `@`, `-`
+             */
+            to_user_id: string;
         };
         /**
          * NewKey
@@ -1739,6 +2093,24 @@ export interface components {
              * @description To every photo in the answer, in its order
              */
             photos: number[];
+        };
+        /**
+         * PhotoMove
+         * @description Both users after a photo moved from one to the other.
+         */
+        PhotoMove: {
+            user: components["schemas"]["User"];
+            to_user: components["schemas"]["User"];
+            /**
+             * Similarity Before
+             * @description Of the photo to the template of `to_user`, before it was one of theirs
+             */
+            similarity_before: number;
+            /**
+             * Similarity After
+             * @description The same, now that the template is made of it too
+             */
+            similarity_after: number;
         };
         /**
          * PhotoReport
@@ -4039,6 +4411,160 @@ export interface operations {
             };
         };
     };
+    move_photo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                photo_id: string;
+                /** @description Chosen by the client: 1 to 64 letters, digits, `.`, `_`, `@`, `-` */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Move"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhotoMove"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflicts with what is stored */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a photo is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Content-Type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not valid, or photos are not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rate limit exceeded; Retry-After says when to retry */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large; the connection is closed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Busy or not ready; Retry-After says when to retry */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, read-only or failing; nothing was written */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     show_crop: {
         parameters: {
             query?: never;
@@ -4665,6 +5191,578 @@ export interface operations {
             };
             /** @description Not done in time */
             504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_kept_faces: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the previous page; absent for the first page */
+                cursor?: string | null;
+                /** @description Maximum number of items */
+                limit?: number;
+                /** @description Only those that are somebody's, or only those of strangers */
+                answer?: components["schemas"]["Answered"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptFacePage"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not valid, or photos are not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rate limit exceeded; Retry-After says when to retry */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large; the connection is closed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Busy or not ready; Retry-After says when to retry */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_clusters: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of clusters */
+                limit?: number;
+                /** @description Maximum number of faces of each */
+                max_faces?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterList"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not valid, or photos are not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rate limit exceeded; Retry-After says when to retry */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large; the connection is closed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Busy or not ready; Retry-After says when to retry */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_kept_face: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                face_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description 112 x 112 px, aligned */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": Blob;
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not valid, or photos are not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rate limit exceeded; Retry-After says when to retry */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large; the connection is closed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Busy or not ready; Retry-After says when to retry */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, read-only or failing; nothing was written */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assign_faces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssignmentRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Assignment"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflicts with what is stored */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a photo is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Content-Type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not valid, or photos are not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rate limit exceeded; Retry-After says when to retry */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large; the connection is closed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Busy or not ready; Retry-After says when to retry */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not done in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, read-only or failing; nothing was written */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dismiss_faces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DismissalRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dismissal"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a photo is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Content-Type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not valid, or photos are not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rate limit exceeded; Retry-After says when to retry */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large; the connection is closed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Busy or not ready; Retry-After says when to retry */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, read-only or failing; nothing was written */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -18,7 +18,7 @@ from app.db.tables import Table
 from app.graph import Graph
 from app.main import create_app
 from app.services.keys import Keys, Scope
-from app.setting_groups import LimitSettings
+from app.setting_groups import LimitSettings, ReviewSettings
 from app.settings import Settings
 from tests.compreface_client import CompreFace
 from tests.databases import execute
@@ -95,7 +95,7 @@ class Service:
         names = list(Table.metadata.tables)
         counts = [f"SELECT '{name}', count(*) FROM {name}" for name in names]
         found = dict(execute(self.settings.database, " UNION ALL ".join(counts)))
-        assert len(found) == 12
+        assert len(found) == 13
         return found
 
 
@@ -184,3 +184,11 @@ def compreface(compreface_service: Service) -> Iterator[CompreFace]:
     assert {
         compreface_service.rows()[name] for name in ("users", "photos", "announced_subjects")
     } == {0}
+
+
+@pytest.fixture
+def reviewing(settings: Settings) -> Iterator[Service]:
+    """A service that keeps faces for an hour."""
+    review = ReviewSettings(keep_hours=1)
+    with running(settings.model_copy(update={"review": review})) as service:
+        yield service

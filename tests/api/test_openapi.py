@@ -40,7 +40,7 @@ def test_every_operation_tells_its_problems_in_their_media_type() -> None:
         for path, methods in create_app(Settings()).openapi()["paths"].items()
         for method, operation in methods.items()
     ]
-    assert len(operations) == 37
+    assert len(operations) == 44
     for method, path, operation in operations:
         for status, response in operation["responses"].items():
             media_types = set(response.get("content", {}))

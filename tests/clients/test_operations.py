@@ -15,7 +15,16 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from farsight_client import ApiError, AsyncClient, Box, Client, calls, face_calls, operator_calls
+from farsight_client import (
+    ApiError,
+    AsyncClient,
+    Box,
+    Client,
+    calls,
+    face_calls,
+    operator_calls,
+    review_calls,
+)
 from farsight_client.call import Call
 from tests.answering import Asked, Reply, answering, problem
 
@@ -31,6 +40,7 @@ NO_OPERATION = {"close", "send", "watch"}  # the last has no operation, but a so
 # For every parameter of a client's method.
 EXAMPLES: dict[str, object] = {
     "allow_duplicate": True,
+    "answer": "named",
     "boxes": {0: Box(1, 2, 3, 4)},
     "bundle": "other",
     "crops": True,
@@ -41,6 +51,8 @@ EXAMPLES: dict[str, object] = {
     "even_last": True,
     "expires_at": datetime(2027, 1, 31, tzinfo=UTC),
     "face": "only",
+    "face_id": "7",
+    "faces": ["7", "8"],
     "file": b"gallery",
     "force": True,
     "fps": 3.0,
@@ -53,6 +65,7 @@ EXAMPLES: dict[str, object] = {
     "max_faces": 4,
     "metadata": {"door": 3},
     "min_face_px": 20.0,
+    "new": True,
     "on_conflict": "skip",
     "order": "newest",
     "other": "bert",
@@ -67,6 +80,7 @@ EXAMPLES: dict[str, object] = {
     "skip_faces": 1,
     "target": BytesIO(),
     "threshold": 0.5,
+    "to_user_id": "bert",
     "top_k": 2,
     "user_id": "ada",
     "user_ids": ["ada", "bert"],
@@ -171,7 +185,7 @@ def test_twins_have_the_same_methods_with_the_same_arguments() -> None:
 
 def test_answers_have_the_fields_and_types_of_the_document() -> None:
     checked = set()
-    modules = (calls, face_calls, operator_calls)
+    modules = (calls, face_calls, operator_calls, review_calls)
     for build in [build for module in modules for build in vars(module).values()]:
         if not inspect.isfunction(build) or build.__name__.startswith("_"):
             continue
@@ -185,8 +199,8 @@ def test_answers_have_the_fields_and_types_of_the_document() -> None:
             if status.startswith("2") and schema is not None:
                 checked.add(operation)
                 assert _difference(schema, call.answer) is None, operation
-    # All but two streams, two pictures, and what answers nothing.
-    assert len(OPERATIONS) - len(checked) == 5
+    # All but two streams, three pictures, and what answers nothing.
+    assert len(OPERATIONS) - len(checked) == 6
 
 
 def _difference(schema: Mapping[str, Any], kind: Any) -> str | None:

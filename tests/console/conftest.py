@@ -3,6 +3,7 @@
 Not of the session: while Playwright runs, no other event loop can run in this thread.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from app.settings import Settings
 from tests.api.conftest import create_key
 from tests.conftest import TRAINED
 from tests.console.browser import Tab, browsing, tab, write_film
+from tests.program import PATIENCE_S
 from tests.service_process import serving
 
 OpenTab = Callable[..., AbstractContextManager[Tab]]
@@ -46,6 +48,15 @@ class Console:
         answer = self.http.post("/v1/users", data={"user_id": user_id}, files=files)
         assert answer.status_code == 201, answer.text
 
+    def identify(self, photos: list[bytes], kept: int) -> None:
+        """Identifies without the console, and waits until so many faces are kept for review."""
+        files = [("photos", (f"{index}.jpg", photo)) for index, photo in enumerate(photos)]
+        assert self.http.post("/v1/identify", files=files).status_code == 200
+        deadline = time.monotonic() + PATIENCE_S
+        while len(self.http.get("/v1/kept-faces", params={"limit": 200}).json()["items"]) < kept:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
     def known(self) -> set[str]:
         """Everybody's `user_id`."""
         return {user["user_id"] for user in self.http.get("/v1/users").json()["items"]}
@@ -60,7 +71,7 @@ def console(
     settings = make_settings(folder)
     settings = settings.model_copy(update={"bundles": folder, "bundle": TRAINED.name})
     key, door = create_key(settings, *Scope), create_key(settings, Scope.IDENTIFY)
-    with serving(settings, folder) as service:
+    with serving(settings, folder, FARSIGHT_REVIEW__KEEP_HOURS="1") as service:
         headers = {"Authorization": f"Bearer {key}"}
         with httpx.Client(base_url=service.url, headers=headers, timeout=60) as http:
             yield Console(service.url, key, door, http)

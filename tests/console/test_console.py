@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.program("chromium")
 
 People = dict[str, list[bytes]]
-VIEWS = ("identify", "people", "register", "weights", "keys", "audit", "operations")
+VIEWS = (
+    "identify",
+    "review",
+    "review/named",
+    "people",
+    "register",
+    "weights",
+    "keys",
+    "audit",
+    "operations",
+)
 
 
 def as_files(photos: Sequence[bytes]) -> list[FilePayload]:
@@ -317,6 +327,23 @@ def test_faces_of_a_list_are_one_line_of_the_audit_log_when_they_come_into_view_
             console.known(),
         )
         assert others == before[: len(others)]
+
+
+def test_keys_are_in_order_when_a_column_is_pressed(console: "Console", signed_in: "Tab") -> None:
+    for label in ("zoo", "alley"):
+        made = console.http.post("/v1/admin/keys", json={"scopes": ["identify"], "label": label})
+        assert made.status_code == 201
+    page = signed_in.page
+    signed_in.open("keys")
+    labels = page.locator("tbody td:nth-child(2)")
+    expect(labels.filter(has_text="zoo")).to_have_count(1)
+    head = page.get_by_role("button", name="For", exact=True)
+    for is_down in (False, True):
+        head.click()
+        given = labels.all_text_contents()
+        assert given == sorted(given, key=str.casefold, reverse=is_down)
+    expect(page.locator("th[aria-sort=descending]")).to_have_text("For")
+    signed_in.check()
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "dark"), (NARROW, "light")])

@@ -11,16 +11,16 @@ from sqlalchemy import select
 from app.db import copying
 from app.db.copying import copy_everything
 from app.db.migration import open_sessions
-from app.db.repositories import events, photos, pointer, users
+from app.db.repositories import events, kept_faces, photos, pointer, users
 from app.db.session import Sessions, WriteSession
-from app.db.tables import ApiKey, AuditEvent, Photo, StoredAnswer, Table
+from app.db.tables import ApiKey, AuditEvent, KeptFace, Photo, StoredAnswer, Table, utc_now
 from app.errors import SettingsError
 from app.setting_groups import DatabaseSettings
 
 pytestmark = pytest.mark.both
 
 _PEOPLE = 7
-_ROWS = 1 + 1 + 1 + 1 + _PEOPLE * 4
+_ROWS = 1 + 1 + 1 + 1 + 2 + _PEOPLE * 4
 
 
 async def _fill(session: WriteSession) -> None:
@@ -41,6 +41,25 @@ async def _fill(session: WriteSession) -> None:
         )
         await photos.add(session, [photo], "space", [vector])
         await users.put_template(session, user, "space", vector, photo_count=1, revision=number)
+    faces = [
+        KeptFace(
+            face_id=uuid4(),
+            kept_at=utc_now(),
+            key_id="key",
+            groups=groups,
+            user=user.id if groups else None,
+            similarity=0.5,
+            threshold=0.4,
+            face_px=20.0,
+            route="dsr",
+            quality={"blur": 0.1},
+            space_id="space",
+            vector=vector,
+            crop=generator.bytes(1000),
+        )
+        for groups in (None, ["staff"])
+    ]
+    await kept_faces.add(session, faces)
     session.add(
         StoredAnswer(
             api_key="key", idempotency_key="once", user=user.id, request_sha256="", answer={"a": 1}

@@ -18,7 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from sqlalchemy.pool import NullPool
 
 from app.db.engine import RETRY_AFTER_S, Alone, Engine, Exclusion
-from app.db.tables import AnnouncedSubject, Embedding, Photo, StoredAnswer, Table, Template, User
+from app.db.tables import (
+    AnnouncedSubject,
+    Embedding,
+    KeptFace,
+    Photo,
+    StoredAnswer,
+    Table,
+    Template,
+    User,
+)
 from app.db.types import EMBEDDING_SIZE
 from app.errors import FarsightError, SettingsError
 from app.setting_groups import DatabaseSettings
@@ -52,7 +61,7 @@ _READ_ONLY_TRANSACTION = "25006"
 # Whose rows tell of people. What was deleted in them has to leave the disk.
 _OF_PEOPLE = tuple(
     table.__tablename__
-    for table in (User, AnnouncedSubject, Photo, Embedding, Template, StoredAnswer)
+    for table in (User, AnnouncedSubject, Photo, Embedding, Template, StoredAnswer, KeptFace)
 )
 # A server that vanished must not keep requests, and a service must not keep others from writing.
 _GONE_AFTER_MS = 10_000

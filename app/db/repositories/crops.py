@@ -1,13 +1,13 @@
-"""Stored crops, as they are or encrypted."""
+"""Stored crops, as they are or encrypted: of photos, and of faces that are kept for review."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, select, union_all, update
 
 from app.db.crop_keys import missing
 from app.db.session import ReadSession, WriteSession
-from app.db.tables import Photo
+from app.db.tables import KeptFace, Photo
 
 
 def sealed(
@@ -35,43 +35,57 @@ async def require_keys(session: ReadSession) -> None:
     Raises:
         CropKeyError: Some are encrypted with a key that the session does not have.
     """
-    used = await session.scalars(
-        select(Photo.crop_key).where(Photo.crop_key.is_not(None)).distinct()
-    )
+    of_photos = select(Photo.crop_key).where(Photo.crop_key.is_not(None))
+    of_faces = select(KeptFace.crop_key).where(KeptFace.crop_key.is_not(None))
+    used = [*await session.scalars(of_photos.distinct())]
+    used += await session.scalars(of_faces.distinct())
     if lost := {key_id for key_id in used if key_id and key_id not in session.crop_keys}:
         raise missing(lost)
 
 
 async def count_to_encrypt(session: ReadSession) -> int:
     """How many crops are not encrypted with the session's current key."""
-    return await session.scalar(select(func.count(Photo.id)).where(_is_other(session))) or 0
+    of_photos = select(func.count(Photo.id)).where(*_other_photos(session))
+    of_faces = select(func.count(KeptFace.id)).where(*_other_faces(session))
+    return (await session.scalar(of_photos) or 0) + (await session.scalar(of_faces) or 0)
 
 
 async def page_to_encrypt(
     session: ReadSession, after: UUID | None, limit: int
 ) -> Sequence[tuple[UUID, bytes]]:
-    """Photos whose crops are not encrypted with the session's current key, as they are stored.
+    """Photos and kept faces whose crops are not encrypted with the session's current key.
 
     Args:
         session: Reads.
-        after: The photo before the page; None for the first one.
-        limit: Largest number of photos.
+        after: The photo or face before the page; None for the first one.
+        limit: Largest number.
+
+    Returns:
+        Ids, and crops as they are stored.
     """
-    wanted = select(Photo.id, Photo.crop).where(_is_other(session)).order_by(Photo.id).limit(limit)
+    wanted = union_all(
+        select(Photo.id.label("id"), Photo.crop.label("crop")).where(*_other_photos(session)),
+        select(KeptFace.face_id, KeptFace.crop).where(*_other_faces(session)),
+    ).subquery()
+    page = select(wanted.c.id, wanted.c.crop).order_by(wanted.c.id).limit(limit)
     if after is not None:
-        wanted = wanted.where(Photo.id > after)
-    return [(photo, stored or b"") for photo, stored in await session.execute(wanted)]
+        page = page.where(wanted.c.id > after)
+    return [(crop_of, stored or b"") for crop_of, stored in await session.execute(page)]
 
 
-async def put(session: WriteSession, photo: UUID, png: bytes) -> None:
-    """Stores a photo's crop anew; nothing happens if the photo has been erased."""
-    stored, key_id = sealed(session, photo, png)
+async def put(session: WriteSession, crop_of: UUID, png: bytes) -> None:
+    """Stores the crop of a photo or kept face anew; nothing happens if it has been erased."""
+    stored, key_id = sealed(session, crop_of, png)
+    values = {"crop": stored, "crop_key": key_id}
     # Not by way of the object: the change of a crop is no change of the photo.
-    await session.execute(
-        update(Photo).where(Photo.id == photo).values(crop=stored, crop_key=key_id)
-    )
+    await session.execute(update(Photo).where(Photo.id == crop_of).values(values))
+    await session.execute(update(KeptFace).where(KeptFace.face_id == crop_of).values(values))
 
 
-def _is_other(session: ReadSession) -> ColumnElement[bool]:
+def _other_photos(session: ReadSession) -> tuple[ColumnElement[bool], ...]:
     other = Photo.crop_key.is_distinct_from(session.crop_keys.current)
-    return Photo.crop.is_not(None) & other
+    return Photo.crop.is_not(None), other
+
+
+def _other_faces(session: ReadSession) -> tuple[ColumnElement[bool], ...]:
+    return (KeptFace.crop_key.is_distinct_from(session.crop_keys.current),)

@@ -163,6 +163,11 @@ async def move(session: WriteSession, user: User, to: User) -> int:
     return len(moved.all())
 
 
+async def give(session: WriteSession, photo: Photo, to: User) -> None:
+    """Gives one photo to another user, with its embeddings."""
+    await session.execute(update(Photo).where(Photo.id == photo.id).values(user=to.id))
+
+
 async def erase(session: WriteSession, user: User, photo_id: UUID) -> None:
     """Deletes a user's photo; its embeddings go with it.
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.repositories import crops
 from app.db.session import ReadSession, WriteSession
-from app.db.tables import Embedding, Photo, Template, User
+from app.db.tables import Embedding, KeptFace, Photo, Template, User
 from app.db.types import VectorBytes
 from app.storage_errors import DatabaseDamagedError
 
@@ -73,6 +73,31 @@ async def users(session: ReadSession, after: int, limit: int) -> Sequence[RawUse
     for user, space_id, content, photo_count in templates:
         found[user].templates[space_id] = (content, photo_count)
     return list(found.values())
+
+
+async def kept_faces(
+    session: ReadSession, after: int, limit: int
+) -> Sequence[tuple[int, UUID, bytes, bytes]]:
+    """Row, id, crop (as stored if it cannot be decrypted) and vector of kept faces, in their order.
+
+    Args:
+        session: Reads.
+        after: The row id before them; 0 for the first ones.
+        limit: Maximum number.
+    """
+    rows = await session.execute(
+        select(KeptFace.id, KeptFace.face_id, KeptFace.crop, _bytes_of(KeptFace.vector))
+        .where(KeptFace.id > after)
+        .order_by(KeptFace.id)
+        .limit(limit)
+    )
+    found = []
+    for row, face, stored, vector in rows:
+        crop = stored
+        with suppress(DatabaseDamagedError):
+            crop = session.crop_keys.open(face, stored)
+        found.append((row, face, crop, vector))
+    return found
 
 
 async def forget(

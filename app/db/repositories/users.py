@@ -219,6 +219,12 @@ async def templates(
     return [(user_id, vector, known(theirs)) for user_id, vector, theirs in found]
 
 
+async def rows_of(session: ReadSession, user_ids: Collection[str]) -> dict[str, int]:
+    """Row ids of those of some users whom there are, by `user_id`."""
+    found = await session.execute(select(User.user_id, User.id).where(User.user_id.in_(user_ids)))
+    return {user.user_id: user.id for user in found}
+
+
 async def ids_in_space(session: ReadSession, space_id: str) -> set[str]:
     """The `user_id` of everybody who has a template in a space."""
     found = await session.scalars(
