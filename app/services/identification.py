@@ -31,8 +31,9 @@ from app.services.reviewed_photo import refuse_too_many
 from app.services.search import MemorySearch, Search
 from app.services.track_search import deciding
 from app.tracking.events import Event, EventKind
+from app.tracking.rules import DEFAULT_RULES
 from app.tracking.sighting import Sighting
-from app.tracking.tracker import DEFAULT_RULES, Tracker
+from app.tracking.tracker import Tracker
 from app.vision.dimensions import EMBEDDING_SIZE
 from app.vision.embedder import mean_embedding
 

@@ -11,8 +11,9 @@ from app.recognition.serving import Current, Serving
 from app.services.search import Search
 from app.services.track_search import deciding
 from app.tracking.events import Event, EventKind
+from app.tracking.rules import DEFAULT_RULES
 from app.tracking.sighting import Sighting
-from app.tracking.tracker import DEFAULT_RULES, Tracker
+from app.tracking.tracker import Tracker
 from app.vision.image import Image
 
 _MOST_FACES = 30
