@@ -2,10 +2,10 @@
 
 People pass a simulated camera (tests/simulated_video.py): two cross, one leaves and comes back, a
 picture of one hangs on a wall, and a stranger passes. Three photos of each user are enrolled, and
-videos show others: one photo for a visit, whose head slowly turns, or another every 0.8 s, which
-changes faster than any head. Without `--people` everybody is from packages on PyPI, where further photos are
-made of one picture: good enough to follow people, too easy to recognise them. A folder of people,
-a folder for each, gives honest figures.
+videos show others: one photo for a visit, whose head slowly turns, or another every 0.8 s, which is
+a faster change than any head's. Without `--people` everybody is from packages on PyPI, where
+further photos are made of one picture: good enough to follow people, too easy to recognise them. A
+folder of people, a folder for each, gives honest figures.
 """
 
 import asyncio
