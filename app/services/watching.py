@@ -10,7 +10,7 @@ from app.recognition.recognizer import FoundFace
 from app.recognition.serving import Current, Serving
 from app.services.search import Search
 from app.services.track_search import deciding
-from app.tracking.events import Event, EventKind
+from app.tracking.events import Event, EventKind, Followed
 from app.tracking.rules import DEFAULT_RULES
 from app.tracking.sighting import Sighting
 from app.tracking.tracker import Tracker
@@ -163,6 +163,10 @@ class Watch:
     async def end(self) -> list[Event]:
         """The camera has ended: everybody has left, and nothing is known of them any more."""
         return await self._tracker.end()
+
+    def followed(self) -> list[Followed]:
+        """The faces in the last frame that were told of."""
+        return self._tracker.followed()
 
     def _new_tracker(self, serving: Serving) -> Tracker:
         wishes = self._wishes

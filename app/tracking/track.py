@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from app.tracking.events import Event, EventKind, Verdict
 from app.tracking.sighting import Sighting, pooled
+from app.vision.detector import Rectangle
 
 # Of the face's speed, from one frame to the next.
 _INERTIA = 0.5
@@ -61,6 +62,11 @@ class Track:
     def side_px(self) -> float:
         """How large the face's box was when it was last seen."""
         return self._last.side_px
+
+    @property
+    def box(self) -> Rectangle:
+        """Where it was last seen, in px of the frame."""
+        return self._last.box
 
     def expected(self, at_s: float, within_s: float) -> NDArray[np.float64]:
         """(2,) where the middle of the face should be at this time.

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
-from app.tracking.events import Event, EventKind, Verdict
+from app.tracking.events import Event, EventKind, Followed, Verdict
 from app.tracking.linking import Linking
 from app.tracking.rules import DEFAULT_RULES, TrackRules
 from app.tracking.sighting import Sighting, pooled
@@ -71,6 +71,14 @@ class Tracker:
     def tracks_now(self) -> int:
         """How many faces are followed."""
         return len(self._tracks)
+
+    def followed(self) -> list[Followed]:
+        """The faces in the last frame that were told of."""
+        return [
+            Followed(track.box, track.verdict)
+            for track in self._tracks
+            if track.has_appeared and track.was_in_frame(self._last_frame_s)
+        ]
 
     async def _leave(self, at_s: float) -> list[Event]:
         gone = [of for of in self._tracks if at_s - of.last_s > self._rules.gone_after_s]

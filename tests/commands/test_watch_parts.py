@@ -21,7 +21,7 @@ from app.commands.watching.config import Camera, Save, WatchConfig, Webhook, rea
 from app.commands.watching.outputs import SIGNATURE, Crops, Lines, Told, WebhookOutput
 from app.commands.watching.source import Source, name_of
 from app.errors import SettingsError
-from app.tracking.events import Event, EventKind, Verdict
+from app.tracking.events import Event, EventKind, Followed, Verdict
 from app.tracking.motion import Motion
 from app.vision.image import Image
 from tests.rtsp_server import RtspServer
@@ -219,6 +219,9 @@ class _Told:
     async def end(self) -> list[Event]:
         return []
 
+    def followed(self) -> list[Followed]:
+        return [Followed((1, 2, 3, 4), None)] * (self.asked > 1)
+
 
 async def _watched(
     path: Path, config: WatchConfig, watcher: _Told, crops: Crops | None = None
@@ -236,6 +239,24 @@ async def test_a_name_is_told_once_when_it_comes_again_within_the_pause(tmp_path
     told = await _watched(path, config, _Told(EventKind.RECOGNISED))
     assert [event["at_s"] for event in told] == [0, 2]
     assert {event["user_id"] for event in told} == {"ada"}
+
+
+async def test_each_frame_is_shown_with_the_faces_in_it_when_there_is_a_preview(
+    tmp_path: Path,
+) -> None:
+    path = write_video(tmp_path / "video.mp4", iter([_FRAME] * 4), 100)
+    shown: list[tuple[tuple[int, ...], int]] = []
+    watch = CameraWatch(
+        Camera(source=str(path)),
+        WatchConfig(fps=5, motion=False),
+        _Told(EventKind.APPEARED),
+        [],
+        None,
+        Source(str(path), 5),
+        preview=lambda image, faces: shown.append((image.shape, len(faces))),
+    )
+    await watch.run()
+    assert shown == [((360, 640, 3), 0), *[((360, 640, 3), 1)] * 3]
 
 
 async def test_only_the_first_frame_is_looked_at_when_nothing_moves(tmp_path: Path) -> None:

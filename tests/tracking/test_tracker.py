@@ -240,6 +240,25 @@ async def test_a_picture_on_a_wall_is_one_visit_that_moves_by_nothing() -> None:
     assert events[-1].moved == 0
 
 
+async def test_the_faces_in_the_last_frame_are_told_with_names_when_they_are_followed() -> None:
+    ada, stranger = _Person(1), _Person(3)
+    tracker = _knowing(ada=ada, bob=_Person(2))
+    for frame in range(12):
+        await tracker.see(
+            frame * _FRAME_S, [ada.at(frame, 10 + 5 * frame), stranger.at(frame, 300)]
+        )
+        if frame == 1:
+            assert [of.verdict for of in tracker.followed()] == [None, None]
+    followed = {of.verdict and of.verdict.user_id: of.box[0] for of in tracker.followed()}
+    assert followed == {"ada": 65, None: 300}
+    await tracker.stay(12 * _FRAME_S)
+    assert len(tracker.followed()) == 2
+    await tracker.see(13 * _FRAME_S, [ada.at(13, 75)])
+    assert [of.box[0] for of in tracker.followed()] == [75]
+    await tracker.end()
+    assert tracker.followed() == []
+
+
 async def test_nothing_is_kept_when_everybody_has_left() -> None:
     ada = _Person(1)
     tracker = _knowing(ada=ada)

@@ -10,7 +10,7 @@ from app.commands.watching.config import Camera, WatchConfig
 from app.commands.watching.outputs import Crops, Output, Told
 from app.commands.watching.source import Source, SourceFrame
 from app.errors import DeadlineExceededError, OverloadedError, UnusablePhotoError
-from app.tracking.events import Event, EventKind
+from app.tracking.events import Event, EventKind, Followed
 from app.tracking.motion import Motion
 from app.vision.image import Image
 
@@ -29,6 +29,13 @@ class Watcher(Protocol):
     async def end(self) -> Sequence[Event]:
         """The camera has ended."""
 
+    def followed(self) -> Sequence[Followed]:
+        """The faces in the last frame; none where the watcher cannot tell."""
+
+
+Preview = Callable[[Image, Sequence[Followed]], object]
+"""Shows a frame, (height, width, 3) uint8 RGB, and the faces in it."""
+
 
 class CameraWatch:
     """Works until the camera ends.
@@ -41,6 +48,7 @@ class CameraWatch:
         crops: Where crops of unknown people are kept, if they are.
         source: The camera's frames.
         progress: Told how much of a file is done, 0..1.
+        preview: Shown every frame that was looked at, if anybody is to see them.
     """
 
     def __init__(
@@ -52,6 +60,7 @@ class CameraWatch:
         crops: Crops | None,
         source: Source,
         progress: Callable[[float], None] = lambda _share: None,
+        preview: Preview | None = None,
     ) -> None:
         self._camera = camera
         self._config = config
@@ -59,6 +68,7 @@ class CameraWatch:
         self._outputs = outputs
         self._crops = crops
         self._progress = progress
+        self._preview = preview
         self._motion = Motion()
         self._named_s: dict[str, float] = {}
         self._last: SourceFrame | None = None
@@ -76,6 +86,8 @@ class CameraWatch:
         try:
             while (frame := await self.source.fetch()) is not None:
                 await self._look(frame)
+                if self._preview is not None:
+                    self._preview(frame.image, self._watcher.followed())
                 if frame.share is not None:
                     self._progress(frame.share)
         finally:

@@ -9,7 +9,7 @@ from io import BytesIO
 from PIL import Image as PillowImage
 
 from app.services.watching import WatchWishes
-from app.tracking.events import Event, EventKind, Verdict
+from app.tracking.events import Event, EventKind, Followed, Verdict
 from app.vision.image import Image
 from farsight_client import (
     ApiError,
@@ -57,6 +57,10 @@ class RemoteWatcher:
             return [] if self._socket is None else await self._ask("end", self._last_s)
         finally:
             await self._close()
+
+    def followed(self) -> Sequence[Followed]:
+        """None: a service tells events, not every box."""
+        return []
 
     async def _ask(self, what: bytes | str, at_s: float) -> Sequence[Event]:
         try:
