@@ -11,7 +11,7 @@ from PIL import ImageGrab
 
 from app.commands.annotate import draw_followed
 from app.commands.camera import CameraError
-from app.commands.window import open_window
+from app.commands.window import Key, open_window
 from app.tracking.events import Followed, Verdict
 from app.vision.image import Image
 from tests.commands.conftest import RunApp
@@ -41,7 +41,8 @@ def display() -> Iterator[str]:
 
 
 def _pixels(image: Image, colour: tuple[int, int, int]) -> int:
-    return int((image == colour).all(axis=2).sum())
+    """How many have nearly this colour: letters have soft borders."""
+    return int((np.abs(image.astype(int) - colour).max(axis=2) < 100).sum())
 
 
 def test_a_face_has_a_box_and_a_word_in_its_colour_when_it_is_drawn() -> None:
@@ -62,6 +63,7 @@ def test_a_face_has_a_box_and_a_word_in_its_colour_when_it_is_drawn() -> None:
 def test_the_picture_is_on_the_display_when_it_was_put_into_the_window(
     display: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tkinter = pytest.importorskip("tkinter")
     monkeypatch.setenv("DISPLAY", display)
     picture = np.full((360, 640, 3), _LIME, np.uint8)
     with open_window("door") as window:
@@ -69,6 +71,11 @@ def test_the_picture_is_on_the_display_when_it_was_put_into_the_window(
         assert window.poll() is None
         assert window.show(picture) is None
         screen = np.asarray(ImageGrab.grab(xdisplay=display).convert("RGB"))
+        window.put(_GREY)
+        root = tkinter._get_default_root()  # no other way to a key
+        root.focus_force()
+        root.event_generate("<Escape>")
+        assert window.poll() is Key.END
     assert _pixels(screen, _LIME) == 360 * 640
 
 
