@@ -10,9 +10,11 @@ import numpy as np
 
 from app.tracking.events import Event, EventKind, Followed, Verdict
 from app.tracking.linking import Linking
+from app.tracking.parts import is_in
 from app.tracking.rules import DEFAULT_RULES, TrackRules
 from app.tracking.sighting import Sighting, pooled
 from app.tracking.track import Track
+from app.vision.image import Rect
 
 Decide = Callable[[Sequence[Sighting]], Awaitable[Verdict]]
 """Whose face the mean of some sightings is."""
@@ -39,16 +41,22 @@ class Tracker:
         self._count = 0
         self._last_frame_s = -np.inf
 
-    async def see(self, at_s: float, sightings: Sequence[Sighting]) -> list[Event]:
+    async def see(
+        self, at_s: float, sightings: Sequence[Sighting], parts: Sequence[Rect] | None = None
+    ) -> list[Event]:
         """Takes the faces of one frame.
 
         Args:
             at_s: The frame's time; not before that of the frame before.
-            sightings: All faces in it.
+            sightings: All faces in it, or in those parts of it.
+            parts: Nothing has moved elsewhere: whoever was there still is. None: everything was
+                looked at.
 
         Returns:
             What there is to tell, oldest first.
         """
+        if parts is not None:
+            self._stay(at_s, parts)
         events = await self._leave(at_s)
         touched = self._link(at_s, sightings)
         self._last_frame_s = at_s
@@ -58,9 +66,7 @@ class Tracker:
 
     async def stay(self, at_s: float) -> list[Event]:
         """Takes a frame in which nothing has moved: whoever was in the one before is in it, too."""
-        for track in self._tracks:
-            if track.was_in_frame(self._last_frame_s):
-                track.stay(at_s)
+        self._stay(at_s, ())
         self._last_frame_s = at_s
         return await self._leave(at_s)
 
@@ -79,6 +85,12 @@ class Tracker:
             for track in self._tracks
             if track.has_appeared and track.was_in_frame(self._last_frame_s)
         ]
+
+    def _stay(self, at_s: float, parts: Sequence[Rect]) -> None:
+        for track in self._tracks:
+            x, y = track.place
+            if track.was_in_frame(self._last_frame_s) and not is_in((x, y), parts):
+                track.stay(at_s)
 
     async def _leave(self, at_s: float) -> list[Event]:
         gone = [of for of in self._tracks if at_s - of.last_s > self._rules.gone_after_s]

@@ -229,6 +229,21 @@ async def test_somebody_stays_when_nothing_moves() -> None:
     assert tracker.tracks_now() == 1
 
 
+async def test_somebody_stays_when_something_moves_elsewhere() -> None:
+    ada, bob = _Person(1), _Person(2)
+    tracker = _knowing(ada=ada, bob=bob)
+    events = []
+    for frame in range(100):
+        parts = None if frame < 4 else [(300, 0, 900, 400)]
+        seen = [bob.at(frame, 400 + frame)] + ([ada.at(frame, 100)] if frame < 4 else [])
+        events += await tracker.see(frame * _FRAME_S, seen, parts)
+    assert tracker.tracks_now() == 2
+    for frame in range(100, 120):
+        events += await tracker.see(frame * _FRAME_S, [bob.at(frame, 500)], [(0, 0, 900, 400)])
+    assert [(of.kind, of.verdict and of.verdict.user_id) for of in events][-1] == (LEFT, "ada")
+    assert tracker.tracks_now() == 1
+
+
 async def test_a_picture_on_a_wall_is_one_visit_that_moves_by_nothing() -> None:
     ada = _Person(1)
     tracker = _knowing(ada=ada)

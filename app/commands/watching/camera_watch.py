@@ -12,7 +12,7 @@ from app.commands.watching.source import Source, SourceFrame
 from app.errors import DeadlineExceededError, OverloadedError, UnusablePhotoError
 from app.tracking.events import Event, EventKind, Followed
 from app.tracking.motion import Motion
-from app.vision.image import Image
+from app.vision.image import Image, Rect
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +20,9 @@ _log = logging.getLogger(__name__)
 class Watcher(Protocol):
     """Follows the faces of one camera, here or at a service."""
 
-    async def see(self, frame: Image, at_s: float) -> Sequence[Event]:
+    async def see(
+        self, frame: Image, at_s: float, moved: Sequence[Rect] | None = None
+    ) -> Sequence[Event]:
         """See app.services.watching.Watch, as for the others."""
 
     async def stay(self, at_s: float) -> Sequence[Event]:
@@ -100,11 +102,12 @@ class CameraWatch:
         if self._is_quiet(frame):
             self._tell(await self._watcher.end(), frame)
             return
-        if self._config.motion and not self._motion.has_moved(frame.image):
+        moved = self._motion.moved(frame.image) if self._config.motion else None
+        if moved == []:
             self._tell(await self._watcher.stay(frame.at_s), frame)
             return
         try:
-            events = await self._watcher.see(frame.image, frame.at_s)
+            events = await self._watcher.see(frame.image, frame.at_s, moved)
         except (OverloadedError, DeadlineExceededError, UnusablePhotoError) as error:
             _log.warning("%s: a frame was not looked at: %s", self._camera.told_as, error.code)
             return
