@@ -1,5 +1,6 @@
 """Identification: who is in a photo, and are two faces one person."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -225,7 +226,7 @@ class Identifier:
     async def _visits(self, serving: Serving, found: FacesOfPhotos, wishes: Wishes) -> list[Event]:
         tracker = Tracker(
             deciding(self._search, serving, wishes.threshold, wishes.groups),
-            replace(DEFAULT_RULES, min_frames=1),
+            replace(DEFAULT_RULES, min_frames=1, fastest_faces_per_s=math.inf),
         )
         events: list[Event] = []
         for photo in range(len(found.photos)):

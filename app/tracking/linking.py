@@ -82,7 +82,10 @@ class Linking:
         far = max(0.0, away_faces - rules.near_faces)
         if not far:
             return rules.other_similarity
-        reach = self._reach_faces(self._at_s - track.last_s)
+        since_s = max(0.0, self._at_s - track.last_s)
+        if far > rules.fastest_faces_per_s * since_s:
+            return np.inf
+        reach = self._reach_faces(since_s)
         share = 1.0 if is_in_place or far >= reach else far / reach
         return rules.other_similarity + share * (rules.same_similarity - rules.other_similarity)
 

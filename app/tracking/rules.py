@@ -18,11 +18,12 @@ class TrackRules:
         min_margin: The runner-up must be this much less similar.
         near_faces: A face is where a track's should be if it is no farther away, in widths of it.
         other_similarity: A face less similar than this is somebody else's, where it is too.
-        same_similarity: A face this similar is the track's, wherever it is.
+        same_similarity: A face this similar is the track's, wherever it can have got.
         again_similarity: A new track this similar to one that was lost goes on with it, within
             reach.
         reach_faces_per_s: How much farther than `near_faces` a face may get in a second.
         reach_s: After so many seconds the reach grows no more.
+        fastest_faces_per_s: Nobody gets farther than this in a second; infinite if the camera moves.
         size_ratio: A face so many times as large as the track's, or as small, is not the track's.
     """
 
@@ -40,6 +41,7 @@ class TrackRules:
     again_similarity: float = 0.35
     reach_faces_per_s: float = 8.0
     reach_s: float = 1.0
+    fastest_faces_per_s: float = 10.0
     size_ratio: float = 2.0
 
 

@@ -179,6 +179,17 @@ async def test_two_visits_are_told_when_somebody_else_comes_where_another_was_lo
     assert [of.verdict.user_id for of in events if of.kind is LEFT and of.verdict] == ["ada", "bob"]
 
 
+async def test_two_visits_are_told_when_a_face_is_farther_away_than_anybody_gets() -> None:
+    ada = _Person(1)
+    tracker = _knowing(ada=ada)
+    events = []
+    for frame in [*range(12), *range(15, 27)]:
+        x = 100 if frame < 12 else 900  # 33 widths in 0.8 s
+        events += await tracker.see(frame * _FRAME_S, [ada.at(frame, x)])
+    events += await tracker.end()
+    assert [of.kind for of in events].count(LEFT) == 2
+
+
 async def test_a_bad_frame_of_a_face_goes_to_nobody_else_when_somebody_was_lost_before() -> None:
     ada, bob = _Person(1), _Person(2)
     tracker = _knowing(ada=ada, bob=bob)
