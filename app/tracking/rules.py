@@ -23,7 +23,7 @@ class TrackRules:
             reach.
         reach_faces_per_s: How much farther than `near_faces` a face may get in a second.
         reach_s: After so many seconds the reach grows no more.
-        fastest_faces_per_s: Nobody gets farther than this in a second; infinite if the camera moves.
+        fastest_faces_per_s: Nobody gets farther than this in a second; inf if the camera moves.
         size_ratio: A face so many times as large as the track's, or as small, is not the track's.
     """
 
@@ -41,7 +41,7 @@ class TrackRules:
     again_similarity: float = 0.35
     reach_faces_per_s: float = 8.0
     reach_s: float = 1.0
-    fastest_faces_per_s: float = 10.0
+    fastest_faces_per_s: float = 12.0
     size_ratio: float = 2.0
 
 
