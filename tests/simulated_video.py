@@ -28,6 +28,9 @@ _CUT_PX = 168
 _AROUND_PX = (_CUT_PX - 112) / 2
 _FRAMES_OF_A_PHOTO = 4
 _EXPOSURE_S = 0.02
+# From straight ahead to the side and back; how much narrower it is there, and sheared.
+_TURN_S = 4.0
+_NARROWER, _SHEARED = 0.15, 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +52,7 @@ class Visit:
         path: (seconds, x, y) in px, by time: where the middle of the face is; straight in between.
             Nobody is there before the first or after the last.
         is_picture: A picture on a wall: nothing about it changes.
+        is_turning: The head slowly turns aside and back: its picture is narrower, and sheared.
     """
 
     person: str
@@ -56,6 +60,7 @@ class Visit:
     face_px: float
     path: Sequence[tuple[float, float, float]]
     is_picture: bool = False
+    is_turning: bool = False
 
     def at(self, at_s: float) -> NDArray[np.float64] | None:
         """Where the face is then."""
@@ -144,6 +149,9 @@ def _draw(
         place = place + rng.uniform(-0.5, 0.5, 2)
     cos, sin = size * np.cos(turn), size * np.sin(turn)
     linear = np.array([[cos, -sin], [sin, cos]])
+    if visit.is_turning:
+        aside = np.sin(2 * np.pi * at_s / _TURN_S)
+        linear = linear @ np.array([[1 - _NARROWER * abs(aside), 0], [_SHEARED * aside, 1]])
     matrix = np.column_stack([linear, place - linear @ np.full(2, (_CUT_PX - 1) / 2)])
     soft = cv2.GaussianBlur(face.pixels, (0, 0), max(0.4 / size, 0.01)).astype(np.float32)
     layer = cv2.warpAffine(soft, matrix, SIZE, borderMode=cv2.BORDER_REPLICATE)

@@ -37,7 +37,7 @@ _SLOW_FIXTURES = {
     ),
 }
 _LEFT_OUT = pytest.StashKey[dict[str, int]]()
-_PACKAGES = {"bwrap": "bubblewrap"}
+_PACKAGES = {"bwrap": "bubblewrap", "Xvfb": "xvfb python3-tk"}
 """Debian's package of a program, where it has another name."""
 
 

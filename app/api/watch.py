@@ -34,7 +34,7 @@ from app.wording import told
 PROTOCOL = "farsight"
 """Browsers cannot send headers: they offer this and the key as subprotocols."""
 
-# Of one key at once; each may hold two frames in memory.
+# Of one key at once, in each process of the service; each may hold two frames in memory.
 _MOST_WATCHES = 16
 _HELLO_WITHIN_S = 10.0
 # How long a client may leave what it was sent unread.

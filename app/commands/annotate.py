@@ -6,11 +6,12 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
+from app.tracking.events import Followed
 from app.vision.detector import Rectangle
 from app.vision.image import Image
 from farsight_client import IdentifiedFace
 
-_KNOWN, _UNKNOWN = "lime", "orange"
+_KNOWN, _UNKNOWN, _UNDECIDED = "lime", "orange", "white"
 # Of the picture's longer side: readable on a phone's photo and on a small crop.
 _TEXT_SHARE = 0.025
 _SMALLEST_TEXT_PX = 10
@@ -26,6 +27,18 @@ def draw_identified(image: Image, faces: Sequence[IdentifiedFace]) -> Image:
         similarity = "" if face.similarity is None else f" {face.similarity:.2f}"
         words = f"{face.user_id or 'unknown'}{similarity}"
         _write(draw, (face.box.x, face.box.y + face.box.height), words, colour, text_px)
+    return np.asarray(picture)
+
+
+def draw_followed(image: Image, faces: Sequence[Followed]) -> Image:
+    """A camera's frame: a box per face, with its user_id, "unknown", or "?" until decided."""
+    picture, draw, text_px = _begin(image)
+    for face in faces:
+        user_id = face.verdict and face.verdict.user_id
+        colour = _UNDECIDED if face.verdict is None else _KNOWN if user_id else _UNKNOWN
+        words = "?" if face.verdict is None else user_id or "unknown"
+        _draw_box(draw, face.box, colour, text_px)
+        _write(draw, (face.box[0], face.box[1] + face.box[3]), words, colour, text_px)
     return np.asarray(picture)
 
 

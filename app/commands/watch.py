@@ -5,14 +5,16 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from app.commands.annotate import draw_followed
 from app.commands.camera import CameraError
 from app.commands.place import Device, Groups, Place, Url, open_client
-from app.commands.watching.camera_watch import CameraWatch, Watcher
+from app.commands.watching.camera_watch import CameraWatch, Preview, Watcher
 from app.commands.watching.config import Camera, WatchConfig, read_config
 from app.commands.watching.outputs import (
     Crops,
@@ -24,6 +26,7 @@ from app.commands.watching.outputs import (
 )
 from app.commands.watching.remote import RemoteWatcher
 from app.commands.watching.source import Source
+from app.commands.window import Key, Window, open_window
 from app.graph import open_graph
 from app.observability import configure_logging
 from app.progress import counted
@@ -31,6 +34,7 @@ from app.services.watching import WatchWishes
 from app.settings import Settings
 
 _PROGRESS_STEPS = 1000
+_POLL_S = 0.05
 
 
 def watch(
@@ -86,6 +90,12 @@ def watch(
         typer.Option(help="A folder for crops of unknown people; needs --keep-days."),
     ] = None,
     keep_days: Annotated[float | None, typer.Option(help="How long such a crop is kept.")] = None,
+    window: Annotated[
+        bool,
+        typer.Option(
+            "--window", help="Show each camera with the faces in it; ESC ends. Not with --url."
+        ),
+    ] = False,
     group: Groups = None,
     url: Url = None,
     device: Device = None,
@@ -97,6 +107,8 @@ def watch(
     """
     if (save is None) != (keep_days is None):
         raise typer.BadParameter("--save and --keep-days need each other.")
+    if window and url is not None:
+        raise typer.BadParameter("--window needs the networks here: leave out --url.")
     place = Place(url, device=device)
     zones = [_zone(corners) for corners in zone or ()]
     cameras = [{"source": source, "zones": zones} for source in sources or ()]
@@ -120,7 +132,7 @@ def watch(
         raise typer.BadParameter("Name a video, a webcam or a stream, or cameras in --config.")
     if url is not None and asked.save is not None:
         raise typer.BadParameter("A service sends no crops: --save works without --url.")
-    asyncio.run(_watch(asked, place))
+    asyncio.run(_watch(asked, place, in_windows=window))
 
 
 def _zone(corners: str) -> list[list[str]]:
@@ -132,12 +144,16 @@ def _broker(place: str) -> dict[str, str]:
     return {"host": host, "port": port} if port else {"host": host}
 
 
-async def _watch(config: WatchConfig, place: Place) -> None:
+async def _watch(config: WatchConfig, place: Place, *, in_windows: bool) -> None:
     settings = Settings.read()
     configure_logging(settings.log_level, settings.logs)
     outputs = _outputs(config)
     crops = Crops(config.save) if config.save else None
     async with AsyncExitStack() as opened:
+        windows = [
+            opened.enter_context(open_window(camera.told_as))
+            for camera in (config.camera if in_windows else ())
+        ]
         open_watcher = await _open_place(place, settings, opened)
         workers = [asyncio.create_task(output.run()) for output in outputs]
         workers += [asyncio.create_task(crops.run())] if crops else []
@@ -151,11 +167,12 @@ async def _watch(config: WatchConfig, place: Place) -> None:
                 crops,
                 Source(camera.source, config.fps),
                 lambda share: advance(round(share * _PROGRESS_STEPS), _PROGRESS_STEPS),
+                None if shown is None else _preview_in(shown),
             )
-            for camera in config.camera
+            for camera, shown in zip_longest(config.camera, windows)
         ]
         try:
-            await _run_all(watches)
+            await _run_all(watches, windows)
         finally:
             for output in outputs:
                 await output.finish()
@@ -199,7 +216,18 @@ def _outputs(config: WatchConfig) -> list[Output]:
     return outputs
 
 
-async def _run_all(watches: Sequence[CameraWatch]) -> None:
+def _preview_in(window: Window) -> Preview:
+    return lambda image, faces: window.put(draw_followed(image, faces))
+
+
+async def _ended_by_key(windows: Sequence[Window]) -> None:
+    while True:
+        await asyncio.sleep(_POLL_S)
+        if Key.END in [window.poll() for window in windows]:
+            return
+
+
+async def _run_all(watches: Sequence[CameraWatch], windows: Sequence[Window]) -> None:
     """All cameras until each has ended, or somebody asks for the end."""
     tasks = [asyncio.create_task(watch.run()) for watch in watches]
     loop = asyncio.get_running_loop()
@@ -210,12 +238,17 @@ async def _run_all(watches: Sequence[CameraWatch]) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end)
+    poller = asyncio.create_task(_ended_by_key(windows)) if windows else None
+    if poller:
+        poller.add_done_callback(lambda _poller: end())
     troubles = []
     for task in tasks:
-        with suppress(asyncio.CancelledError):  # by a signal, see `end`
+        with suppress(asyncio.CancelledError):  # by a signal or a key, see `end`
             try:
                 await task
             except CameraError as error:
                 troubles.append(error)
+    if poller:
+        poller.cancel()
     if troubles:
         raise troubles[0]

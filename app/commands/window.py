@@ -52,11 +52,23 @@ class Window:
         Returns:
             The key that was pressed since the last picture; `END` before any other.
         """
+        self.put(image)
+        return self.poll()
+
+    def put(self, image: Image) -> None:
+        """Replaces the picture; seen from the next `poll` on.
+
+        Args:
+            image: (height, width, 3) uint8 RGB.
+        """
         picture = PillowImage.fromarray(image)
         picture.thumbnail(_LARGEST_PX)
         # Tk shows it only as long as somebody keeps it.
         self._picture = ImageTk.PhotoImage(picture, master=self._root)
         self._label.configure(image=self._picture)
+
+    def poll(self) -> Key | None:
+        """Lets the window work; the key that was pressed since the last time, `END` first."""
         self._root.update()
         keys, self._keys = self._keys, []
         return Key.END if Key.END in keys else keys[0] if keys else None

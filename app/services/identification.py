@@ -1,5 +1,6 @@
 """Identification: who is in a photo, and are two faces one person."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -32,8 +33,9 @@ from app.services.reviewed_photo import refuse_too_many
 from app.services.search import MemorySearch, Search
 from app.services.track_search import deciding
 from app.tracking.events import Event, EventKind
+from app.tracking.rules import DEFAULT_RULES
 from app.tracking.sighting import Sighting
-from app.tracking.tracker import DEFAULT_RULES, Tracker
+from app.tracking.tracker import Tracker
 from app.vision.dimensions import EMBEDDING_SIZE
 from app.vision.embedder import mean_embedding
 
@@ -230,7 +232,7 @@ class Identifier:
     async def _visits(self, serving: Serving, found: FacesOfPhotos, wishes: Wishes) -> list[Event]:
         tracker = Tracker(
             deciding(self._search, serving, wishes.threshold, wishes.groups),
-            replace(DEFAULT_RULES, min_frames=1),
+            replace(DEFAULT_RULES, min_frames=1, fastest_faces_per_s=math.inf),
         )
         events: list[Event] = []
         for photo in range(len(found.photos)):

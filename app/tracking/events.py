@@ -35,6 +35,19 @@ class Verdict:
     threshold: float
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A face that is before the camera now.
+
+    Attributes:
+        box: Where it was last seen, in px of the frame.
+        verdict: Whose face it is; None before this is decided.
+    """
+
+    box: Rectangle
+    verdict: Verdict | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Event:
     """One thing to tell about one track.

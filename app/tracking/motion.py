@@ -1,10 +1,10 @@
-"""Has anything moved: so cheap that it is asked of every frame."""
+"""What has moved: so cheap that it is asked of every frame."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.vision.image import Image
+from app.vision.image import Image, Rect
 
 _WIDTH_PX = 160
 # Of 255: noise and a lamp's flicker stay below after the picture has been made small.
@@ -19,8 +19,8 @@ class Motion:
     def __init__(self) -> None:
         self._before: NDArray[np.int16] | None = None
 
-    def has_moved(self, image: Image) -> bool:
-        """Whether anything is not where it was; True for the first frame.
+    def moved(self, image: Image) -> list[Rect]:
+        """Where things are not as they were; the whole frame if it is the first.
 
         Args:
             image: (height, width, 3) uint8.
@@ -32,7 +32,15 @@ class Motion:
         ).astype(np.int16)
         before, self._before = self._before, np.asarray(small, np.int16)
         if before is None or before.shape != small.shape:
-            return True
+            return [(0, 0, width, height)]
         change = small - before
         change -= np.int16(np.median(change))  # the whole picture, brighter or darker
-        return bool((np.abs(change) > _CHANGED).sum() >= _LEAST_PX)
+        has_changed = (np.abs(change) > _CHANGED).astype(np.uint8)
+        if has_changed.sum() < _LEAST_PX:
+            return []
+        _, _, found, _ = cv2.connectedComponentsWithStats(has_changed)
+        times = width / size[0]
+        return [
+            (round(x * times), round(y * times), round(wide * times), round(high * times))
+            for x, y, wide, high, _ in found[1:].tolist()  # the first is what has not changed
+        ]

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from app.tracking.events import Event, EventKind, Verdict
 from app.tracking.sighting import Sighting, pooled
+from app.vision.detector import Rectangle
 
 # Of the face's speed, from one frame to the next.
 _INERTIA = 0.5
@@ -42,13 +43,39 @@ class Track:
         """When it was last seen."""
         return self._last_s
 
-    def expected(self, at_s: float) -> NDArray[np.float64]:
-        """(2,) where the middle of the face should be at this time."""
-        return self._last.centre + self._speed * (at_s - self._last.at_s)
+    @property
+    def first(self) -> Sighting:
+        """The sighting that began it."""
+        return self._first
 
+    @property
+    def seen_s(self) -> float:
+        """When its face was last seen; it may have stayed since."""
+        return self._last.at_s
+
+    @property
+    def place(self) -> NDArray[np.float64]:
+        """(2,) where the middle of the face was last seen."""
+        return self._last.centre
+
+    @property
     def side_px(self) -> float:
         """How large the face's box was when it was last seen."""
         return self._last.side_px
+
+    @property
+    def box(self) -> Rectangle:
+        """Where it was last seen, in px of the frame."""
+        return self._last.box
+
+    def expected(self, at_s: float, within_s: float) -> NDArray[np.float64]:
+        """(2,) where the middle of the face should be at this time.
+
+        Args:
+            at_s: When.
+            within_s: It goes straight on for so long at most.
+        """
+        return self._last.centre + self._speed * min(at_s - self._last.at_s, within_s)
 
     def add(self, sighting: Sighting) -> None:
         """One more frame of this person."""

@@ -5,56 +5,23 @@ registered: a function that is handed in answers for a pooled embedding.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from app.tracking.events import Event, EventKind, Verdict
+from app.tracking.events import Event, EventKind, Followed, Verdict
+from app.tracking.linking import Linking
+from app.tracking.parts import is_in
+from app.tracking.rules import DEFAULT_RULES, TrackRules
 from app.tracking.sighting import Sighting, pooled
 from app.tracking.track import Track
+from app.vision.image import Rect
 
 Decide = Callable[[Sequence[Sighting]], Awaitable[Verdict]]
 """Whose face the mean of some sightings is."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrackRules:
-    """How faces are linked, and when a track is decided: docs/decisions/0036-tracks.md.
-
-    Attributes:
-        best_frames: How many of a track's sightings are kept and pooled.
-        min_frames: A track of fewer is not told: most are no faces.
-        gone_after_s: A face not seen for so long has left; later it is another visit.
-        sure_frames: No track is decided on fewer before its end.
-        sure_surplus: How much above the threshold a similarity must be before the track's end.
-        sure_stranger_frames: On so many, a similarity far below the threshold is a stranger's.
-        sure_stranger_deficit: How far below.
-        min_margin: The runner-up must be this much less similar.
-        same_similarity: A face this similar is the track's, wherever within reach it is.
-        other_similarity: A face less similar than this is somebody else's, where it is too.
-        reach_faces: How far a face may be from where it is expected, in widths of it.
-        reach_faces_per_s: How much further for each second since it was seen.
-    """
-
-    best_frames: int = 10
-    min_frames: int = 2
-    gone_after_s: float = 3.0
-    sure_frames: int = 3
-    sure_surplus: float = 0.05
-    sure_stranger_frames: int = 10
-    sure_stranger_deficit: float = 0.15
-    min_margin: float = 0.05
-    same_similarity: float = 0.45
-    other_similarity: float = 0.08
-    reach_faces: float = 1.0
-    reach_faces_per_s: float = 4.0
-
-
-DEFAULT_RULES = TrackRules()
 # So many faces in a row that are unlike the track's are judged together.
 _FRAMES_OF_ANOTHER = 3
-# Of closeness, against similarity, in the choice between several tracks for a face.
-_SHARE_OF_PLACE = 0.5
 
 
 class Tracker:
@@ -74,16 +41,22 @@ class Tracker:
         self._count = 0
         self._last_frame_s = -np.inf
 
-    async def see(self, at_s: float, sightings: Sequence[Sighting]) -> list[Event]:
+    async def see(
+        self, at_s: float, sightings: Sequence[Sighting], parts: Sequence[Rect] | None = None
+    ) -> list[Event]:
         """Takes the faces of one frame.
 
         Args:
             at_s: The frame's time; not before that of the frame before.
-            sightings: All faces in it.
+            sightings: All faces in it, or in those parts of it.
+            parts: Nothing has moved elsewhere: whoever was there still is. None: everything was
+                looked at.
 
         Returns:
             What there is to tell, oldest first.
         """
+        if parts is not None:
+            self._stay(at_s, parts)
         events = await self._leave(at_s)
         touched = self._link(at_s, sightings)
         self._last_frame_s = at_s
@@ -93,9 +66,7 @@ class Tracker:
 
     async def stay(self, at_s: float) -> list[Event]:
         """Takes a frame in which nothing has moved: whoever was in the one before is in it, too."""
-        for track in self._tracks:
-            if track.was_in_frame(self._last_frame_s):
-                track.stay(at_s)
+        self._stay(at_s, ())
         self._last_frame_s = at_s
         return await self._leave(at_s)
 
@@ -106,6 +77,20 @@ class Tracker:
     def tracks_now(self) -> int:
         """How many faces are followed."""
         return len(self._tracks)
+
+    def followed(self) -> list[Followed]:
+        """The faces in the last frame that were told of."""
+        return [
+            Followed(track.box, track.verdict)
+            for track in self._tracks
+            if track.has_appeared and track.was_in_frame(self._last_frame_s)
+        ]
+
+    def _stay(self, at_s: float, parts: Sequence[Rect]) -> None:
+        for track in self._tracks:
+            x, y = track.place
+            if track.was_in_frame(self._last_frame_s) and not is_in((x, y), parts):
+                track.stay(at_s)
 
     async def _leave(self, at_s: float) -> list[Event]:
         gone = [of for of in self._tracks if at_s - of.last_s > self._rules.gone_after_s]
@@ -124,59 +109,35 @@ class Tracker:
 
     def _link(self, at_s: float, sightings: Sequence[Sighting]) -> list[Track]:
         """Hands every sighting to a track, and gives back the tracks that were added to."""
-        pairs = sorted(
-            (
-                (score, row, track)
-                for row, sighting in enumerate(sightings)
-                for track in self._tracks
-                if (score := self._score(track, sighting, at_s)) is not None
-            ),
-            key=lambda pair: -pair[0],
-        )
+        linking = Linking(self._rules, tuple(self._tracks), at_s)
         free, waiting, touched = set(range(len(sightings))), list(self._tracks), []
-        for _, row, track in pairs:
-            if row in free and track in waiting:
-                free.discard(row)
+        for number, track in linking.fits(sightings):
+            if number in free and track in waiting:
+                free.discard(number)
                 waiting.remove(track)
-                track.add(sightings[row])
+                track.add(sightings[number])
                 touched.append(track)
-        for row in sorted(free):
-            host = self._host(sightings[row], waiting)
+        for number in sorted(free):
+            host = linking.host(sightings[number], waiting)
             if host is None:
-                touched.append(self._begin(sightings[row]))
+                touched.append(self._begin(sightings[number]))
                 continue
             waiting.remove(host)
-            if other := self._doubt(host, sightings[row]):
+            if other := self._doubt(host, sightings[number]):
                 touched.append(other)
-        return touched
+        return [self._resume(track, linking) for track in touched]
 
-    def _score(self, track: Track, sighting: Sighting, at_s: float) -> float | None:
-        """How well a face fits a track; None if it is none of its faces."""
-        rules = self._rules
-        similarity = float(track.embedding @ sighting.embedding)
-        away = self._away(track, sighting, at_s)
-        if similarity < rules.other_similarity:
-            return None
-        if away > 1 and similarity < rules.same_similarity:
-            return None
-        return similarity + _SHARE_OF_PLACE * max(0.0, 1 - away)
-
-    def _away(self, track: Track, sighting: Sighting, at_s: float) -> float:
-        """How far a face is from where the track's is expected; 1 is as far as it may be."""
-        rules = self._rules
-        px = float(np.linalg.norm(track.expected(at_s) - sighting.centre))
-        since_s = max(0.0, at_s - track.last_s)
-        reach = rules.reach_faces + rules.reach_faces_per_s * since_s
-        return px / (reach * max(track.side_px(), sighting.side_px))
-
-    def _host(self, sighting: Sighting, waiting: Sequence[Track]) -> Track | None:
-        """The track that should be right where this face is, whose it does not look like."""
-        near = [
-            (away, track)
-            for track in waiting
-            if (away := self._away(track, sighting, track.last_s)) <= 1
-        ]
-        return min(near, key=lambda pair: pair[0])[1] if near else None
+    def _resume(self, track: Track, linking: Linking) -> Track:
+        """Puts a new track's frames into one that was lost, if they are its; before it is told."""
+        if track.has_appeared or track.frames_seen < self._rules.min_frames:
+            return track
+        lost = linking.resumed(track)
+        if lost is None:
+            return track
+        self._tracks.remove(track)
+        for sighting in sorted(track.best, key=lambda of: of.at_s):
+            lost.add(sighting)
+        return lost
 
     def _doubt(self, track: Track, sighting: Sighting) -> Track | None:
         """Notes a face that is where a track was, and gives back the track that it went to.

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -180,6 +181,31 @@ async def test_frames_are_dropped_and_told_when_they_come_faster_than_they_are_s
                 if each.frame == 60:
                     break
     assert dropped > 10
+
+
+async def test_a_socket_is_refused_until_one_ends_when_the_key_has_as_many_as_it_may(
+    running: _Running,
+) -> None:
+    address = running.url.replace("http", "ws") + "/v1/watch"
+    headers = {"Authorization": f"Bearer {running.key}"}
+    async with asyncio.timeout(_PATIENCE_S), AsyncExitStack() as opened:
+        cameras = [
+            await opened.enter_async_context(
+                websockets.connect(address, additional_headers=headers)
+            )
+            for _ in range(16)
+        ]
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await websockets.connect(address, additional_headers=headers)
+        assert refused.value.response.status_code == 503
+        assert "retry-after" in refused.value.response.headers
+        await cameras[0].close()
+        while True:  # the service may learn of it a moment later
+            with suppress(websockets.InvalidStatus):
+                async with websockets.connect(address, additional_headers=headers) as camera:
+                    await camera.send("{}")
+                    assert json.loads(await camera.recv())["type"] == "ready"
+                    break
 
 
 async def test_others_are_answered_when_a_client_stops_reading(

@@ -42,6 +42,10 @@ def test_each_visit_is_told_once_when_a_video_is_watched_here_or_with_a_service(
     assert told == {("recognised", "anna"), ("unknown", None), ("left", "anna"), ("left", None)}
     assert len(events) == 6
     assert {event["camera"] for event in events} == {"door.mp4"}
+    # Parts of frames are looked at, but boxes are the frame's.
+    sides = {event["user_id"]: event["box"] for event in events if event["event"] == "left"}
+    assert sides["anna"]["x"] < 320 - 48 < 320 < sides[None]["x"]
+    assert 100 < sides["anna"]["y"] < 150 < sides[None]["y"] < 200
 
     words = ("watch", passing, "--fps", "5", "--min-face-px", "32", "--url", address.url)
     half = run_app(*words, "--zone", "0,0 .5,0 .5,1 0,1", FARSIGHT_API_KEY=address.key)

@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,9 +21,9 @@ from app.commands.watching.config import Camera, Save, WatchConfig, Webhook, rea
 from app.commands.watching.outputs import SIGNATURE, Crops, Lines, Told, WebhookOutput
 from app.commands.watching.source import Source, name_of
 from app.errors import SettingsError
-from app.tracking.events import Event, EventKind, Verdict
+from app.tracking.events import Event, EventKind, Followed, Verdict
 from app.tracking.motion import Motion
-from app.vision.image import Image
+from app.vision.image import Image, Rect
 from tests.rtsp_server import RtspServer
 from tests.simulated_video import write_video
 
@@ -206,7 +206,9 @@ class _Told:
         self._kind = kind
         self.asked = 0
 
-    async def see(self, frame: Image, at_s: float) -> list[Event]:
+    async def see(
+        self, frame: Image, at_s: float, moved: Sequence[Rect] | None = None
+    ) -> list[Event]:
         self.asked += 1
         crop = np.zeros((112, 112, 3), np.uint8)
         user_id = "ada" if self._kind is EventKind.RECOGNISED else None
@@ -218,6 +220,9 @@ class _Told:
 
     async def end(self) -> list[Event]:
         return []
+
+    def followed(self) -> list[Followed]:
+        return [Followed((1, 2, 3, 4), None)] * (self.asked > 1)
 
 
 async def _watched(
@@ -238,6 +243,24 @@ async def test_a_name_is_told_once_when_it_comes_again_within_the_pause(tmp_path
     assert {event["user_id"] for event in told} == {"ada"}
 
 
+async def test_each_frame_is_shown_with_the_faces_in_it_when_there_is_a_preview(
+    tmp_path: Path,
+) -> None:
+    path = write_video(tmp_path / "video.mp4", iter([_FRAME] * 4), 100)
+    shown: list[tuple[tuple[int, ...], int]] = []
+    watch = CameraWatch(
+        Camera(source=str(path)),
+        WatchConfig(fps=5, motion=False),
+        _Told(EventKind.APPEARED),
+        [],
+        None,
+        Source(str(path), 5),
+        preview=lambda image, faces: shown.append((image.shape, len(faces))),
+    )
+    await watch.run()
+    assert shown == [((360, 640, 3), 0), *[((360, 640, 3), 1)] * 3]
+
+
 async def test_only_the_first_frame_is_looked_at_when_nothing_moves(tmp_path: Path) -> None:
     path = write_video(tmp_path / "video.mp4", iter([_FRAME] * 10), 100)
     watcher = _Told(EventKind.APPEARED)
@@ -253,9 +276,11 @@ def test_a_small_face_that_moves_is_motion_when_nothing_else_does() -> None:
         picture[300:320, x : x + 16] = 200
         return np.asarray(picture.clip(0, 255), np.uint8)
 
-    assert motion.has_moved(frame(100))
-    assert not motion.has_moved(frame(100))
-    assert motion.has_moved(frame(116))
+    assert motion.moved(frame(100)) == [(0, 0, 1280, 720)]
+    assert motion.moved(frame(100)) == []
+    for x, y, width, height in motion.moved(frame(116)):
+        assert 90 <= x <= x + width <= 142
+        assert 290 <= y <= y + height <= 330
 
 
 async def test_crops_of_strangers_are_kept_when_asked_and_removed_when_old(

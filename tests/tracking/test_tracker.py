@@ -16,16 +16,20 @@ _FRAME_S = 0.2
 
 
 class _Person:
-    """Somebody whose every sighting is a little different: a cosine of about 0.6."""
+    """Somebody whose every sighting is a little different: with 0.8, a cosine of about 0.6."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, different: float = 0.8) -> None:
         self._rng = np.random.default_rng(seed)
+        self._different = different
         self.centre = _unit(self._rng.standard_normal(512))
 
-    def at(self, frame: int, x: float, y: float = 100, score: float = 0.9) -> Sighting:
+    def at(
+        self, frame: int, x: float, y: float = 100, score: float = 0.9, size: float = 1
+    ) -> Sighting:
         noise = _unit(self._rng.standard_normal(512))
         quality = Quality(0.5, 0.5, 0, 0, 0, score, 24)
-        return Sighting(frame * _FRAME_S, (x, y, 20, 24), _unit(self.centre + 0.8 * noise), quality)
+        embedding = _unit(self.centre + self._different * noise)
+        return Sighting(frame * _FRAME_S, (x, y, 20 * size, 24 * size), embedding, quality)
 
 
 def _unit(vector: NDArray[np.floating]) -> Embedding:
@@ -142,6 +146,81 @@ async def test_a_track_goes_on_when_one_frame_of_it_is_a_bad_one() -> None:
     assert events[-1].frames_seen == 18
 
 
+async def test_one_visit_is_told_when_somebody_turns_round_and_runs() -> None:
+    ada = _Person(1)
+    tracker = _knowing(ada=ada)
+    events = []
+    for frame in range(20):
+        x = 100 + 20 * frame if frame < 10 else 280 - 40 * (frame - 9)
+        events += await tracker.see(frame * _FRAME_S, [ada.at(frame, x)])
+    events += await tracker.end()
+    assert [of.kind for of in events] == [APPEARED, RECOGNISED, LEFT]
+
+
+async def test_one_visit_is_told_when_a_face_that_varies_much_was_lost_and_has_moved() -> None:
+    ada = _Person(1, different=2.2)  # two frames of her have a cosine of about 0.17
+    tracker = _knowing(ada=ada)
+    events = []
+    for frame in [*range(12), *range(17, 29)]:
+        x = 100 if frame < 12 else 304
+        events += await tracker.see(frame * _FRAME_S, [ada.at(frame, x)])
+    events += await tracker.end()
+    assert [of.kind for of in events] == [APPEARED, RECOGNISED, LEFT]
+
+
+async def test_two_visits_are_told_when_somebody_else_comes_where_another_was_lost() -> None:
+    ada, bob = _Person(1), _Person(2)
+    tracker = _knowing(ada=ada, bob=bob)
+    events = []
+    for frame in [*range(12), *range(17, 29)]:
+        seen = ada.at(frame, 100) if frame < 12 else bob.at(frame, 304)
+        events += await tracker.see(frame * _FRAME_S, [seen])
+    events += await tracker.end()
+    assert [of.verdict.user_id for of in events if of.kind is LEFT and of.verdict] == ["ada", "bob"]
+
+
+async def test_two_visits_are_told_when_a_face_is_farther_away_than_anybody_gets() -> None:
+    ada = _Person(1)
+    tracker = _knowing(ada=ada)
+    events = []
+    for frame in [*range(12), *range(15, 27)]:
+        x = 100 if frame < 12 else 900  # 33 widths in 0.8 s
+        events += await tracker.see(frame * _FRAME_S, [ada.at(frame, x)])
+    events += await tracker.end()
+    assert [of.kind for of in events].count(LEFT) == 2
+
+
+async def test_a_bad_frame_of_a_face_goes_to_nobody_else_when_somebody_was_lost_before() -> None:
+    ada, bob = _Person(1), _Person(2)
+    tracker = _knowing(ada=ada, bob=bob)
+    events = []
+    for frame in range(25):
+        seen = [bob.at(frame, 200)]
+        if frame < 10:
+            seen.append(ada.at(frame, 80))
+        if frame == 15:  # like both by chance, and more like her
+            likeness = _unit(0.35 * ada.centre + _Person(9).centre)
+            seen = [Sighting(seen[0].at_s, seen[0].box, likeness, seen[0].quality)]
+        events += await tracker.see(frame * _FRAME_S, seen)
+    events += await tracker.end()
+    left = {of.verdict.user_id: of for of in events if of.kind is LEFT and of.verdict}
+    assert left["ada"].frames_seen == 10
+    assert left["ada"].at_s == pytest.approx(9 * _FRAME_S)
+    assert left["bob"].frames_seen == 24
+
+
+async def test_another_track_begins_when_the_same_face_is_much_larger() -> None:
+    ada = _Person(1)  # and her picture behind her
+    tracker = _knowing(ada=ada)
+    events = []
+    for frame in range(10):
+        seen = [ada.at(frame, 110, 110, size=0.4), ada.at(frame, 100)]
+        events += await tracker.see(frame * _FRAME_S, seen[: 1 + frame % 2])
+    events += await tracker.end()
+    left = sorted((of.frames_seen, of.box[2]) for of in events if of.kind is LEFT)
+    assert left == [(5, 20), (10, 8)]
+
+
 async def test_nothing_is_told_when_a_face_is_seen_in_one_frame_alone() -> None:
     ada = _Person(1)
     tracker = _knowing(ada=ada)
@@ -161,6 +240,21 @@ async def test_somebody_stays_when_nothing_moves() -> None:
     assert tracker.tracks_now() == 1
 
 
+async def test_somebody_stays_when_something_moves_elsewhere() -> None:
+    ada, bob = _Person(1), _Person(2)
+    tracker = _knowing(ada=ada, bob=bob)
+    events = []
+    for frame in range(100):
+        parts = None if frame < 4 else [(300, 0, 900, 400)]
+        seen = [bob.at(frame, 400 + frame)] + ([ada.at(frame, 100)] if frame < 4 else [])
+        events += await tracker.see(frame * _FRAME_S, seen, parts)
+    assert tracker.tracks_now() == 2
+    for frame in range(100, 120):
+        events += await tracker.see(frame * _FRAME_S, [bob.at(frame, 500)], [(0, 0, 900, 400)])
+    assert [(of.kind, of.verdict and of.verdict.user_id) for of in events][-1] == (LEFT, "ada")
+    assert tracker.tracks_now() == 1
+
+
 async def test_a_picture_on_a_wall_is_one_visit_that_moves_by_nothing() -> None:
     ada = _Person(1)
     tracker = _knowing(ada=ada)
@@ -170,6 +264,25 @@ async def test_a_picture_on_a_wall_is_one_visit_that_moves_by_nothing() -> None:
     events += await tracker.end()
     assert [of.kind for of in events] == [APPEARED, RECOGNISED, LEFT]
     assert events[-1].moved == 0
+
+
+async def test_the_faces_in_the_last_frame_are_told_with_names_when_they_are_followed() -> None:
+    ada, stranger = _Person(1), _Person(3)
+    tracker = _knowing(ada=ada, bob=_Person(2))
+    for frame in range(12):
+        await tracker.see(
+            frame * _FRAME_S, [ada.at(frame, 10 + 5 * frame), stranger.at(frame, 300)]
+        )
+        if frame == 1:
+            assert [of.verdict for of in tracker.followed()] == [None, None]
+    followed = {of.verdict and of.verdict.user_id: of.box[0] for of in tracker.followed()}
+    assert followed == {"ada": 65, None: 300}
+    await tracker.stay(12 * _FRAME_S)
+    assert len(tracker.followed()) == 2
+    await tracker.see(13 * _FRAME_S, [ada.at(13, 75)])
+    assert [of.box[0] for of in tracker.followed()] == [75]
+    await tracker.end()
+    assert tracker.followed() == []
 
 
 async def test_nothing_is_kept_when_everybody_has_left() -> None:

@@ -10,9 +10,9 @@ from app.commands.watching.config import Camera, WatchConfig
 from app.commands.watching.outputs import Crops, Output, Told
 from app.commands.watching.source import Source, SourceFrame
 from app.errors import DeadlineExceededError, OverloadedError, UnusablePhotoError
-from app.tracking.events import Event, EventKind
+from app.tracking.events import Event, EventKind, Followed
 from app.tracking.motion import Motion
-from app.vision.image import Image
+from app.vision.image import Image, Rect
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +20,9 @@ _log = logging.getLogger(__name__)
 class Watcher(Protocol):
     """Follows the faces of one camera, here or at a service."""
 
-    async def see(self, frame: Image, at_s: float) -> Sequence[Event]:
+    async def see(
+        self, frame: Image, at_s: float, moved: Sequence[Rect] | None = None
+    ) -> Sequence[Event]:
         """See app.services.watching.Watch, as for the others."""
 
     async def stay(self, at_s: float) -> Sequence[Event]:
@@ -28,6 +30,13 @@ class Watcher(Protocol):
 
     async def end(self) -> Sequence[Event]:
         """The camera has ended."""
+
+    def followed(self) -> Sequence[Followed]:
+        """The faces in the last frame; none where the watcher cannot tell."""
+
+
+Preview = Callable[[Image, Sequence[Followed]], object]
+"""Shows a frame, (height, width, 3) uint8 RGB, and the faces in it."""
 
 
 class CameraWatch:
@@ -41,6 +50,7 @@ class CameraWatch:
         crops: Where crops of unknown people are kept, if they are.
         source: The camera's frames.
         progress: Told how much of a file is done, 0..1.
+        preview: Shown every frame that was looked at, if anybody is to see them.
     """
 
     def __init__(
@@ -52,6 +62,7 @@ class CameraWatch:
         crops: Crops | None,
         source: Source,
         progress: Callable[[float], None] = lambda _share: None,
+        preview: Preview | None = None,
     ) -> None:
         self._camera = camera
         self._config = config
@@ -59,6 +70,7 @@ class CameraWatch:
         self._outputs = outputs
         self._crops = crops
         self._progress = progress
+        self._preview = preview
         self._motion = Motion()
         self._named_s: dict[str, float] = {}
         self._last: SourceFrame | None = None
@@ -76,6 +88,8 @@ class CameraWatch:
         try:
             while (frame := await self.source.fetch()) is not None:
                 await self._look(frame)
+                if self._preview is not None:
+                    self._preview(frame.image, self._watcher.followed())
                 if frame.share is not None:
                     self._progress(frame.share)
         finally:
@@ -88,11 +102,12 @@ class CameraWatch:
         if self._is_quiet(frame):
             self._tell(await self._watcher.end(), frame)
             return
-        if self._config.motion and not self._motion.has_moved(frame.image):
+        moved = self._motion.moved(frame.image) if self._config.motion else None
+        if moved == []:
             self._tell(await self._watcher.stay(frame.at_s), frame)
             return
         try:
-            events = await self._watcher.see(frame.image, frame.at_s)
+            events = await self._watcher.see(frame.image, frame.at_s, moved)
         except (OverloadedError, DeadlineExceededError, UnusablePhotoError) as error:
             _log.warning("%s: a frame was not looked at: %s", self._camera.told_as, error.code)
             return

@@ -34,6 +34,8 @@ _TIMEOUT_S = 5.0
 _CLOSED_WITHIN_S = 5.0
 _MINUTE_S = 60.0
 _SWEEP_EVERY_S = 600.0
+_CONFIRMED = 1
+"""MQTT's quality of service: the broker confirms each message, which may then come twice."""
 SIGNATURE = "Farsight-Signature"
 """The header: `t=SECONDS,v1=HEX`, HMAC-SHA256 over SECONDS, a dot, and the body."""
 
@@ -150,7 +152,8 @@ def sign(secret: bytes, body: bytes, at_s: int | None = None) -> str:
 class MqttOutput(_Waiting):
     """Publishes each event at `TOPIC/CAMERA/event`, and who was last seen at `TOPIC/CAMERA/person`.
 
-    Home Assistant finds the latter by itself, as a sensor of each camera.
+    Home Assistant finds the latter by itself, as a sensor of each camera. An event counts as told
+    when the broker has confirmed it; while it is away, events wait.
 
     Args:
         mqtt: The broker.
@@ -177,6 +180,8 @@ class MqttOutput(_Waiting):
         self._password = password
         self._cameras = cameras
         self._pause_s = pause_s
+        # What the broker was told last, until it confirms.
+        self._unconfirmed: Told | None = None
 
     async def run(self) -> None:
         """Works until it is cancelled."""
@@ -192,9 +197,10 @@ class MqttOutput(_Waiting):
                     pause_s = self._pause_s
                     for camera in self._cameras:
                         await self._introduce(broker, camera)
-                    while True:
-                        await self._publish(broker)
-            except self._library.MqttError:
+                    async with asyncio.TaskGroup() as tasks:
+                        tasks.create_task(self._notice_loss(broker))
+                        tasks.create_task(self._publish_all(broker))
+            except* self._library.MqttError:
                 _log.warning("no broker; trying again in %.1f s", pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _CLOSED_WITHIN_S * 6)
@@ -211,18 +217,27 @@ class MqttOutput(_Waiting):
             "icon": "mdi:face-recognition",
         }
         topic = f"{self._mqtt.discovery}/sensor/{self._mqtt.topic}_{name}/config"
-        await broker.publish(topic, json.dumps(config), retain=True)  # type: ignore[attr-defined]  # an extra
+        await broker.publish(topic, json.dumps(config), qos=_CONFIRMED, retain=True)  # type: ignore[attr-defined]  # an extra
 
-    async def _publish(self, broker: "object") -> None:
-        event = await self.events.get()
-        try:
-            topic = f"{self._mqtt.topic}/{_as_topic(str(event['camera']))}"
-            await broker.publish(f"{topic}/event", json.dumps(event))  # type: ignore[attr-defined]  # an extra
-            if event["event"] in {EventKind.RECOGNISED, EventKind.UNKNOWN}:
-                person = str(event["user_id"] or "unknown")
-                await broker.publish(f"{topic}/person", person)  # type: ignore[attr-defined]  # an extra
-        finally:
+    async def _notice_loss(self, broker: "object") -> None:
+        """Fails when the broker goes away, so that one that comes back is introduced anew."""
+        async for _message in broker.messages:  # type: ignore[attr-defined]  # an extra
+            pass
+
+    async def _publish_all(self, broker: "object") -> None:
+        while True:
+            if self._unconfirmed is None:
+                self._unconfirmed = await self.events.get()
+            await self._publish(broker, self._unconfirmed)
+            self._unconfirmed = None
             self.events.task_done()
+
+    async def _publish(self, broker: "object", event: Told) -> None:
+        topic = f"{self._mqtt.topic}/{_as_topic(str(event['camera']))}"
+        await broker.publish(f"{topic}/event", json.dumps(event), qos=_CONFIRMED)  # type: ignore[attr-defined]  # an extra
+        if event["event"] in {EventKind.RECOGNISED, EventKind.UNKNOWN}:
+            person = str(event["user_id"] or "unknown")
+            await broker.publish(f"{topic}/person", person, qos=_CONFIRMED)  # type: ignore[attr-defined]  # an extra
 
 
 def _as_topic(camera: str) -> str:

@@ -9,8 +9,8 @@ from io import BytesIO
 from PIL import Image as PillowImage
 
 from app.services.watching import WatchWishes
-from app.tracking.events import Event, EventKind, Verdict
-from app.vision.image import Image
+from app.tracking.events import Event, EventKind, Followed, Verdict
+from app.vision.image import Image, Rect
 from farsight_client import (
     ApiError,
     AsyncClient,
@@ -41,7 +41,12 @@ class RemoteWatcher:
         self._socket: CameraSocket | None = None
         self._last_s = 0.0
 
-    async def see(self, frame: Image, at_s: float) -> Sequence[Event]:
+    async def see(
+        self,
+        frame: Image,
+        at_s: float,
+        moved: Sequence[Rect] | None = None,  # noqa: ARG002 - the service looks at all of it
+    ) -> Sequence[Event]:
         """Sends a frame and waits until it was looked at: what is not sent cannot pile up."""
         self._last_s = at_s
         return await self._ask(await asyncio.to_thread(_jpeg, frame), at_s)
@@ -57,6 +62,10 @@ class RemoteWatcher:
             return [] if self._socket is None else await self._ask("end", self._last_s)
         finally:
             await self._close()
+
+    def followed(self) -> Sequence[Followed]:
+        """None: a service tells events, not every box."""
+        return []
 
     async def _ask(self, what: bytes | str, at_s: float) -> Sequence[Event]:
         try:
