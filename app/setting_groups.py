@@ -126,11 +126,14 @@ class IdentificationSettings(_Group):
         max_age_s: Seconds for which identification goes on from memory when PostgreSQL does not
             answer; then it is refused. Who is erased, and which keys are revoked, is not known
             meanwhile.
+        sized_templates: Compare small faces with templates made for their size, where the bundle
+            has thresholds for that: each takes as much memory as the templates themselves.
     """
 
     false_accept_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-4
     threshold: _Threshold = 0.35
     max_age_s: _Day = 120.0
+    sized_templates: bool = True
 
 
 class ReloadSettings(_Group):

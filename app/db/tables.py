@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import (
     JSON,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     LargeBinary,
     MetaData,
@@ -125,6 +126,25 @@ class Template(Table):
     photo_count: Mapped[int]
     # The gallery revision that wrote it: a gallery in memory reads what is newer than itself.
     revision: Mapped[int]
+
+
+class SizedTemplate(Table):
+    """The mean embedding of a user's crops shrunk to a size, in one space.
+
+    It goes with the template, and may be missing: then the template alone is compared.
+    """
+
+    __tablename__ = "sized_templates"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["user", "space_id"], ["templates.user", "templates.space_id"], ondelete="CASCADE"
+        ),
+    )
+
+    user: Mapped[int] = mapped_column(RowId, primary_key=True)
+    space_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    face_px: Mapped[int] = mapped_column(primary_key=True)
+    vector: Mapped[NDArray[np.float32]] = mapped_column(Vector)
 
 
 class BundleRow(Table):

@@ -1,6 +1,6 @@
 """The snapshot that answers requests, and the one place where it is replaced."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from app.gallery.gallery import Enrolled, Gallery, Templates
@@ -37,10 +37,36 @@ class Serving:
         """The space of every embedding and template here."""
         return self.embedder.bundle.space_id
 
-    def threshold(self, face_px: float) -> float:
-        """The similarity from which a face of this size counts as one of the gallery's."""
-        chosen = self.manifest.threshold(face_px, self.false_accept_rate)
+    def threshold(self, face_px: float, template_px: int | None = None) -> float:
+        """The similarity from which a face of this size counts as one of the gallery's.
+
+        Args:
+            face_px: Of the face.
+            template_px: The size of the templates that it is compared with; None: of no size.
+        """
+        chosen = self.manifest.threshold(face_px, self.false_accept_rate, template_px)
         return self.default_threshold if chosen is None else chosen
+
+    def template_px(self, sizes: Iterable[float]) -> int | None:
+        """The size of the templates that faces, taken together, are compared with.
+
+        Args:
+            sizes: `face_px` of each face.
+
+        Returns:
+            None for templates of no size: where faces are large or of different sizes, and where
+            bundle or gallery has none for them.
+        """
+        found = {self._template_px(face_px) for face_px in sizes}
+        return found.pop() if len(found) == 1 else None
+
+    def _template_px(self, face_px: float) -> int | None:
+        for entry in self.manifest.thresholds:
+            if entry.template_px in self.gallery.sizes and entry.is_for(
+                face_px, self.false_accept_rate
+            ):
+                return entry.template_px
+        return None
 
 
 class Current:

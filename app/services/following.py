@@ -92,7 +92,7 @@ class Following:
         self._reload = reload
         self._freshness = freshness
         self.seen: Look | None = None
-        self._complete_at = -1
+        self._complete_at = (-1, "")
         self._heard = asyncio.Event()
         self._background = Background()
 
@@ -156,9 +156,10 @@ class Following:
             self._heard.set()
 
     async def complete(self) -> None:
-        """Embeds those missing in the serving or the former space."""
+        """Embeds those missing in the serving or the former space, and adds templates of sizes."""
         rows = await self._read()
-        if rows.revision == self._complete_at:
+        seen = rows.revision, rows.active.space_id
+        if seen == self._complete_at:
             return
         for row in (rows.active, rows.former):
             if row is None:
@@ -167,7 +168,10 @@ class Following:
                 missing = await users.count_outside_space(session, row.space_id)
             if missing:
                 await self._reembedding.complete(await self._embedder(row, rows.active))
-        self._complete_at = rows.revision
+        for serving in (self._current.serving, self._current.former):
+            if serving is not None and serving.gallery.sizes:
+                await self._reembedding.add_sizes(serving.embedder, serving.gallery.sizes)
+        self._complete_at = seen
 
     async def _read(self) -> Look:
         async with self._sessions.read() as session:

@@ -35,7 +35,12 @@ def thresholds_in_use(serving: Serving) -> list[ThresholdInUse]:
     """
     users, rate = len(serving.gallery), serving.false_accept_rate
     chosen = sorted(
-        (of for of in serving.manifest.thresholds if of.false_accept_rate == rate),
+        (
+            of
+            for of in serving.manifest.thresholds
+            if of.false_accept_rate == rate
+            and of.template_px == serving.template_px([of.min_face_px])
+        ),
         key=lambda of: of.min_face_px,
     )
     if not chosen:

@@ -86,13 +86,20 @@ class Routing(_Record, frozen=True, kw_only=True):
 class Threshold(_Record, frozen=True, kw_only=True):
     """The similarity from which two faces count as one person, for probes of a size.
 
-    Chosen on validation people for one false-accept rate (per comparison).
+    Chosen on validation people for one false-accept rate (per comparison). With a `template_px`, it
+    holds where the probe is compared with templates made for crops shrunk to this size.
     """
 
     min_face_px: _NotNegative
     max_face_px: _NotNegative | None
     false_accept_rate: _Fraction
     similarity: _Cosine
+    template_px: _Positive | None = None
+
+    def is_for(self, face_px: float, false_accept_rate: float) -> bool:
+        """Whether it was chosen for probes of a size and a rate."""
+        upper = float("inf") if self.max_face_px is None else self.max_face_px
+        return self.min_face_px <= face_px < upper and self.false_accept_rate == false_accept_rate
 
 
 class SizeMetrics(_Record, frozen=True, kw_only=True):
@@ -167,19 +174,25 @@ class Manifest(_Record, frozen=True, kw_only=True):
         )
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:16]
 
-    def threshold(self, face_px: float, false_accept_rate: float) -> float | None:
+    def threshold(
+        self, face_px: float, false_accept_rate: float, template_px: int | None = None
+    ) -> float | None:
         """The similarity threshold for a probe of a size, or None if the bundle has none.
 
         Args:
             face_px: Source pixels under the probe's crop.
             false_accept_rate: The rate wanted; only a threshold chosen for that rate counts.
+            template_px: The size of the templates that it is compared with; None: of no size.
         """
         for entry in self.thresholds:
-            upper = float("inf") if entry.max_face_px is None else entry.max_face_px
-            fits = entry.min_face_px <= face_px < upper
-            if fits and entry.false_accept_rate == false_accept_rate:
+            if entry.is_for(face_px, false_accept_rate) and entry.template_px == template_px:
                 return entry.similarity
         return None
+
+    @property
+    def template_sizes(self) -> frozenset[int]:
+        """The sizes of templates that there are thresholds for."""
+        return frozenset(of.template_px for of in self.thresholds if of.template_px is not None)
 
 
 def measured_on(digests: Iterable[str]) -> str:
