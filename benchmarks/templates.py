@@ -1,13 +1,13 @@
 """Prints what templates of the probe's size and a cohort of strangers are worth (decision 0040).
 
 `python -m benchmarks.templates CACHE --people DIR --cohort DIR`: photos of people (aligned crops, a
-folder each) against templates of one photo and of three, sharp (plain), fused with the same photos
-shrunk as probes are (sizes), normalised by a cohort (S-norm), and both. Embeddings are kept in
-CACHE, so other weights and sizes cost nothing. Every template leaves out the probe's own photo.
+folder each) against templates of one photo and of three: as they are (plain), fused with the same
+photos shrunk as probes are (sizes), normalised by a cohort (S-norm), and both. Embeddings are kept
+in CACHE, so other weights and sizes cost nothing. No probe is compared with a template it is in.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from app.evaluation.all_pairs import AllPairs
 from app.evaluation.probes import shrink_crop
-from app.evaluation.sizes import format_sizes, parse_sizes, size_name
+from app.evaluation.sizes import Size, parse_sizes, size_name
 from app.evaluation.verification import FALSE_ACCEPT_RATES, USUAL_FAR, threshold_at_far
 from app.vision.alignment import Crop
 from app.vision.bundle import load_bundle
@@ -28,86 +28,49 @@ from app.vision.image import decode_image
 from app.vision.scaling import Floats
 from benchmarks.material import show
 from trainer.degradation import Degradation, degrade
+from trainer.held_out import PhotoTemplates, templates_of
 
-TEMPLATE_SIZES = (32, 24, 16, 12)
-PROBE_SIZES = (None, 40, 32, 28, 24, 20, 18, 16, 14, 12)
-CAMERA_SIZES = (24, 16, 12)
+_TEMPLATE_SIZES = (24, 16, 12)
+_CAMERA_SIZES = (24, 16, 12)
 _CAMERA = Degradation(clean=0.0)
 _SEED = 7
 _DRAWS = 400
-_BINS = np.linspace(-1, 6, 1401)
+_BINS = 2000
+_FAR = FALSE_ACCEPT_RATES[USUAL_FAR]
+
+Score = Callable[[Floats, Floats], Floats]
+"""From (n, 512) probes and (m, 512) templates to (n, m)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Templates:
-    """m templates of people.
+def s_norm(cohort: Floats, nearest: int, probes: Floats, templates: Floats) -> Floats:
+    """Scores by strangers: half the sum of what a similarity is to each side's.
 
-    Attributes:
-        owner: (m,) the person's number.
-        members: (m, n) which of the n photos each is made of.
-    """
-
-    owner: NDArray[np.int64]
-    members: NDArray[np.bool_]
-
-    def vectors(self, embeddings: Floats) -> Floats:
-        """(m, 512) the mean of the members' embeddings, of unit length."""
-        return _unit(self.members.astype(np.float32) @ embeddings)
-
-
-def templates_of_size(people: NDArray[np.int64], n_photos: int) -> Templates:
-    """As many templates of so many photos as everybody has photos for, drawn by a fixed seed."""
-    chance = np.random.default_rng(_SEED)
-    owner, members = [], []
-    for person in np.unique(people):
-        rows = chance.permutation(np.flatnonzero(people == person))
-        for start in range(0, len(rows) - n_photos + 1, n_photos):
-            owner.append(person)
-            members.append(np.isin(np.arange(len(people)), rows[start : start + n_photos]))
-    return Templates(np.array(owner), np.array(members))
-
-
-def _unit(vectors: Floats) -> Floats:
-    unit: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit
-
-
-def nearest_size(size: int | None) -> int | None:
-    """The templates' size that stands for a probe's; None for a probe above them."""
-    if size is None or size > TEMPLATE_SIZES[0]:
-        return None
-    return min(TEMPLATE_SIZES, key=lambda of: abs(np.log(of / size)))
-
-
-class Normalised:
-    """Scores by a cohort of c strangers' sharp embeddings (adaptive S-norm).
+    Adaptive S-norm: Cumani et al., "Comparison of speaker recognition approaches for real
+    applications", Interspeech 2011.
 
     Args:
-        cohort: (c, 512) of unit length.
-        nearest: Of how many of them mean and deviation are taken, the most similar ones.
+        cohort: (c, 512) strangers' sharp embeddings.
+        nearest: Of how many, each side's most similar ones, mean and deviation are taken.
+        probes: (n, 512).
+        templates: (m, 512).
+
+    Returns:
+        (n, m); deviations above the mean of strangers.
     """
 
-    def __init__(self, cohort: Floats, nearest: int) -> None:
-        self._cohort = cohort
-        self._nearest = nearest
-
-    def __call__(self, probes: Floats, templates: Floats) -> Floats:
-        """(n, m) half the sum of the similarity as each side's cohort sees it."""
-        similarity = probes @ templates.T
-        probe_mean, probe_deviation = self._seen_by(probes)
-        mean, deviation = self._seen_by(templates)
-        by_probe = (similarity - probe_mean[:, None]) / probe_deviation[:, None]
-        score: Floats = (by_probe + (similarity - mean) / deviation) / 2
-        return score
-
-    def _seen_by(self, vectors: Floats) -> tuple[Floats, Floats]:
-        near = -np.partition(-(vectors @ self._cohort.T), self._nearest, axis=1)
-        near = near[:, : self._nearest]
+    def seen(vectors: Floats) -> tuple[Floats, Floats]:
+        near = np.partition(vectors @ cohort.T, -nearest, axis=1)[:, -nearest:]
         return near.mean(axis=1), near.std(axis=1)
+
+    similarity = probes @ templates.T
+    (mean, deviation), (probe_mean, probe_deviation) = seen(templates), seen(probes)
+    by_probe = (similarity - probe_mean[:, None]) / probe_deviation[:, None]
+    score = (by_probe + (similarity - mean) / deviation) / 2
+    return np.asarray(score, np.float32)
 
 
 class Material:
-    """Embeddings of people's photos at every size, and of the cohort.
+    """Embeddings, read from a cache or made.
 
     Args:
         cache: A folder for them.
@@ -121,181 +84,171 @@ class Material:
         self._embedder: Embedder | None = None
 
     def embedded(self, name: str, crops: Callable[[], list[Crop]]) -> Floats:
-        """(n, 512), from the cache if they are there."""
+        """(n, 512) of some crops, which have a name."""
         path = self._cache / f"{name}.npy"
         if not path.exists():
-            if self._embedder is None:
-                self._embedder = Embedder(load_bundle(self._bundle), "cpu")
+            self._embedder = self._embedder or Embedder(load_bundle(self._bundle), "cpu")
             np.save(path, self._embedder.embed(crops())[0])
         found: Floats = np.load(path)
         return found
 
 
-def read_people(folder: Path, photos: int) -> tuple[list[Crop], NDArray[np.int64]]:
-    """Aligned crops, so many of each person at most, and the number of each one's person."""
-    paths = [
-        path for person in sorted(folder.iterdir()) for path in sorted(person.iterdir())[:photos]
-    ]
-    _, people = np.unique([path.parent.name for path in paths], return_inverse=True)
-    return read_crops(paths), people
-
-
-def read_crops(paths: list[Path]) -> list[Crop]:
-    """Aligned crops as the service has them."""
+def _read(paths: list[Path]) -> list[Crop]:
     return [Crop(decode_image(path.read_bytes()), float(CROP_SIZE_PX)) for path in paths]
 
 
-def photographed(crops: list[Crop], size: int) -> list[Crop]:
-    """As a camera may have seen them: `trainer.degradation`, nothing left clean, seeded."""
+def _shrunk(crops: list[Crop], size: Size) -> list[Crop]:
+    return [shrink_crop(crop, size) for crop in crops]
+
+
+def _photographed(crops: list[Crop], size: int) -> list[Crop]:
+    """As a camera may have seen them: nothing left clean, seeded."""
     chance = np.random.default_rng(_SEED)
     return [Crop(degrade(crop.pixels, size, _CAMERA, chance)[0], float(size)) for crop in crops]
 
 
-def intervals(
-    baseline: AllPairs, other: AllPairs, people: NDArray[np.int64], owner: NDArray[np.int64]
+def _template_size(size: Size) -> int | None:
+    """The templates' size that stands for a probe's; None for a probe above them."""
+    if size is None or size > _TEMPLATE_SIZES[0]:
+        return None
+    return min(_TEMPLATE_SIZES, key=lambda of: abs(np.log(of / size)))
+
+
+def rank1(pairs: AllPairs) -> float:
+    """Of the probes whose person has a template without them."""
+    return float(pairs.searches().found()[pairs.genuine.any(axis=1)].mean())
+
+
+def _interval(
+    pair: tuple[AllPairs, AllPairs], people: NDArray[np.int64], owner: NDArray[np.int64]
 ) -> tuple[float, float]:
-    """95 % of the difference of TAR at FAR 1e-3, people drawn anew, the same for both."""
-    chance = np.random.default_rng(_SEED)
+    """95 % of the second's TAR at FAR 1e-3 less the first's, people drawn anew."""
     count = int(people.max()) + 1
-    counted = [_counted(pairs, people, owner, count) for pairs in (baseline, other)]
+    first, second = (_counted(of, people, owner, count) for of in pair)
+    chance = np.random.default_rng(_SEED)
     gains = []
     for _ in range(_DRAWS):
         weight = np.bincount(chance.integers(count, size=count), minlength=count)
-        gains.append(np.subtract(*[_tar(each, weight) for each in counted[::-1]]))
+        gains.append(_tar(second, weight) - _tar(first, weight))
     low, high = np.quantile(gains, (0.025, 0.975))
     return float(low), float(high)
 
 
+Counted = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
 def _counted(
     pairs: AllPairs, people: NDArray[np.int64], owner: NDArray[np.int64], count: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Genuine pairs by person and bin, impostor pairs by person, person and bin."""
-    bins = np.clip(np.digitize(pairs.similarity, _BINS), 0, len(_BINS)).astype(np.int64)
-    width = len(_BINS) + 1
+) -> Counted:
+    """Genuine pairs by person and bin, impostor pairs by both people and bin."""
+    low, high = pairs.similarity.min(), pairs.similarity.max()
+    bins = ((pairs.similarity - low) / (high - low) * (_BINS - 1)).astype(np.int64)
     first = np.broadcast_to(people[:, None], bins.shape)
-    cell = (first * count + owner) * width + bins
-    genuine = np.bincount((first * width + bins)[pairs.genuine], minlength=count * width)
-    impostor = np.bincount(cell[pairs.impostor], minlength=count * count * width)
+    genuine = np.bincount((first * _BINS + bins)[pairs.genuine], minlength=count * _BINS)
+    cell = (first * count + owner) * _BINS + bins
+    impostor = np.bincount(cell[pairs.impostor], minlength=count * count * _BINS)
     return (
-        genuine.reshape(count, width).astype(np.float64),
-        impostor.reshape(count, count, width).astype(np.float64),
+        genuine.reshape(count, _BINS).astype(np.float64),
+        impostor.reshape(count, count, _BINS).astype(np.float64),
     )
 
 
-def _tar(
-    counted: tuple[NDArray[np.float64], NDArray[np.float64]], weight: NDArray[np.int64]
-) -> float:
+def _tar(counted: Counted, weight: NDArray[np.int64]) -> float:
     genuine = weight @ counted[0]
     impostor = np.tensordot(np.outer(weight, weight), counted[1], axes=((0, 1), (0, 1)))
-    far = np.cumsum(impostor[::-1])[::-1] / impostor.sum()
-    tar = np.cumsum(genuine[::-1])[::-1] / genuine.sum()
-    return float(tar[int(np.argmax(far <= FALSE_ACCEPT_RATES[USUAL_FAR]))])
+    above = np.cumsum(impostor[::-1])[::-1] / impostor.sum()
+    accepted = np.cumsum(genuine[::-1])[::-1] / genuine.sum()
+    return float(accepted[np.searchsorted(-above, -_FAR)]) if above[-1] <= _FAR else 0.0
 
 
-def main(  # noqa: PLR0913 - a script's options
+def main(
     cache: Path,
     people: Annotated[Path, typer.Option(help="Aligned crops of people, a folder each.")],
-    cohort: Annotated[Path, typer.Option(help="Aligned crops of strangers.")],
+    cohort: Annotated[Path, typer.Option(help="Aligned crops of strangers, f*.jpg.")],
     bundle: Path = Path("weights/farsight-xxs"),
-    weight: Annotated[list[float] | None, typer.Option(help="Of the small part.")] = None,
-    nearest: Annotated[list[int] | None, typer.Option(help="Strangers of the cohort: K.")] = None,
-    strangers: Annotated[int, typer.Option(help="The cohort's size.")] = 2000,
-    sizes: str = format_sizes(PROBE_SIZES),
+    sizes: str = "hr,24,20,16,14,12",
     photos: Annotated[int, typer.Option(help="Of each person.")] = 100,
+    weight: Annotated[list[float], typer.Option(help="Of the small part.")] = [0.3],  # noqa: B006
+    nearest: Annotated[list[int], typer.Option(help="K of the cohort.")] = [200],  # noqa: B006
+    strangers: Annotated[int, typer.Option(help="The cohort's size.")] = 2000,
     camera: bool = True,
     draws: Annotated[bool, typer.Option(help="Also 95 % intervals of the gains.")] = True,
 ) -> None:
-    """Prints TAR at FAR 1e-3, rank-1 and impostors' mean for every variant."""
+    """TAR at FAR 1e-3, rank-1, impostors' mean; FAR by the threshold of plain templates."""
     torch.set_num_threads(1)
     material = Material(cache, bundle)
-    crops, numbers = read_people(people, photos)
-    chosen = sorted(cohort.glob("f*.jpg"))[:strangers]
-    name = f"{people.name}-{photos}"
-    wanted = parse_sizes(sizes)
+    paths = [path for who in sorted(people.iterdir()) for path in sorted(who.iterdir())[:photos]]
+    _, numbers = np.unique([path.parent.name for path in paths], return_inverse=True)
+    crops = _read(paths)
+    name, wanted = f"{people.name}-{photos}", parse_sizes(sizes)
     seen = {
-        size: material.embedded(
-            f"{name}-{size_name(size)}",
-            lambda size=size: [shrink_crop(crop, size) for crop in crops],  # type: ignore[misc]
-        )
-        for size in dict.fromkeys((None, *wanted, *map(nearest_size, wanted)))
+        size: material.embedded(f"{name}-{size_name(size)}", partial(_shrunk, crops, size))
+        for size in dict.fromkeys((None, *wanted, *map(_template_size, wanted)))
     }
-    cameras = {
-        size: material.embedded(
-            f"{name}-camera-{size}", lambda size=size: photographed(crops, size)
-        )  # type: ignore[misc]
-        for size in (CAMERA_SIZES if camera else ())
-    }
-    known = material.embedded(f"cohort-{strangers}", lambda: read_crops(chosen))
+    chosen = sorted(cohort.glob("f*.jpg"))[:strangers]
+    known = material.embedded(f"cohort-{strangers}", partial(_read, chosen))
+    probes = [(size_name(size), size, seen[size]) for size in wanted]
+    for face_px in _CAMERA_SIZES if camera else ():
+        make = partial(_photographed, crops, face_px)
+        found = material.embedded(f"{name}-camera-{face_px}", make)
+        probes.append((f"camera {face_px}", face_px, found))
     for n_photos in (1, 3):
-        templates = templates_of_size(numbers, n_photos)
-        show(
-            f"\n{len(crops)} photos, {numbers.max() + 1} people, "
-            f"{len(templates.owner)} templates of {n_photos}"
-        )
-        show("| probe | variant | TAR | gain | rank-1 | impostors | at the plain threshold |")
+        templates = templates_of(numbers, n_photos)
+        show(f"\n{len(crops)} photos, {len(templates.owner)} templates of {n_photos}\n")
+        show("| probe | variant | TAR | gain | rank-1 | impostors | FAR by plain threshold |")
         show("|---|---|---|---|---|---|---|")
-        asked = [(size_name(size), size, seen[size]) for size in wanted]
-        asked += [(f"camera {size}", size, cameras[size]) for size in cameras]
-        for label, size, probes in asked:
-            _table(
-                label,
-                probes,
-                _variants(templates, seen, size, weight or [0.3], nearest or [200], known),
-                templates,
-                numbers,
-                draws,
-            )
+        for label, size, of in probes:
+            variants = _variants(templates, seen, size, weight)
+            rows: dict[str, tuple[Floats, Score]] = {
+                name: (vectors, lambda probe, template: probe @ template.T)
+                for name, vectors in variants.items()
+            }
+            for k in nearest:
+                rows |= {
+                    f"{name}, S-norm {k}": (vectors, partial(s_norm, known, k))
+                    for name, vectors in variants.items()
+                }
+            _show(label, of, rows, templates, numbers, draws)
 
 
 def _variants(
-    templates: Templates,
-    seen: dict[int | None, Floats],
-    size: int | None,
-    weights: list[float],
-    nearest: list[int],
-    cohort: Floats,
-) -> dict[str, tuple[Floats, Normalised | None]]:
-    sharp = templates.vectors(seen[None])
-    found: dict[str, tuple[Floats, Normalised | None]] = {"plain": (sharp, None)}
-    matched = nearest_size(size)
-    fused = {}
+    templates: PhotoTemplates, seen: dict[Size, Floats], size: Size, weights: list[float]
+) -> dict[str, Floats]:
+    plain = templates.vectors(seen[None])
+    found = {"plain": plain}
+    matched = _template_size(size)
     if matched is not None:
         small = templates.vectors(seen[matched])
-        fused = {w: _unit((1 - w) * sharp + w * small) for w in weights}
-        found |= {f"sizes {w:g}": (vectors, None) for w, vectors in fused.items()}
-    for k in nearest:
-        found[f"S-norm {k}"] = (sharp, Normalised(cohort, k))
-        found |= {f"both {w:g}, {k}": (of, Normalised(cohort, k)) for w, of in fused.items()}
+        for share in weights:
+            fused = (1 - share) * plain + share * small
+            found[f"sizes {share:g}"] = fused / np.linalg.norm(fused, axis=1, keepdims=True)
     return found
 
 
-def _table(
+def _show(
     label: str,
     probes: Floats,
-    variants: dict[str, tuple[Floats, Normalised | None]],
-    templates: Templates,
+    rows: dict[str, tuple[Floats, Score]],
+    templates: PhotoTemplates,
     people: NDArray[np.int64],
     draws: bool,
 ) -> None:
-    baseline: AllPairs | None = None
-    for variant, (vectors, normalised) in variants.items():
-        score = probes @ vectors.T if normalised is None else normalised(probes, vectors)
-        impostor = people[:, None] != templates.owner
-        pairs = AllPairs(score, ~impostor & ~templates.members.T, impostor)
-        baseline = baseline or pairs
-        gain, named = "", ""
-        if pairs is not baseline:
-            gain = f"{100 * (pairs.tar() - baseline.tar()):+.1f}"
+    plain: AllPairs | None = None
+    for name, (vectors, score) in rows.items():
+        pairs = templates.pairs(score(probes, vectors), people)
+        plain = plain or pairs
+        gain, far = "", ""
+        if pairs is not plain:
+            gain = f"{100 * (pairs.tar() - plain.tar()):+.1f}"
             if draws:
-                low, high = intervals(baseline, pairs, people, templates.owner)
+                low, high = _interval((plain, pairs), people, templates.owner)
                 gain += f" ({100 * low:+.1f} to {100 * high:+.1f})"
-        strangers = score[impostor]
-        if normalised is None:
-            threshold = threshold_at_far(baseline.roc(), FALSE_ACCEPT_RATES[USUAL_FAR])
-            named = f"FAR {1e3 * (strangers >= threshold).mean():.2f}e-3"
+        strangers = pairs.similarity[pairs.impostor]
+        if "S-norm" not in name:
+            far = f"{1e3 * (strangers >= threshold_at_far(plain.roc(), _FAR)).mean():.2f}e-3"
         show(
-            f"| {label} | {variant} | {100 * pairs.tar():.1f} | {gain} | {100 * pairs.rank1():.1f} "
-            f"| {strangers.mean():.3f} | {named} |"
+            f"| {label} | {name} | {100 * pairs.tar():.1f} | {gain} | {100 * rank1(pairs):.1f} "
+            f"| {strangers.mean():.3f} | {far} |"
         )
 
 

@@ -83,7 +83,7 @@ class Routing(_Record, frozen=True, kw_only=True):
     dsr_below_px: _NotNegative = 0.0
 
 
-class Threshold(_Record, frozen=True, kw_only=True):
+class Threshold(_Record, frozen=True, kw_only=True, omit_defaults=True):
     """The similarity from which two faces count as one person, for probes of a size.
 
     Chosen on validation people for one false-accept rate (per comparison). With a `template_px`, it

@@ -17,7 +17,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from sqlalchemy.pool import NullPool
 
 from app.db.engine import RETRY_AFTER_S, Alone, Engine, Exclusion
-from app.db.tables import AnnouncedSubject, Embedding, Photo, StoredAnswer, Table, Template, User
+from app.db.tables import (
+    AnnouncedSubject,
+    Embedding,
+    Photo,
+    SizedTemplate,
+    StoredAnswer,
+    Table,
+    Template,
+    User,
+)
 from app.db.types import EMBEDDING_SIZE
 from app.errors import FarsightError, SettingsError
 from app.setting_groups import DatabaseSettings

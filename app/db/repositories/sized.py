@@ -173,7 +173,7 @@ async def of_users(
             User.user_id.in_(user_ids),
         )
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def erase(session: WriteSession, user: User, space_ids: Collection[str]) -> None:

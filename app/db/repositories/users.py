@@ -199,7 +199,7 @@ async def template(session: ReadSession, user_id: str, space_id: str) -> NDArray
 async def templates_of(session: ReadSession, user: User) -> dict[str, NDArray[np.float32]]:
     """A user's (512,) templates, by space."""
     found = select(Template.space_id, Template.vector).where(Template.user == user.id)
-    return dict((await session.execute(found)).tuples().all())
+    return dict((await session.execute(found)).all())
 
 
 async def templates(
