@@ -55,7 +55,7 @@ def main(
         before = manifest.threshold(of.min_face_px, of.false_accept_rate)
         show(f"from {of.min_face_px:g} px, {of.false_accept_rate:g}: {before} -> {of.similarity}")
     content = msgspec.json.encode(msgspec.structs.replace(manifest, thresholds=kept + chosen))
-    (bundle / MANIFEST_NAME).write_bytes(msgspec.json.format(content, indent=2) + b"\n")
+    (bundle / MANIFEST_NAME).write_bytes(msgspec.json.format(content, indent=2))
 
 
 def _rates(

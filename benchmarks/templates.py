@@ -93,11 +93,13 @@ class Material:
         return found
 
 
-def _read(paths: list[Path]) -> list[Crop]:
+def read_crops(paths: list[Path]) -> list[Crop]:
+    """Aligned crops as the service has them."""
     return [Crop(decode_image(path.read_bytes()), float(CROP_SIZE_PX)) for path in paths]
 
 
-def _shrunk(crops: list[Crop], size: Size) -> list[Crop]:
+def shrunk(crops: list[Crop], size: Size) -> list[Crop]:
+    """Each as a probe of a size."""
     return [shrink_crop(crop, size) for crop in crops]
 
 
@@ -179,14 +181,14 @@ def main(
     material = Material(cache, bundle)
     paths = [path for who in sorted(people.iterdir()) for path in sorted(who.iterdir())[:photos]]
     _, numbers = np.unique([path.parent.name for path in paths], return_inverse=True)
-    crops = _read(paths)
+    crops = read_crops(paths)
     name, wanted = f"{people.name}-{photos}", parse_sizes(sizes)
     seen = {
-        size: material.embedded(f"{name}-{size_name(size)}", partial(_shrunk, crops, size))
+        size: material.embedded(f"{name}-{size_name(size)}", partial(shrunk, crops, size))
         for size in dict.fromkeys((None, *wanted, *map(_template_size, wanted)))
     }
     chosen = sorted(cohort.glob("f*.jpg"))[:strangers]
-    known = material.embedded(f"cohort-{strangers}", partial(_read, chosen))
+    known = material.embedded(f"cohort-{strangers}", partial(read_crops, chosen))
     probes = [(size_name(size), size, seen[size]) for size in wanted]
     for face_px in _CAMERA_SIZES if camera else ():
         make = partial(_photographed, crops, face_px)

@@ -49,8 +49,8 @@ def model_card(
         _figures(manifest.metrics, baseline),
         "## Thresholds",
         "The similarity from which two photos count as one person, by the size of the probe and "
-        "the false-accept rate per comparison. Templates of a size are those that the service makes "
-        "of three photos for probes of this size (docs/decisions/0040).",
+        "the false-accept rate per comparison. Templates of a size are those that the service "
+        "makes of three photos for probes of this size (docs/decisions/0040).",
         _thresholds(manifest),
         "## Data",
         *([notes.strip()] if notes.strip() else []),

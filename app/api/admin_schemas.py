@@ -127,7 +127,8 @@ class ThresholdSchema(Answer):
         "chosen on; null where it is a setting"
     )
     strangers_named: float | None = Field(
-        description="Share of strangers taken for one of the users here: 1 - (1 - rate)^users"
+        description="Share of strangers taken for one of the users here: 1 - (1 - rate)^users, measured up to "
+        "three times that"
     )
 
 

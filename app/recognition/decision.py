@@ -53,7 +53,8 @@ def decide(
         threshold: Instead of the bundle's.
         top_k: How many candidates to list, whatever their similarity.
     """
-    threshold = strictest_threshold(serving, faces, threshold, template_px_of(serving, faces))
+    if threshold is None:
+        threshold = _search_threshold(serving, [face.crop.face_px for face in faces])
     return _decide(matches, threshold, top_k)
 
 
@@ -74,9 +75,7 @@ def decide_track(
         threshold: Instead of the bundle's.
     """
     if threshold is None:
-        sizes = [each.quality.face_px for each in sightings]
-        template_px = serving.template_px(sizes)
-        threshold = max(serving.threshold(face_px, template_px) for face_px in sizes)
+        threshold = _search_threshold(serving, [each.quality.face_px for each in sightings])
     found = _decide(matches, threshold, 0)
     return Verdict(found.user_id, found.similarity, found.margin, found.threshold)
 
@@ -99,13 +98,19 @@ def how_many(top_k: int) -> int:
     return max(top_k, _BEST_AND_RUNNER_UP)
 
 
+def _search_threshold(serving: Serving, sizes: Sequence[float]) -> float:
+    """The strictest one of faces that are taken together."""
+    template_px = serving.template_px(sizes)
+    return max(serving.search_threshold(face_px, template_px) for face_px in sizes)
+
+
 def strictest_threshold(
     serving: Serving,
     faces: Sequence[FoundFace],
     wanted: float | None = None,
     template_px: int | None = None,
 ) -> float:
-    """The similarity that faces, taken together, must reach: `wanted`, else the bundle's.
+    """The similarity that each of some faces must reach: `wanted`, else the bundle's.
 
     Args:
         serving: Where they are compared.

@@ -98,7 +98,13 @@ class Activation:
     def serving(self, embedder: Embedder, gallery: Gallery) -> Serving:
         """Networks and people of one space, with the thresholds that are set."""
         wanted = self._settings.identification
-        return Serving(embedder, gallery, wanted.false_accept_rate, wanted.threshold)
+        return Serving(
+            embedder,
+            gallery,
+            wanted.false_accept_rate,
+            wanted.threshold,
+            wanted.false_identification_rate,
+        )
 
     async def start(self, sessions: Sessions) -> Serving:
         """Loads the bundle that is to serve, and everybody's templates.

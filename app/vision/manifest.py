@@ -1,6 +1,8 @@
 """What a bundle says about itself: `manifest.json`, its types, and the space that it defines."""
 
 import hashlib
+import math
+from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -189,10 +191,51 @@ class Manifest(_Record, frozen=True, kw_only=True):
                 return entry.similarity
         return None
 
+    def threshold_at(
+        self, face_px: float, rate: float, template_px: int | None = None
+    ) -> float | None:
+        """The similarity threshold for any false-accept rate; None if the bundle cannot tell.
+
+        Strangers' similarities fall off like an exponential (docs/decisions/0011), so thresholds
+        lie on a line over the logarithm of the rate: between those that the bundle has, and beyond.
+
+        Args:
+            face_px: Source pixels under the probe's crop.
+            rate: Per comparison, in (0, 1).
+            template_px: See `threshold`.
+        """
+        known = sorted(
+            (math.log(of.false_accept_rate), of.similarity)
+            for of in self.thresholds
+            if of.is_for(face_px, of.false_accept_rate)
+            and of.template_px == template_px
+            and of.false_accept_rate > 0
+        )
+        if len(known) < 2:  # noqa: PLR2004 - points of a line
+            return None
+        at = math.log(rate)
+        # The line through the two nearest, or through the last two beyond them.
+        place = min(max(bisect_left(known, (at,)), 1), len(known) - 1)
+        (low, low_similarity), (high, high_similarity) = known[place - 1], known[place]
+        slope = (high_similarity - low_similarity) / (high - low)
+        return min(1.0, low_similarity + slope * (at - low))
+
     @property
     def template_sizes(self) -> frozenset[int]:
         """The sizes of templates that there are thresholds for."""
         return frozenset(of.template_px for of in self.thresholds if of.template_px is not None)
+
+
+def per_comparison(rate: float, users: int) -> float:
+    """The false-accept rate at which a search among users names a stranger this often.
+
+    As if comparisons were independent; docs/decisions/0040 has how far they are.
+
+    Args:
+        rate: Share of strangers' searches that name somebody, in (0, 1).
+        users: How many a stranger is compared with.
+    """
+    return -math.expm1(math.log1p(-rate) / max(users, 1))
 
 
 def measured_on(digests: Iterable[str]) -> str:
