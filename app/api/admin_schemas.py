@@ -127,8 +127,7 @@ class ThresholdSchema(Answer):
         "chosen on; null where it is a setting"
     )
     strangers_named: float | None = Field(
-        description="Share of strangers taken for one of the users here: 1 - (1 - rate)^users, measured up to "
-        "three times that"
+        description="Share of strangers taken for one of the users here: 1 - (1 - rate)^users"
     )
 
 

@@ -19,6 +19,7 @@ from app.setting_groups import RegistrationSettings
 from app.settings import Settings
 from app.vision.alignment import Crop
 from app.vision.embedder import fused_template, mean_embedding
+from app.vision.manifest import per_comparison
 from app.vision.png import encode_png
 from app.vision.scaling import Pixels
 from app.vision.shrinking import shrink
@@ -271,3 +272,24 @@ async def test_thresholds_in_use_are_those_of_the_templates_that_are_compared(
     assert used[0] == serving.manifest.threshold(12, 1e-4, 12)
     assert used[14] == serving.manifest.threshold(16, 1e-4, 16)
     assert used[20] == serving.manifest.threshold(24, 1e-4)
+
+
+async def test_strangers_are_kept_to_the_rate_of_a_search_when_it_is_asked_for(
+    settings: Settings, crops: People
+) -> None:
+    """Identification follows the gallery; verification is one comparison."""
+    wanted = settings.identification.model_copy(update={"false_identification_rate": 1e-3})
+    await asyncio.to_thread(enrol, settings, crops)
+    async with open_graph(settings.model_copy(update={"identification": wanted})) as graph:
+        manifest = graph.current.serving.manifest
+        rate = per_comparison(1e-3, len(crops))
+        assert rate == pytest.approx(1e-3 / len(crops), rel=1e-3)
+        photos = next(iter(crops.values()))
+        for size, template_px in ((24, None), (12, 12)):
+            found = await _identify(graph, photos[0], size)
+            assert found[2] == manifest.threshold_at(size, rate, template_px)
+            low, high = (manifest.threshold(size, of, template_px) for of in (1e-3, 1e-4))
+            assert low is not None
+            assert high is not None
+            assert low < found[2] < high
+        assert graph.current.serving.threshold(24) == manifest.threshold(24, 1e-4)
