@@ -93,6 +93,7 @@ class Following:
         self._freshness = freshness
         self.seen: Look | None = None
         self._complete_at = (-1, "")
+        self._sized_at: dict[str, int] = {}
         self._heard = asyncio.Event()
         self._background = Background()
 
@@ -170,7 +171,9 @@ class Following:
                 await self._reembedding.complete(await self._embedder(row, rows.active))
         for serving in (self._current.serving, self._current.former):
             if serving is not None and serving.gallery.sizes:
-                await self._reembedding.add_sizes(serving.embedder, serving.gallery.sizes)
+                since = self._sized_at.get(serving.space_id, -1)
+                await self._reembedding.add_sizes(serving.embedder, serving.gallery.sizes, since)
+                self._sized_at[serving.space_id] = rows.revision
         self._complete_at = seen
 
     async def _read(self) -> Look:

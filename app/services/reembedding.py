@@ -78,7 +78,7 @@ class Reembedding:
             await patiently(partial(self._sessions.write, store), PATIENCE_S)
             after = page[-1].user, page[-1].photo
 
-    async def add_sizes(self, embedder: Embedder, sizes: Collection[int]) -> None:
+    async def add_sizes(self, embedder: Embedder, sizes: Collection[int], since: int = -1) -> None:
         """Gives templates their companions for small probes, where all crops are stored.
 
         Whoever has a crop that cannot be read is left out: the template alone is compared.
@@ -86,6 +86,8 @@ class Reembedding:
         Args:
             embedder: The networks that define the space.
             sizes: `face_px` to which crops are shrunk.
+            since: The gallery's revision before this was last done, so that it need not ask for
+                everybody again.
 
         Raises:
             DatabaseBusyError: The database was busy for a minute.
@@ -93,16 +95,22 @@ class Reembedding:
         """
         space_id = embedder.bundle.space_id
         after = 0
-        while page := await patiently(partial(self._unsized, space_id, sizes, after), PATIENCE_S):
+        while page := await patiently(
+            partial(self._unsized, space_id, sizes, since, after), PATIENCE_S
+        ):
             after = page[-1].user
             found = await self._sized(page, embedder, sorted(sizes))
             store = partial(self._store_sizes, space_id, found)
             if found:
                 await patiently(partial(self._sessions.write, store), PATIENCE_S)
 
-    async def _unsized(self, space_id: str, sizes: Collection[int], after: int) -> list[Unsized]:
+    async def _unsized(
+        self, space_id: str, sizes: Collection[int], since: int, after: int
+    ) -> list[Unsized]:
         async with self._sessions.read() as session:
-            return await sized.without(session, space_id, sizes, after, _USERS)
+            return await sized.without(
+                session, space_id, sizes, since=since, after=after, limit=_USERS
+            )
 
     async def _sized(
         self, page: Sequence[Unsized], embedder: Embedder, sizes: Sequence[int]

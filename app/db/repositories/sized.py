@@ -34,7 +34,13 @@ class Unsized:
 
 
 async def without(
-    session: ReadSession, space_id: str, sizes: Collection[int], after: int, limit: int
+    session: ReadSession,
+    space_id: str,
+    sizes: Collection[int],
+    *,
+    since: int,
+    after: int,
+    limit: int,
 ) -> list[Unsized]:
     """Users to be given templates of some sizes, in the order of registration.
 
@@ -42,6 +48,7 @@ async def without(
         session: Reads.
         space_id: The space.
         sizes: All of which a user should have.
+        since: A gallery revision; users whose template is not younger are left out.
         after: The row id before them; 0 for the first ones.
         limit: Maximum number.
     """
@@ -58,7 +65,7 @@ async def without(
     rows = await session.execute(
         select(Template.user, User.user_id, Template.revision)
         .join(User, User.id == Template.user)
-        .where(Template.space_id == space_id, Template.user > after)
+        .where(Template.space_id == space_id, Template.revision > since, Template.user > after)
         .where(has < len(sizes), ~lacks_crop)
         .order_by(Template.user)
         .limit(limit)
