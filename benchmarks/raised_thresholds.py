@@ -93,9 +93,7 @@ def main(
     make = partial(read_crops, sorted(cohort.glob("f*.jpg"))[:strangers])
     known = material.embedded(f"cohort-{strangers}", make)
     first, second = (People(material, folder, photos) for folder in (chosen_on, judged_on))
-    show(
-        "| px | templates | K | photos | TAR | TAR of others | their FAR / 1e-3, chosen on 1 | on 3 |"
-    )
+    show("| px | templates | K | photos | TAR | others: TAR | FAR x, by 1 photo | by 3 |")
     show("|---|---|---|---|---|---|---|---|")
     for size in parse_sizes(sizes):
         for is_sized in (False, True) if size in _SIZED else (False,):
