@@ -172,9 +172,17 @@ class Following:
         for serving in (self._current.serving, self._current.former):
             if serving is not None and serving.gallery.sizes:
                 since = self._sized_at.get(serving.space_id, -1)
-                await self._reembedding.add_sizes(serving.embedder, serving.gallery.sizes, since)
+                if not await self._reembedding.add_sizes(
+                    serving.embedder, serving.gallery.sizes, since, self._nobody_is_moved
+                ):
+                    return
                 self._sized_at[serving.space_id] = rows.revision
         self._complete_at = seen
+
+    def _nobody_is_moved(self) -> bool:
+        """Whether no reload is running, which comes first."""
+        job = None if self.seen is None else self.seen.job
+        return job is None or job.state != State.RUNNING
 
     async def _read(self) -> Look:
         async with self._sessions.read() as session:

@@ -32,7 +32,8 @@ from app.vision.image import decode_image
 
 # Photos per transaction: each waits for the disk once, and a crash loses no more than these.
 _PAGE = 64
-_USERS = 16
+# Few: a reload that begins waits for them.
+_USERS = 4
 PATIENCE_S = 60.0
 """How long background work puts up with a busy database."""
 
@@ -78,7 +79,13 @@ class Reembedding:
             await patiently(partial(self._sessions.write, store), PATIENCE_S)
             after = page[-1].user, page[-1].photo
 
-    async def add_sizes(self, embedder: Embedder, sizes: Collection[int], since: int = -1) -> None:
+    async def add_sizes(
+        self,
+        embedder: Embedder,
+        sizes: Collection[int],
+        since: int,
+        may_go_on: Callable[[], bool],
+    ) -> bool:
         """Gives templates their companions for small probes, where all crops are stored.
 
         Whoever has a crop that cannot be read is left out: the template alone is compared.
@@ -88,6 +95,10 @@ class Reembedding:
             sizes: `face_px` to which crops are shrunk.
             since: The gallery's revision before this was last done, so that it need not ask for
                 everybody again.
+            may_go_on: Asked before each few users.
+
+        Returns:
+            Whether it came to the end.
 
         Raises:
             DatabaseBusyError: The database was busy for a minute.
@@ -95,14 +106,18 @@ class Reembedding:
         """
         space_id = embedder.bundle.space_id
         after = 0
-        while page := await patiently(
-            partial(self._unsized, space_id, sizes, since, after), PATIENCE_S
-        ):
+        while may_go_on():
+            page = await patiently(
+                partial(self._unsized, space_id, sizes, since, after), PATIENCE_S
+            )
+            if not page:
+                return True
             after = page[-1].user
             found = await self._sized(page, embedder, sorted(sizes))
             store = partial(self._store_sizes, space_id, found)
             if found:
                 await patiently(partial(self._sessions.write, store), PATIENCE_S)
+        return False
 
     async def _unsized(
         self, space_id: str, sizes: Collection[int], since: int, after: int

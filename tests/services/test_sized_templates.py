@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import islice
+from uuid import uuid4
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.db.repositories import users
+from app.db.repositories import jobs, users
+from app.db.session import WriteSession
+from app.db.tables import Job
 from app.evaluation.probes import shrink_crop
 from app.graph import Graph, open_graph
 from app.services.identified import Wishes
+from app.services.job_diary import State, Step
 from app.services.odds import thresholds_in_use
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload
@@ -235,6 +239,38 @@ async def test_template_that_changed_meanwhile_is_not_given_old_companions(
     await graph.following.complete()
     expected = _expected(graph, crops[name][1:], 16)
     np.testing.assert_allclose(_template(graph, name, 16), expected, atol=1e-5)
+
+
+async def test_templates_of_sizes_wait_when_a_reload_is_running(
+    graph: Graph, crops: People
+) -> None:
+    """It needs the same networks, and people wait for it."""
+    name, job_id = next(iter(crops)), uuid4()
+
+    async def begin(session: WriteSession) -> None:
+        job = Job(
+            id=job_id,
+            bundle="turned",
+            space_id="0" * 16,
+            force=False,
+            actor="test",
+            state=State.RUNNING,
+            step=Step.GATE,
+            owner="another process",
+        )
+        await jobs.add(session, job)
+
+    async def end(session: WriteSession) -> None:
+        job = await jobs.running(session)
+        assert job is not None
+        job.state = State.FAILED
+
+    await graph.sessions.write(begin)
+    await graph.following.complete()
+    assert _are_sized(graph, name) == set()
+    await graph.sessions.write(end)
+    await graph.following.complete()
+    assert _are_sized(graph, name) == _SIZES
 
 
 async def test_templates_alone_are_compared_when_crops_were_not_retained(
