@@ -122,15 +122,21 @@ class IdentificationSettings(_Group):
 
     Attributes:
         false_accept_rate: The bundle's thresholds for this rate are used.
+        false_identification_rate: Instead, identification names so many of the strangers it
+            searches for, however many users there are; verification keeps the rate above.
         threshold: The similarity used where the bundle has no threshold for a face's size.
         max_age_s: Seconds for which identification goes on from memory when PostgreSQL does not
             answer; then it is refused. Who is erased, and which keys are revoked, is not known
             meanwhile.
+        sized_templates: Compare small faces with templates made for their size, where the bundle
+            has thresholds for that: each takes as much memory as the templates themselves.
     """
 
     false_accept_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    false_identification_rate: Annotated[float, Field(ge=1e-5, le=0.5)] | None = None
     threshold: _Threshold = 0.35
     max_age_s: _Day = 120.0
+    sized_templates: bool = True
 
 
 class ReviewSettings(_Group):

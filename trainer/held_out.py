@@ -4,23 +4,92 @@ Gallery side sharp, probe side a crop shrunk to a size; every photo against ever
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.evaluation.all_pairs import AllPairs
 from app.evaluation.probes import shrink_crop
-from app.evaluation.sizes import SIZE_RANGES, Size
+from app.evaluation.sizes import SIZE_RANGES, SIZED_RANGES, Size
 from app.evaluation.verification import FALSE_ACCEPT_RATES, roc_from_scores, threshold_at_far
 from app.vision.alignment import Crop
 from app.vision.dimensions import CROP_SIZE_PX
-from app.vision.embedder import Embedder
+from app.vision.embedder import Embedder, fused_template
 from app.vision.manifest import Threshold
+from app.vision.scaling import Floats
 from trainer.crops import CropSet
 
 ROUTING_SIZES = (12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 
 SIZES: tuple[Size, ...] = (None, 10, 14, *ROUTING_SIZES)
+
+
+_TEMPLATE_PHOTOS = 3
+"""As many as a registered person has at least, unless the settings say otherwise. With more photos
+in a template strangers come nearer, and to those of a size more so (docs/decisions/0040)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoTemplates:
+    """m templates made of n photos.
+
+    Attributes:
+        owner: (m,) the person's number.
+        members: (m, n) which photos each is made of.
+    """
+
+    owner: NDArray[np.int64]
+    members: NDArray[np.bool_]
+
+    def vectors(self, embeddings: Floats) -> Floats:
+        """(m, 512) the mean of the members' embeddings, of unit length; embeddings are (n, 512)."""
+        means = self.members.astype(np.float32) @ embeddings
+        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
+
+    def pairs(self, similarity: Floats, people: NDArray[np.int64]) -> AllPairs:
+        """Every photo against every template, except those that it is a part of.
+
+        Args:
+            similarity: (n, m).
+            people: (n,) the number of the person on each photo.
+        """
+        impostor = people[:, None] != self.owner
+        return AllPairs(similarity, ~impostor & ~self.members.T, impostor)
+
+
+def templates_of(people: NDArray[np.int64], n_photos: int) -> PhotoTemplates:
+    """Templates of so many photos each, in their order; what is left of a person makes none.
+
+    Args:
+        people: (n,) the number of the person on each photo.
+        n_photos: Of a template.
+    """
+    parts = [
+        (person, rows[start : start + n_photos])
+        for person in np.unique(people)
+        for rows in [np.flatnonzero(people == person)]
+        for start in range(0, len(rows) - n_photos + 1, n_photos)
+    ]
+    members = np.zeros((len(parts), len(people)), np.bool_)
+    for number, (_, rows) in enumerate(parts):
+        members[number, rows] = True
+    return PhotoTemplates(np.array([person for person, _ in parts], np.int64), members)
+
+
+@dataclass(frozen=True, slots=True)
+class SizedPairs:
+    """Probes of some sizes against templates of no size and of one.
+
+    Attributes:
+        template_px: The size of the templates.
+        plain: By the probes' size, against templates of no size.
+        sized: Against those of the size.
+    """
+
+    template_px: int
+    plain: Mapping[Size, AllPairs]
+    sized: Mapping[Size, AllPairs]
 
 
 class HeldOut:
@@ -45,6 +114,32 @@ class HeldOut:
             for size in sizes
         }
 
+    def sized_pairs(self, embedder: Embedder) -> list[SizedPairs]:
+        """Small crops against templates of three photos; none where nobody has four."""
+        templates = templates_of(self._people, _TEMPLATE_PHOTOS)
+        plain = templates.vectors(embedder.embed(self.crops)[0])
+        found = []
+        for _, _, sizes in SIZED_RANGES:
+            seen = {
+                size: embedder.embed([shrink_crop(crop, size) for crop in self.crops])[0]
+                for size in sizes
+            }
+            sized = fused_template(plain, templates.vectors(seen[sizes[-1]]))
+            found.append(
+                SizedPairs(
+                    sizes[-1],
+                    {
+                        size: templates.pairs(of @ plain.T, self._people)
+                        for size, of in seen.items()
+                    },
+                    {
+                        size: templates.pairs(of @ sized.T, self._people)
+                        for size, of in seen.items()
+                    },
+                )
+            )
+        return [of for of in found if of.plain[of.template_px].genuine.any()]
+
 
 def choose_routing(direct: Mapping[Size, AllPairs], restored: Mapping[Size, AllPairs]) -> float:
     """The `dsr_below_px` that recognises most over all sizes; at a tie, with the least work."""
@@ -54,10 +149,19 @@ def choose_routing(direct: Mapping[Size, AllPairs], restored: Mapping[Size, AllP
     return float(ROUTING_SIZES[int(np.argmax(gained))])
 
 
-def choose_thresholds(pairs: Mapping[Size, AllPairs]) -> tuple[Threshold, ...]:
-    """For each range of sizes and each rate, the similarity from which the rate is kept."""
+def choose_thresholds(
+    pairs: Mapping[Size, AllPairs], template_px: int | None = None
+) -> tuple[Threshold, ...]:
+    """For each range of sizes and each rate, the similarity from which the rate is kept.
+
+    Args:
+        pairs: Of every size of a range, or the range is left out.
+        template_px: The size of the templates in them.
+    """
     chosen = []
     for low, high, sizes in SIZE_RANGES:
+        if not pairs.keys() >= set(sizes):
+            continue
         genuine = _together(pairs[size].similarity[pairs[size].genuine] for size in sizes)
         impostor = _together(pairs[size].similarity[pairs[size].impostor] for size in sizes)
         roc = roc_from_scores(genuine, impostor)
@@ -67,10 +171,20 @@ def choose_thresholds(pairs: Mapping[Size, AllPairs]) -> tuple[Threshold, ...]:
                 max_face_px=high,
                 false_accept_rate=far,
                 similarity=min(1.0, threshold_at_far(roc, far)),
+                template_px=template_px,
             )
             for far in FALSE_ACCEPT_RATES.values()
         ]
     return tuple(chosen)
+
+
+def sized_thresholds(found: Iterable[SizedPairs]) -> tuple[Threshold, ...]:
+    """The same for templates of sizes, where they recognise more than those of no size."""
+    chosen: tuple[Threshold, ...] = ()
+    for of in found:
+        if of.sized[of.template_px].tar() > of.plain[of.template_px].tar():
+            chosen += choose_thresholds(of.sized, of.template_px)
+    return chosen
 
 
 def _together(parts: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -49,7 +49,8 @@ def model_card(
         _figures(manifest.metrics, baseline),
         "## Thresholds",
         "The similarity from which two photos count as one person, by the size of the probe and "
-        "the false-accept rate per comparison.",
+        "the false-accept rate per comparison. Templates of a size are those that the service "
+        "makes of three photos for probes of this size (docs/decisions/0040).",
         _thresholds(manifest),
         "## Data",
         *([notes.strip()] if notes.strip() else []),
@@ -88,13 +89,16 @@ def _figures(new: Sequence[SizeMetrics], baseline: Sequence[SizeMetrics]) -> str
 
 def _thresholds(manifest: Manifest) -> str:
     rates = sorted({entry.false_accept_rate for entry in manifest.thresholds}, reverse=True)
-    ranges = dict.fromkeys((entry.min_face_px, entry.max_face_px) for entry in manifest.thresholds)
+    ranges = dict.fromkeys(
+        (entry.min_face_px, entry.max_face_px, entry.template_px) for entry in manifest.thresholds
+    )
     rows = [
         (
-            f"from {low:g}" if high is None else f"{low:g} to {high:g}",
-            *(f"{manifest.threshold(low, rate):.3f}" for rate in rates),
+            (f"from {low:g}" if high is None else f"{low:g} to {high:g}")
+            + ("" if template_px is None else f", templates of {template_px} px"),
+            *(f"{manifest.threshold(low, rate, template_px):.3f}" for rate in rates),
         )
-        for low, high in ranges
+        for low, high, template_px in ranges
     ]
     return _table(("face px", *(f"FAR {rate:.0e}".replace("e-0", "e-") for rate in rates)), rows)
 

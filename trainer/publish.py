@@ -49,6 +49,7 @@ from trainer.held_out import (
     HeldOut,
     choose_routing,
     choose_thresholds,
+    sized_thresholds,
 )
 from trainer.metrics import embed
 from trainer.model_card import model_card
@@ -122,6 +123,7 @@ def publish(
     weights = {_EDGEFACE: pack_weights(edgeface), _DSR: pack_weights(dsr)}
     manifest = _manifest(name, edgeface, dsr, weights, provenance)
     pairs, below_px = _measure(held_out, Bundle(manifest, weights), dsr_below_px)
+    sized = held_out.sized_pairs(_embedder(Bundle(manifest, weights), below_px))
     plain = _embedder(published_bundle(stock), below_px=0)
     before = held_out.pairs(plain, PUBLISHED_SIZES)
     metrics = tuple(pairs[size].metrics(size) for size in PUBLISHED_SIZES)
@@ -132,7 +134,7 @@ def publish(
     manifest = msgspec.structs.replace(
         manifest,
         routing=Routing(dsr_below_px=below_px),
-        thresholds=choose_thresholds(pairs),
+        thresholds=choose_thresholds(pairs) + sized_thresholds(sized),
         metrics=metrics,
         measured_on=measured_on(crops.digests),
     )

@@ -142,7 +142,8 @@ def _print_sizes(console: Console, found: Calibration, serving: Serving, rate: f
     table.title = f"Thresholds for a false-accept rate of {rate:g}"
     table.caption = "true rate: 90 % interval, as multiples of the wanted one"
     for size in found.sizes:
-        known = serving.manifest.threshold(size.min_face_px, rate)
+        template_px = serving.template_px([size.min_face_px])
+        known = serving.manifest.threshold(size.min_face_px, rate, template_px)
         cells = (str(size.probes), str(size.users), *_cells(size))
         table.add_row(_range(size), *cells, "-" if known is None else f"{known:.3f}")
     console.print(table)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import (
     JSON,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     LargeBinary,
     MetaData,
@@ -158,6 +159,25 @@ class KeptFace(Table):
     # As of photos.
     crop: Mapped[bytes] = mapped_column("crop_png", LargeBinary)
     crop_key: Mapped[str | None] = mapped_column(String(16), index=True)
+
+
+class SizedTemplate(Table):
+    """The mean embedding of a user's crops shrunk to a size, in one space.
+
+    It goes with the template, and may be missing: then the template alone is compared.
+    """
+
+    __tablename__ = "sized_templates"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["user", "space_id"], ["templates.user", "templates.space_id"], ondelete="CASCADE"
+        ),
+    )
+
+    user: Mapped[int] = mapped_column(RowId, primary_key=True)
+    space_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    face_px: Mapped[int] = mapped_column(primary_key=True)
+    vector: Mapped[NDArray[np.float32]] = mapped_column(Vector)
 
 
 class BundleRow(Table):

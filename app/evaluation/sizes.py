@@ -22,6 +22,13 @@ SIZE_RANGES: tuple[tuple[float, float | None, tuple[Size, ...]], ...] = (
 )
 """Where thresholds hold: from `face_px`, to `face_px`, the sizes that stand for what is between."""
 
+SIZED_RANGES: tuple[tuple[float, float, tuple[int, ...]], ...] = (
+    (0, 14, (10, 12)),
+    (14, 20, (14, 16)),
+)
+"""Those of them where probes may be compared with templates of their size, which is the last one
+here. Larger ones gain too little for the memory (docs/decisions/0040)."""
+
 _SMALLEST_PX = 4
 _HR = "hr"
 

@@ -1,10 +1,11 @@
 """All templates of one space, held in memory for search."""
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -24,10 +25,13 @@ class Enrolled(NamedTuple):
     Attributes:
         template: (512,) float32 of unit length.
         groups: Names of the groups that the user is in.
+        sized: By `face_px`, the template that probes of this size are compared with, like
+            `template`. Where one is missing, `template` takes its place.
     """
 
     template: NDArray[np.float32]
     groups: Groups = frozenset()
+    sized: Mapping[int, NDArray[np.float32]] = MappingProxyType({})
 
 
 Templates = Mapping[str, Enrolled | None]
@@ -54,9 +58,11 @@ class Gallery:
         revision: The database's gallery revision that they were read at.
         count: Of templates that stay in the database, where they are searched. Then the gallery
             holds none: it tells how many there are, and follows the revision.
+        sizes: The sizes of `Enrolled.sized` that are searched.
 
     Attributes:
         holds_templates: Whether it does.
+        sizes: As given.
 
     Raises:
         ValueError: A template is not of unit length.
@@ -67,13 +73,16 @@ class Gallery:
         templates: Iterable[tuple[str, Enrolled]] = (),
         revision: int = 0,
         count: int | None = None,
+        sizes: Collection[int] = (),
     ) -> None:
         self.holds_templates = count is None
+        self.sizes = frozenset(sizes)
         self._count = count or 0
         self._lock = threading.Lock()
         self._user_ids: list[str] = []
         self._rows: dict[str, int] = {}
-        self._matrix = TemplateMatrix()
+        # All have the same rows; under None, the templates of no size.
+        self._matrices = {size: TemplateMatrix() for size in (None, *sorted(self.sizes))}
         self._marks: dict[Groups, int] = {frozenset(): 0}
         """Of the rows whose users are in just these groups."""
         self._written: list[set[int]] = []
@@ -154,14 +163,23 @@ class Gallery:
         """Follows the rows where the templates stay in the database."""
         self._count, self._revision = count, revision
 
-    def template(self, user_id: str) -> NDArray[np.float32] | None:
-        """A copy of a user's (512,) template, or None where there is none."""
+    def template(self, user_id: str, size: int | None = None) -> NDArray[np.float32] | None:
+        """A copy of a user's (512,) template, or None where there is none.
+
+        Args:
+            user_id: Whose.
+            size: One of `sizes`, for the one that probes of this size are compared with.
+        """
         with self._lock:
             row = self._rows.get(user_id)
-            return None if row is None else self._matrix.template(row)
+            return None if row is None else self._matrices[size].template(row)
 
     def search(
-        self, embedding: NDArray[np.float32], top_k: int, groups: Groups | None = None
+        self,
+        embedding: NDArray[np.float32],
+        top_k: int,
+        groups: Groups | None = None,
+        size: int | None = None,
     ) -> list[Match]:
         """The users most similar to an embedding. Blocks; other threads run meanwhile.
 
@@ -169,6 +187,7 @@ class Gallery:
             embedding: (512,) float32 of unit length.
             top_k: How many at most.
             groups: Only users who are in one of these; None: everybody.
+            size: One of `sizes`: compare with the templates of this size.
 
         Returns:
             Best first, equally similar ones by `user_id`; fewer than `top_k` where there are fewer
@@ -179,13 +198,14 @@ class Gallery:
         """
         if top_k < 1:
             return []
+        matrix = self._matrices[size]
         with self._noting_what_is_written() as written:
             for _ in range(_LOOKS):
-                shortlist = self._matrix.shortlist(embedding, top_k, self._marks_of(groups))
+                shortlist = matrix.shortlist(embedding, top_k, self._marks_of(groups))
                 with self._lock:
                     marks = self._marks_of(groups)
-                    matches = self._best(embedding, top_k, shortlist.rows, marks, written)
-                    there = len(self) if marks is None else self._matrix.count_marked(marks)
+                    matches = self._best(matrix, embedding, top_k, shortlist.rows, marks, written)
+                    there = len(self) if marks is None else matrix.count_marked(marks)
                     # Nobody else was written, and all others are below the floor.
                     full = len(matches) == min(top_k, there)
                     if full and (not matches or matches[-1].similarity >= shortlist.floor):
@@ -193,8 +213,8 @@ class Gallery:
                     written.clear()  # The best have changed: look again.
         with self._lock:
             marks = self._marks_of(groups)
-            shortlist = self._matrix.shortlist(embedding, top_k, marks)
-            return self._best(embedding, top_k, shortlist.rows, marks)
+            shortlist = matrix.shortlist(embedding, top_k, marks)
+            return self._best(matrix, embedding, top_k, shortlist.rows, marks)
 
     def _marks_of(self, groups: Groups | None) -> list[int] | None:
         """Of rows whose users are in one of some groups; None: all rows."""
@@ -215,6 +235,7 @@ class Gallery:
 
     def _best(
         self,
+        matrix: TemplateMatrix,
         embedding: NDArray[np.float32],
         top_k: int,
         shortlist: NDArray[np.intp],
@@ -225,8 +246,8 @@ class Gallery:
         rows = np.union1d(shortlist, np.fromiter(written, np.intp)) if written else shortlist
         rows = rows[rows < len(self)]
         if marks is not None:
-            rows = rows[self._matrix.are_marked(rows, marks)]
-        similarities = self._matrix.similarities(rows, embedding)
+            rows = rows[matrix.are_marked(rows, marks)]
+        similarities = matrix.similarities(rows, embedding)
         if len(rows) > top_k:
             best = similarities >= np.partition(similarities, -top_k)[-top_k]
             rows, similarities = rows[best], similarities[best]
@@ -249,16 +270,20 @@ class Gallery:
         """Releases the lock in between, so that a search never waits long."""
         remaining = iter(templates)
         while some := list(islice(remaining, _WRITTEN_AT_ONCE)):
-            templates_of_some = np.stack([each.template for _, each in some])
+            by_size = {
+                size: np.stack([_compared(each, size) for _, each in some])
+                for size in self._matrices
+            }
             with self._lock:
                 marks = [self._marks.setdefault(each.groups, len(self._marks)) for _, each in some]
-            source = Rows.of(templates_of_some, marks)
+            sources = {size: Rows.of(templates, marks) for size, templates in by_size.items()}
             with self._lock:
                 for source_row, (user_id, _) in enumerate(some):
                     row = self._rows.setdefault(user_id, len(self._user_ids))
                     if row == len(self._user_ids):
                         self._user_ids.append(user_id)
-                    self._matrix.put(row, source, source_row)
+                    for size, matrix in self._matrices.items():
+                        matrix.put(row, sources[size], source_row)
                     self._note(row)
 
     def _drop(self, user_id: str) -> None:
@@ -266,7 +291,8 @@ class Gallery:
         row = self._rows.pop(user_id, None)
         if row is None:
             return
-        self._matrix.remove(row)
+        for matrix in self._matrices.values():
+            matrix.remove(row)
         self._note(row)
         moved = self._user_ids.pop()
         if moved != user_id:
@@ -276,3 +302,7 @@ class Gallery:
     def _note(self, row: int) -> None:
         for written in self._written:
             written.add(row)
+
+
+def _compared(enrolled: Enrolled, size: int | None) -> NDArray[np.float32]:
+    return enrolled.template if size is None else enrolled.sized.get(size, enrolled.template)

@@ -48,12 +48,13 @@ def decide(
     Args:
         serving: Where it was searched.
         faces: One, or several of one person.
-        matches: The users most similar to the mean, best first: `how_many(top_k)` where there are
-            so many.
+        matches: The users most similar to the mean, by templates of the size that
+            `template_px_of` tells, best first: `how_many(top_k)` where there are so many.
         threshold: Instead of the bundle's.
         top_k: How many candidates to list, whatever their similarity.
     """
-    threshold = strictest_threshold(serving, faces, threshold)
+    if threshold is None:
+        threshold = _search_threshold(serving, [face.crop.face_px for face in faces])
     return _decide(matches, threshold, top_k)
 
 
@@ -69,12 +70,12 @@ def decide_track(
     Args:
         serving: Where it was searched.
         sightings: Those of the track that count.
-        matches: The users most similar to their mean, best first: `how_many(0)` where there are
-            so many.
+        matches: The users most similar to their mean, by templates of the size that
+            `Serving.template_px` tells, best first: `how_many(0)` where there are so many.
         threshold: Instead of the bundle's.
     """
     if threshold is None:
-        threshold = max(serving.threshold(each.quality.face_px) for each in sightings)
+        threshold = _search_threshold(serving, [each.quality.face_px for each in sightings])
     found = _decide(matches, threshold, 0)
     return Verdict(found.user_id, found.similarity, found.margin, found.threshold)
 
@@ -97,10 +98,31 @@ def how_many(top_k: int) -> int:
     return max(top_k, _BEST_AND_RUNNER_UP)
 
 
+def _search_threshold(serving: Serving, sizes: Sequence[float]) -> float:
+    """The strictest one of faces that are taken together."""
+    template_px = serving.template_px(sizes)
+    return max(serving.search_threshold(face_px, template_px) for face_px in sizes)
+
+
 def strictest_threshold(
-    serving: Serving, faces: Sequence[FoundFace], wanted: float | None = None
+    serving: Serving,
+    faces: Sequence[FoundFace],
+    wanted: float | None = None,
+    template_px: int | None = None,
 ) -> float:
-    """The similarity that faces, taken together, must reach: `wanted`, else the bundle's."""
+    """The similarity that each of some faces must reach: `wanted`, else the bundle's.
+
+    Args:
+        serving: Where they are compared.
+        faces: One at least.
+        wanted: Instead of the bundle's.
+        template_px: The size of the templates that they are compared with; see Serving.threshold.
+    """
     if wanted is not None:
         return wanted
-    return max(serving.threshold(face.crop.face_px) for face in faces)
+    return max(serving.threshold(face.crop.face_px, template_px) for face in faces)
+
+
+def template_px_of(serving: Serving, faces: Sequence[FoundFace]) -> int | None:
+    """The size of the templates that faces, taken together, are compared with."""
+    return serving.template_px(face.crop.face_px for face in faces)

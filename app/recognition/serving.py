@@ -1,11 +1,11 @@
 """The snapshot that answers requests, and the one place where it is replaced."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from app.gallery.gallery import Enrolled, Gallery, Templates
 from app.vision.embedder import Embedder
-from app.vision.manifest import Manifest
+from app.vision.manifest import Manifest, per_comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,15 @@ class Serving:
         gallery: Templates made by these networks.
         false_accept_rate: The bundle's thresholds for this rate are used.
         default_threshold: Used if the bundle has none for a face's size.
+        false_identification_rate: Instead of the rate per comparison, the share of strangers whom
+            a search of the gallery may name; None for no such wish.
     """
 
     embedder: Embedder
     gallery: Gallery
     false_accept_rate: float
     default_threshold: float
+    false_identification_rate: float | None = None
 
     @property
     def manifest(self) -> Manifest:
@@ -37,10 +40,55 @@ class Serving:
         """The space of every embedding and template here."""
         return self.embedder.bundle.space_id
 
-    def threshold(self, face_px: float) -> float:
-        """The similarity from which a face of this size counts as one of the gallery's."""
-        chosen = self.manifest.threshold(face_px, self.false_accept_rate)
+    def threshold(self, face_px: float, template_px: int | None = None) -> float:
+        """The similarity from which a face of this size counts as one of the gallery's.
+
+        Args:
+            face_px: Of the face.
+            template_px: The size of the templates that it is compared with; None: of no size.
+        """
+        chosen = self.manifest.threshold(face_px, self.false_accept_rate, template_px)
         return self.default_threshold if chosen is None else chosen
+
+    @property
+    def rate_of_search(self) -> float:
+        """The false-accept rate per comparison of a search of the gallery."""
+        if self.false_identification_rate is None:
+            return self.false_accept_rate
+        return per_comparison(self.false_identification_rate, len(self.gallery))
+
+    def search_threshold(self, face_px: float, template_px: int | None = None) -> float:
+        """The similarity from which a face that was searched for is the best user's.
+
+        Args:
+            face_px: Of the face.
+            template_px: See `threshold`.
+        """
+        if self.false_identification_rate is None:
+            return self.threshold(face_px, template_px)
+        chosen = self.manifest.threshold_at(face_px, self.rate_of_search, template_px)
+        return self.default_threshold if chosen is None else chosen
+
+    def template_px(self, sizes: Iterable[float]) -> int | None:
+        """The size of the templates that faces, taken together, are compared with.
+
+        Args:
+            sizes: `face_px` of each face.
+
+        Returns:
+            None for templates of no size: where faces are large or of different sizes, and where
+            bundle or gallery has none for them.
+        """
+        found = {self._template_px(face_px) for face_px in sizes}
+        return found.pop() if len(found) == 1 else None
+
+    def _template_px(self, face_px: float) -> int | None:
+        for entry in self.manifest.thresholds:
+            if entry.template_px in self.gallery.sizes and entry.is_for(
+                face_px, self.false_accept_rate
+            ):
+                return entry.template_px
+        return None
 
 
 class Current:

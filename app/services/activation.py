@@ -75,24 +75,36 @@ class Activation:
             OutOfMemoryError: See load.
         """
         embedder = await asyncio.to_thread(self.load, name, space_id)
-        return self.serving(embedder, await self.gallery(sessions, space_id))
+        return self.serving(embedder, await self.gallery(sessions, embedder))
 
-    async def gallery(self, sessions: Sessions, space_id: str) -> Gallery:
+    async def gallery(self, sessions: Sessions, embedder: Embedder) -> Gallery:
         """Everybody's templates of a space, or the index by which the database searches them.
+
+        Args:
+            sessions: Where the templates are.
+            embedder: The networks that define the space.
 
         Raises:
             DatabaseDamagedError: A template is not of unit length.
         """
         in_memory = self._settings.search == "memory"
+        bundle, is_sized = embedder.bundle, self._settings.identification.sized_templates
+        space_id, sizes = bundle.space_id, bundle.manifest.template_sizes if is_sized else ()
         if not in_memory:
             await sessions.index_templates(space_id)
         async with sessions.read() as session:
-            return await read_gallery(session, space_id, holds_templates=in_memory)
+            return await read_gallery(session, space_id, holds_templates=in_memory, sizes=sizes)
 
     def serving(self, embedder: Embedder, gallery: Gallery) -> Serving:
         """Networks and people of one space, with the thresholds that are set."""
         wanted = self._settings.identification
-        return Serving(embedder, gallery, wanted.false_accept_rate, wanted.threshold)
+        return Serving(
+            embedder,
+            gallery,
+            wanted.false_accept_rate,
+            wanted.threshold,
+            wanted.false_identification_rate,
+        )
 
     async def start(self, sessions: Sessions) -> Serving:
         """Loads the bundle that is to serve, and everybody's templates.
@@ -108,7 +120,7 @@ class Activation:
         space_id = embedder.bundle.space_id
         async with sessions.read() as session:
             await _refuse_other_space(session, name, space_id)
-        gallery = await self.gallery(sessions, space_id)
+        gallery = await self.gallery(sessions, embedder)
 
         async def point(session: WriteSession) -> None:
             await pointer.activate(session, name, space_id)

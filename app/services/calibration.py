@@ -24,6 +24,7 @@ from app.evaluation.sizes import SIZE_RANGES, Size
 from app.recognition.serving import Serving
 from app.services.enrolled_sample import draw, vectors_of
 from app.services.reembedding import decode_crops
+from app.vision.embedder import fused_template
 from app.vision.scaling import Floats
 
 # 20,000 photos against 2,000 templates take some 300 MB. Probes of each size go through the
@@ -192,7 +193,12 @@ async def calibrate(
         probes = _Probes(sessions, serving, photos, advance)
         for low, high, stand_ins in SIZE_RANGES:
             rows, seen = await probes.of(low, high, stand_ins[-1], embeddings)
-            of_size = LeaveOneOut.of(people, embeddings, seen, rows) if len(rows) else None
+            compared_with = embeddings
+            if serving.template_px([low]) == stand_ins[-1]:
+                # The mean of what each photo adds to both means: the fused template, nearly.
+                compared_with = embeddings.copy()
+                compared_with[rows] = fused_template(embeddings[rows], seen)
+            of_size = LeaveOneOut.of(people, compared_with, seen, rows) if len(rows) else None
             sizes.append(_advice(low, high, of_size, false_accept_rate))
     return Calibration(
         bundle=serving.manifest.name,

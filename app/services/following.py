@@ -93,7 +93,8 @@ class Following:
         self._reload = reload
         self._freshness = freshness
         self.seen: Look | None = None
-        self._complete_at = -1
+        self._complete_at = (-1, "")
+        self._sized_at: dict[str, int] = {}
         self._heard = asyncio.Event()
         self._background = Background()
 
@@ -157,9 +158,10 @@ class Following:
             self._heard.set()
 
     async def complete(self) -> None:
-        """Embeds those missing in the serving or the former space."""
+        """Embeds those missing in the serving or the former space, and adds templates of sizes."""
         rows = self.seen or await self._read()  # `look` reads them every second, and when told
-        if rows.revision == self._complete_at:
+        seen = rows.revision, rows.active.space_id
+        if seen == self._complete_at:
             return
         for row in (rows.active, rows.former):
             if row is None:
@@ -168,7 +170,20 @@ class Following:
                 missing = await users.count_outside_space(session, row.space_id)
             if missing:
                 await self._reembedding.complete(await self._embedder(row, rows.active))
-        self._complete_at = rows.revision
+        for serving in (self._current.serving, self._current.former):
+            if serving is not None and serving.gallery.sizes:
+                since = self._sized_at.get(serving.space_id, -1)
+                if not await self._reembedding.add_sizes(
+                    serving.embedder, serving.gallery.sizes, since, self._nobody_is_moved
+                ):
+                    return
+                self._sized_at[serving.space_id] = rows.revision
+        self._complete_at = seen
+
+    def _nobody_is_moved(self) -> bool:
+        """Whether no reload is running, which comes first."""
+        job = None if self.seen is None else self.seen.job
+        return job is None or job.state != State.RUNNING
 
     async def _read(self) -> Look:
         async with self._sessions.read() as session:

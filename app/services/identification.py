@@ -14,7 +14,7 @@ from app.errors import (
 )
 from app.metrics import Metrics
 from app.observability import Stopwatch
-from app.recognition.decision import decide, how_many, strictest_threshold
+from app.recognition.decision import decide, how_many, strictest_threshold, template_px_of
 from app.recognition.inference import Inference
 from app.recognition.recognizer import Finding, FoundFace
 from app.recognition.serving import Serving
@@ -160,10 +160,15 @@ class Identifier:
             UnreadableImageError: `facts["photo"]` is 0 for `photo`, 1 for `other_photo`; as for the
                 other errors about photos.
         """
-        template = await self._search.template(serving, user_id)
-        if template is None:
-            raise UserNotFoundError(f"Nobody is registered as {user_id!r}.", user_id=user_id)
-        return await self.verify_embedding(serving, photo, template, threshold)
+        if await self._search.template(serving, user_id) is None:
+            raise _not_found(user_id)
+        findings, embeddings, timings_ms = await self._largest_faces(serving, [photo])
+        template_px = template_px_of(serving, findings[0].faces[:1])
+        template = await self._search.template(serving, user_id, template_px)
+        if template is None:  # erased meanwhile
+            raise _not_found(user_id)
+        wanted = strictest_threshold(serving, findings[0].faces[:1], threshold, template_px)
+        return _compare(serving, findings, embeddings[0], template, wanted, timings_ms)
 
     async def verify_embedding(
         self,
@@ -205,7 +210,13 @@ class Identifier:
         if is_pooled:
             together.append(list(range(len(found.faces))))
         probes = [mean_embedding(found.embeddings[places]) for places in together]
-        matches = await self._search.best(serving, probes, how_many(wishes.top_k), wishes.groups)
+        sizes = [
+            template_px_of(serving, [found.faces[place][1] for place in places])
+            for places in together
+        ]
+        matches = await self._search.best(
+            serving, probes, how_many(wishes.top_k), wishes.groups, sizes
+        )
         decisions = [
             decide(
                 serving,
@@ -291,6 +302,10 @@ class Identifier:
                 crops = [finding.faces[0].crop for finding in findings]
                 embeddings = await self._inference.embed(crops, serving.embedder)
         return findings, embeddings, stopwatch.timings_ms
+
+
+def _not_found(user_id: str) -> UserNotFoundError:
+    return UserNotFoundError(f"Nobody is registered as {user_id!r}.", user_id=user_id)
 
 
 def _compare(

@@ -28,19 +28,23 @@ class ThresholdInUse:
 
 
 def thresholds_in_use(serving: Serving) -> list[ThresholdInUse]:
-    """The thresholds by which the service decides now, smallest faces first.
+    """The thresholds by which the service identifies now, smallest faces first.
 
     A stranger is compared with every user, so a rate per comparison grows with the gallery:
     1 - (1 - rate)^users, as if comparisons were independent.
     """
-    users, rate = len(serving.gallery), serving.false_accept_rate
-    chosen = sorted(
-        (of for of in serving.manifest.thresholds if of.false_accept_rate == rate),
-        key=lambda of: of.min_face_px,
-    )
-    if not chosen:
+    rate, any_rate = serving.rate_of_search, serving.false_identification_rate is not None
+    ranges = {
+        of.min_face_px: of.max_face_px
+        for of in serving.manifest.thresholds
+        if any_rate or of.false_accept_rate == rate
+    }
+    if not ranges:
         return [ThresholdInUse(0.0, None, serving.default_threshold, None, None)]
-    named = 1 - (1 - rate) ** users
+    named = 1 - (1 - rate) ** len(serving.gallery)
     return [
-        ThresholdInUse(of.min_face_px, of.max_face_px, of.similarity, rate, named) for of in chosen
+        ThresholdInUse(
+            low, high, serving.search_threshold(low, serving.template_px([low])), rate, named
+        )
+        for low, high in sorted(ranges.items())
     ]

@@ -215,7 +215,7 @@ class Reload:
         await self._reembedding.complete(embedder, diary.advance)
 
         await diary.step(Step.SWITCH)
-        gallery = await self._activation.gallery(self._sessions, job.space_id)
+        gallery = await self._activation.gallery(self._sessions, embedder)
         await self._switch(diary, self._activation.serving(embedder, gallery))
         await erase_other_spaces(self._sessions)
 

@@ -7,10 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from app.db.repositories import nearest, users
+from app.db.repositories import nearest, sized, users
 from app.db.session import ReadSession, Sessions
 from app.gallery.gallery import Groups, Match
 from app.recognition.serving import Serving
+from app.vision.embedder import fused_template
 
 # Faces times users: 0.2 ms of searching. Handing that over to a thread costs as much, and more when
 # all threads are busy (docs/decisions/0014).
@@ -28,8 +29,17 @@ class Search(Protocol):
         probes: Sequence[NDArray[np.float32]],
         top_k: int,
         groups: Groups | None,
+        sizes: Sequence[int | None] | None = None,
     ) -> list[list[Match]]:
-        """The most similar users of each probe, best first; see Gallery.search."""
+        """The most similar users of each probe, best first; see Gallery.search.
+
+        Args:
+            serving: In whose space.
+            probes: (512,) each, of unit length.
+            top_k: How many at most.
+            groups: Only users who are in one of these; None: everybody.
+            sizes: Of the templates that each probe is compared with; None: of no size.
+        """
 
     async def best_within(
         self,
@@ -41,8 +51,10 @@ class Search(Protocol):
     ) -> list[Match]:
         """The same for one probe, within a transaction whose rows may not be committed yet."""
 
-    async def template(self, serving: Serving, user_id: str) -> NDArray[np.float32] | None:
-        """A user's (512,) template, or None where there is none."""
+    async def template(
+        self, serving: Serving, user_id: str, size: int | None = None
+    ) -> NDArray[np.float32] | None:
+        """A user's (512,) template, or None where there is none; see Gallery.template."""
 
 
 class MemorySearch(Search):
@@ -54,9 +66,13 @@ class MemorySearch(Search):
         probes: Sequence[NDArray[np.float32]],
         top_k: int,
         groups: Groups | None,
+        sizes: Sequence[int | None] | None = None,
     ) -> list[list[Match]]:
         def search() -> list[list[Match]]:
-            return [serving.gallery.search(probe, top_k, groups) for probe in probes]
+            return [
+                serving.gallery.search(probe, top_k, groups, size)
+                for probe, size in zip(probes, sizes or [None] * len(probes), strict=True)
+            ]
 
         if len(probes) * len(serving.gallery) <= _QUICK_ROWS:
             return search()
@@ -73,8 +89,10 @@ class MemorySearch(Search):
     ) -> list[Match]:
         return await asyncio.to_thread(serving.gallery.search, probe, top_k, groups)
 
-    async def template(self, serving: Serving, user_id: str) -> NDArray[np.float32] | None:  # noqa: D102
-        return serving.gallery.template(user_id)
+    async def template(  # noqa: D102
+        self, serving: Serving, user_id: str, size: int | None = None
+    ) -> NDArray[np.float32] | None:
+        return serving.gallery.template(user_id, size)
 
 
 class PgvectorSearch(Search):
@@ -93,12 +111,14 @@ class PgvectorSearch(Search):
         probes: Sequence[NDArray[np.float32]],
         top_k: int,
         groups: Groups | None,
+        sizes: Sequence[int | None] | None = None,
     ) -> list[list[Match]]:
         if not probes:
             return []
         async with self._sessions.read() as session:
             return [
-                await self.best_within(session, serving, probe, top_k, groups) for probe in probes
+                await search_rows(session, serving.space_id, probe, top_k, groups, size)
+                for probe, size in zip(probes, sizes or [None] * len(probes), strict=True)
             ]
 
     async def best_within(  # noqa: D102
@@ -111,9 +131,15 @@ class PgvectorSearch(Search):
     ) -> list[Match]:
         return await search_rows(session, serving.space_id, probe, top_k, groups)
 
-    async def template(self, serving: Serving, user_id: str) -> NDArray[np.float32] | None:  # noqa: D102
+    async def template(  # noqa: D102
+        self, serving: Serving, user_id: str, size: int | None = None
+    ) -> NDArray[np.float32] | None:
         async with self._sessions.read() as session:
-            return await users.template(session, user_id, serving.space_id)
+            template = await users.template(session, user_id, serving.space_id)
+            if template is None or size is None:
+                return template
+            small = await sized.of_users(session, serving.space_id, size, [user_id])
+        return fused_template(template, small[user_id]) if small else template
 
 
 async def search_rows(
@@ -122,8 +148,12 @@ async def search_rows(
     probe: NDArray[np.float32],
     top_k: int,
     groups: Groups | None = None,
+    size: int | None = None,
 ) -> list[Match]:
     """The users most similar to an embedding, best first, equally similar ones by `user_id`.
+
+    The index holds the templates of no size. With a size, those that it names are compared by their
+    templates of this size.
 
     Args:
         session: Of PostgreSQL.
@@ -131,6 +161,7 @@ async def search_rows(
         probe: (512,) float32 of unit length.
         top_k: How many at most.
         groups: Only users who are in one of these; None: everybody.
+        size: Of the templates that are compared; None: of no size.
     """
     if top_k < 1:
         return []
@@ -141,6 +172,12 @@ async def search_rows(
         found = await nearest.nearest(session, space_id, probe, count, groups, exact=True)
     if not found:
         return []
+    if size is not None:
+        small = await sized.of_users(session, space_id, size, [user_id for user_id, _ in found])
+        found = [
+            (user_id, fused_template(template, small[user_id]) if user_id in small else template)
+            for user_id, template in found
+        ]
     similarities = np.vecdot(np.stack([template for _, template in found]), probe)
     matches = [
         Match(user_id, float(similarity))

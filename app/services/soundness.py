@@ -223,6 +223,10 @@ def _judge_one(user: RawUser, space_ids: set[str]) -> Damage:
                 damage.templates.add(space_id)
         elif space_id in user.templates:
             damage.templates.add(space_id)
+    for (space_id, _), content in user.sized.items():
+        if _as_vector(content) is None:
+            # Forgotten with the template, and made anew when the service runs.
+            damage.templates.add(space_id)
     return damage
 
 

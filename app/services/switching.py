@@ -1,22 +1,24 @@
 """The moment in which another bundle begins to serve, and the galleries that follow the rows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.db.engine import RETRY_AFTER_S
-from app.db.repositories import pointer, spaces, users
+from app.db.repositories import pointer, sized, spaces, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.errors import CropsNotRetainedError, NotReadyError
-from app.gallery.gallery import Enrolled, Gallery, Groups
+from app.gallery.gallery import Enrolled, Gallery
 from app.recognition.serving import Current, Serving
+from app.services.template import enrolled_as
 from app.storage_errors import DatabaseDamagedError
 
 
 async def read_gallery(
-    session: ReadSession, space_id: str, *, holds_templates: bool = True
+    session: ReadSession,
+    space_id: str,
+    *,
+    holds_templates: bool = True,
+    sizes: Collection[int] = (),
 ) -> Gallery:
     """All templates of a space.
 
@@ -24,16 +26,17 @@ async def read_gallery(
         session: Reads.
         space_id: The space.
         holds_templates: False where they are searched in the database.
+        sizes: See Gallery.
 
     Raises:
         DatabaseDamagedError: One is not of unit length.
     """
     if not holds_templates:
         count = await users.count_in_space(session, space_id)
-        return Gallery((), await pointer.gallery_revision(session), count)
+        return Gallery((), await pointer.gallery_revision(session), count, sizes)
+    templates = await _enrolled(session, space_id, sizes)
     with _damage_told():
-        templates = _enrolled(await users.templates(session, space_id))
-        return Gallery(templates, await pointer.gallery_revision(session))
+        return Gallery(templates, await pointer.gallery_revision(session), sizes=sizes)
 
 
 async def try_to_catch_up(session: ReadSession, space_id: str, gallery: Gallery) -> bool:
@@ -53,8 +56,7 @@ async def try_to_catch_up(session: ReadSession, space_id: str, gallery: Gallery)
     if not gallery.holds_templates:
         gallery.note(await users.count_in_space(session, space_id), revision)
         return True
-    with _damage_told():
-        changed = dict(_enrolled(await users.templates(session, space_id, since=gallery.revision)))
+    changed = dict(await _enrolled(session, space_id, gallery.sizes, since=gallery.revision))
     everybody = None
     if gallery.count_with(changed) != await users.count_in_space(session, space_id):
         everybody = await users.ids_in_space(session, space_id)
@@ -140,10 +142,14 @@ async def erase_other_spaces(sessions: Sessions) -> int:
     return erased
 
 
-def _enrolled(
-    rows: Iterable[tuple[str, NDArray[np.float32], Groups]],
+async def _enrolled(
+    session: ReadSession, space_id: str, sizes: Collection[int], since: int = -1
 ) -> Iterator[tuple[str, Enrolled]]:
-    return ((user_id, Enrolled(template, groups)) for user_id, template, groups in rows)
+    small = await sized.of_space(session, space_id, since) if sizes else {}
+    return (
+        (user_id, enrolled_as(template, groups, small.get(user_id, {})))
+        for user_id, template, groups in await users.templates(session, space_id, since)
+    )
 
 
 @contextmanager

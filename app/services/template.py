@@ -8,14 +8,14 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from app.db.repositories import photos, pointer, users
+from app.db.repositories import photos, pointer, sized, users
 from app.db.session import ReadSession, WriteSession
 from app.db.tables import Photo, User, utc_now
 from app.errors import NotReadyError
-from app.gallery.gallery import Enrolled
+from app.gallery.gallery import Enrolled, Groups
 from app.recognition.serving import Current, Serving
 from app.services.reviewed_photo import UsablePhoto
-from app.vision.embedder import mean_embedding
+from app.vision.embedder import fused_template, mean_embedding
 from app.vision.png import encode_png
 
 
@@ -64,7 +64,8 @@ async def template_of(session: ReadSession, user: User, space_id: str) -> NDArra
 async def refresh_templates(session: WriteSession, current: Current | None, user: User) -> int:
     """Rebuilds a user's templates from stored embeddings; galleries follow after the commit.
 
-    In a space where a photo has no embedding (yet), the user has no template.
+    In a space where a photo has no embedding (yet), the user has no template. Templates of sizes go
+    where the template has changed; `Reembedding.add_sizes` makes them again.
 
     Returns:
         The number of photos.
@@ -77,13 +78,36 @@ async def refresh_templates(session: WriteSession, current: Current | None, user
         if len(embeddings) == photo_count
     }
     revision = await pointer.count_gallery_change(session)
+    former = await users.templates_of(session, user)
+    changed = [space for space in former if not _same(former[space], templates.get(space))]
+    await sized.erase(session, user, changed)
     await users.erase_templates(session, user, except_in=templates)
     for space_id, template in templates.items():
         await users.put_template(session, user, space_id, template, photo_count, revision)
     user.updated_at = utc_now()
     groups = frozenset(user.groups)
-    enrolled = {space_id: Enrolled(template, groups) for space_id, template in templates.items()}
+    small = await sized.of_user(session, user)
+    enrolled = {
+        space_id: enrolled_as(template, groups, small.get(space_id, {}))
+        for space_id, template in templates.items()
+    }
     if current is not None:
         follow = partial(current.follow_user, user.user_id, enrolled, revision)
         session.after_commit.append(follow)
     return photo_count
+
+
+def enrolled_as(template: NDArray[np.float32], groups: Groups, small: sized.Sized) -> Enrolled:
+    """What galleries hold of a user.
+
+    Args:
+        template: (512,) of unit length.
+        groups: Of the user.
+        small: The means of the shrunk crops, by size.
+    """
+    by_size = {face_px: fused_template(template, mean) for face_px, mean in small.items()}
+    return Enrolled(template, groups, by_size)
+
+
+def _same(former: NDArray[np.float32], template: NDArray[np.float32] | None) -> bool:
+    return template is not None and np.array_equal(former, template)

@@ -20,7 +20,8 @@ def deciding(
     """What decides tracks of one serving; see decide_track and Search.best."""
 
     async def decide(sightings: Sequence[Sighting]) -> Verdict:
-        (matches,) = await search.best(serving, [pooled(sightings)], how_many(0), groups)
+        size = serving.template_px(each.quality.face_px for each in sightings)
+        (matches,) = await search.best(serving, [pooled(sightings)], how_many(0), groups, [size])
         return decide_track(serving, sightings, matches, threshold=threshold)
 
     return decide

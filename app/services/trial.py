@@ -83,7 +83,7 @@ class Trial:
             template = mean_embedding([each.embedding for each in usable])
             (near,) = await self._search.best(serving, [template], _MOST_NEAR_USERS, among)
         taken = near[:1] if near and near[0].similarity >= self._duplicate_similarity else []
-        threshold = serving.threshold(CROP_SIZE_PX)
+        threshold = serving.search_threshold(CROP_SIZE_PX)
         return Verdict(
             [photo.report() for photo in reviewed],
             self._min_photos,

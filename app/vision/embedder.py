@@ -14,6 +14,8 @@ from app.vision.dimensions import EMBEDDING_SIZE
 from app.vision.scaling import Floats, to_input, to_pixels
 
 Route = Literal["direct", "dsr"]
+# Chosen on people in none of our folders (docs/decisions/0040).
+_SMALL_SHARE = 0.3
 # A zero vector stays zero: it is not an embedding, and the self-test says so.
 _MIN_LENGTH = 1e-12
 
@@ -85,3 +87,19 @@ def mean_embedding(embeddings: Iterable[NDArray[np.float32]]) -> NDArray[np.floa
     """The mean of (512,) embeddings, brought to unit length again."""
     mean = np.stack(list(embeddings)).mean(axis=0, dtype=np.float64)
     return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+
+
+def fused_template(
+    template: NDArray[np.float32], small: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The template that probes of a small size are compared with.
+
+    Args:
+        template: (..., 512) the mean of a person's embeddings, of unit length.
+        small: (..., 512) the same of the crops shrunk to that size.
+
+    Returns:
+        (..., 512) of unit length.
+    """
+    fused = (1 - _SMALL_SHARE) * template + _SMALL_SHARE * small
+    return np.asarray(fused / np.linalg.norm(fused, axis=-1, keepdims=True), dtype=np.float32)

@@ -1,6 +1,8 @@
 """What a bundle says about itself: `manifest.json`, its types, and the space that it defines."""
 
 import hashlib
+import math
+from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -83,16 +85,23 @@ class Routing(_Record, frozen=True, kw_only=True):
     dsr_below_px: _NotNegative = 0.0
 
 
-class Threshold(_Record, frozen=True, kw_only=True):
+class Threshold(_Record, frozen=True, kw_only=True, omit_defaults=True):
     """The similarity from which two faces count as one person, for probes of a size.
 
-    Chosen on validation people for one false-accept rate (per comparison).
+    Chosen on validation people for one false-accept rate (per comparison). With a `template_px`, it
+    holds where the probe is compared with templates made for crops shrunk to this size.
     """
 
     min_face_px: _NotNegative
     max_face_px: _NotNegative | None
     false_accept_rate: _Fraction
     similarity: _Cosine
+    template_px: _Positive | None = None
+
+    def is_for(self, face_px: float, false_accept_rate: float) -> bool:
+        """Whether it was chosen for probes of a size and a rate."""
+        upper = float("inf") if self.max_face_px is None else self.max_face_px
+        return self.min_face_px <= face_px < upper and self.false_accept_rate == false_accept_rate
 
 
 class SizeMetrics(_Record, frozen=True, kw_only=True):
@@ -167,19 +176,66 @@ class Manifest(_Record, frozen=True, kw_only=True):
         )
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:16]
 
-    def threshold(self, face_px: float, false_accept_rate: float) -> float | None:
+    def threshold(
+        self, face_px: float, false_accept_rate: float, template_px: int | None = None
+    ) -> float | None:
         """The similarity threshold for a probe of a size, or None if the bundle has none.
 
         Args:
             face_px: Source pixels under the probe's crop.
             false_accept_rate: The rate wanted; only a threshold chosen for that rate counts.
+            template_px: The size of the templates that it is compared with; None: of no size.
         """
         for entry in self.thresholds:
-            upper = float("inf") if entry.max_face_px is None else entry.max_face_px
-            fits = entry.min_face_px <= face_px < upper
-            if fits and entry.false_accept_rate == false_accept_rate:
+            if entry.is_for(face_px, false_accept_rate) and entry.template_px == template_px:
                 return entry.similarity
         return None
+
+    def threshold_at(
+        self, face_px: float, rate: float, template_px: int | None = None
+    ) -> float | None:
+        """The similarity threshold for any false-accept rate; None if the bundle cannot tell.
+
+        Strangers' similarities fall off like an exponential (docs/decisions/0011), so thresholds
+        lie on a line over the logarithm of the rate: between those that the bundle has, and beyond.
+
+        Args:
+            face_px: Source pixels under the probe's crop.
+            rate: Per comparison, in (0, 1).
+            template_px: See `threshold`.
+        """
+        known = sorted(
+            (math.log(of.false_accept_rate), of.similarity)
+            for of in self.thresholds
+            if of.is_for(face_px, of.false_accept_rate)
+            and of.template_px == template_px
+            and of.false_accept_rate > 0
+        )
+        if len(known) < 2:  # noqa: PLR2004 - points of a line
+            return None
+        at = math.log(rate)
+        # The line through the two nearest, or through the last two beyond them.
+        place = min(max(bisect_left(known, (at,)), 1), len(known) - 1)
+        (low, low_similarity), (high, high_similarity) = known[place - 1], known[place]
+        slope = (high_similarity - low_similarity) / (high - low)
+        return min(1.0, low_similarity + slope * (at - low))
+
+    @property
+    def template_sizes(self) -> frozenset[int]:
+        """The sizes of templates that there are thresholds for."""
+        return frozenset(of.template_px for of in self.thresholds if of.template_px is not None)
+
+
+def per_comparison(rate: float, users: int) -> float:
+    """The false-accept rate at which a search among users names a stranger this often.
+
+    As if comparisons were independent; docs/decisions/0040 has how far they are.
+
+    Args:
+        rate: Share of strangers' searches that name somebody, in (0, 1).
+        users: How many a stranger is compared with.
+    """
+    return -math.expm1(math.log1p(-rate) / max(users, 1))
 
 
 def measured_on(digests: Iterable[str]) -> str:

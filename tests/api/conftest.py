@@ -95,7 +95,7 @@ class Service:
         names = list(Table.metadata.tables)
         counts = [f"SELECT '{name}', count(*) FROM {name}" for name in names]
         found = dict(execute(self.settings.database, " UNION ALL ".join(counts)))
-        assert len(found) == 13
+        assert len(found) == 14
         return found
 
 

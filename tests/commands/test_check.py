@@ -81,6 +81,25 @@ def test_lost_template_is_found_and_made_again(enrolled: Settings, crops: People
 
 
 @pytest.mark.file
+def test_damaged_template_of_a_size_goes_with_the_template_when_it_is_repaired(
+    enrolled: Settings, crops: People
+) -> None:
+    """The service makes it anew of the crops."""
+    before = _templates(enrolled, crops)
+    _change(
+        enrolled,
+        "INSERT INTO sized_templates SELECT user, space_id, 12, vector FROM templates",
+        "UPDATE sized_templates SET vector = zeroblob(2048) "
+        "WHERE user = (SELECT min(id) FROM users)",
+    )
+    code, told = _check(enrolled)
+    assert (code, _parts(told["found"])) == (1, ["templates"])
+    assert _check(enrolled, "--repair") == (0, {"found": told["found"], "left": []})
+    assert _templates(enrolled, crops).keys() == before.keys()
+    assert execute(enrolled.database, "SELECT count(*) FROM sized_templates") == [(4,)]
+
+
+@pytest.mark.file
 def test_damage_is_found_and_everybody_known_again_when_it_is_repaired(
     enrolled: Settings, crops: People
 ) -> None:

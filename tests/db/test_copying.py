@@ -13,14 +13,23 @@ from app.db.copying import copy_everything
 from app.db.migration import open_sessions
 from app.db.repositories import events, kept_faces, photos, pointer, users
 from app.db.session import Sessions, WriteSession
-from app.db.tables import ApiKey, AuditEvent, KeptFace, Photo, StoredAnswer, Table, utc_now
+from app.db.tables import (
+    ApiKey,
+    AuditEvent,
+    KeptFace,
+    Photo,
+    SizedTemplate,
+    StoredAnswer,
+    Table,
+    utc_now,
+)
 from app.errors import SettingsError
 from app.setting_groups import DatabaseSettings
 
 pytestmark = pytest.mark.both
 
 _PEOPLE = 7
-_ROWS = 1 + 1 + 1 + 1 + 2 + _PEOPLE * 4
+_ROWS = 1 + 1 + 1 + 1 + 2 + _PEOPLE * 5
 
 
 async def _fill(session: WriteSession) -> None:
@@ -41,6 +50,7 @@ async def _fill(session: WriteSession) -> None:
         )
         await photos.add(session, [photo], "space", [vector])
         await users.put_template(session, user, "space", vector, photo_count=1, revision=number)
+        session.add(SizedTemplate(user=user.id, space_id="space", face_px=12, vector=vector))
     faces = [
         KeptFace(
             face_id=uuid4(),

@@ -50,7 +50,7 @@ async def test_migrated_database_has_the_tables_of_the_code_when_all_migrations_
             await connection.run_sync(compare)
         await plain.dispose()
         assert differences == []
-        assert len(Table.metadata.tables) == 13
+        assert len(Table.metadata.tables) == 14
         assert await _tables(sessions) == {*Table.metadata.tables, "alembic_version"}
 
 

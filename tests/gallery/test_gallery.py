@@ -20,9 +20,13 @@ def _embedding(seed: int) -> np.ndarray:
 
 
 def _enrolled(seed: int) -> Enrolled:
-    """Some are in one group, some in two, some in none."""
+    """Some are in one group, some in two, some in none; half of them have a template of 12 px."""
     groups = frozenset(name for bit, name in ((1, "north"), (2, "south")) if seed & bit)
-    return Enrolled(_embedding(seed), groups)
+    return Enrolled(_embedding(seed), groups, {12: _embedding(seed + 1_000)} if seed & 4 else {})
+
+
+def _compared(enrolled: Enrolled, size: int | None) -> np.ndarray:
+    return enrolled.template if size is None else enrolled.sized.get(size, enrolled.template)
 
 
 class GalleryAgainstDictionary(RuleBasedStateMachine):
@@ -30,7 +34,7 @@ class GalleryAgainstDictionary(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.gallery = Gallery()
+        self.gallery = Gallery(sizes={12})
         self.enrolled: dict[str, Enrolled] = {}
         self.revision = 0
 
@@ -67,25 +71,29 @@ class GalleryAgainstDictionary(RuleBasedStateMachine):
         seed=_SEEDS,
         top_k=st.integers(0, 60),
         groups=st.none() | st.frozensets(st.sampled_from(["north", "south", "nowhere"])),
+        size=st.sampled_from([None, 12]),
     )
-    def search(self, seed: int, top_k: int, groups: frozenset[str] | None) -> None:
+    def search(
+        self, seed: int, top_k: int, groups: frozenset[str] | None, size: int | None
+    ) -> None:
         probe = _embedding(seed)
         by_hand = [
-            Match(who, float(np.vecdot(template, probe)))
-            for who, (template, theirs) in self.enrolled.items()
-            if groups is None or groups & theirs
+            Match(who, float(np.vecdot(_compared(enrolled, size), probe)))
+            for who, enrolled in self.enrolled.items()
+            if groups is None or groups & enrolled.groups
         ]
         by_hand.sort(key=lambda match: (-match.similarity, match.user_id))
-        assert self.gallery.search(probe, top_k, groups) == by_hand[:top_k]
+        assert self.gallery.search(probe, top_k, groups, size) == by_hand[:top_k]
 
     @invariant()
     def holds_what_the_dictionary_holds(self) -> None:
         assert len(self.gallery) == len(self.enrolled)
         assert self.gallery.revision == self.revision
-        for user_id, (template, _) in self.enrolled.items():
-            found = self.gallery.template(user_id)
-            assert found is not None
-            assert np.array_equal(found, template)
+        for user_id, enrolled in self.enrolled.items():
+            for size in (None, 12):
+                found = self.gallery.template(user_id, size)
+                assert found is not None
+                assert np.array_equal(found, _compared(enrolled, size))
 
 
 TestGalleryAgainstDictionary = GalleryAgainstDictionary.TestCase

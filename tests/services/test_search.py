@@ -16,12 +16,13 @@ from app.__main__ import cli
 from app.db.migration import open_sessions
 from app.db.repositories import pointer, transfers, users
 from app.db.session import Sessions, WriteSession
-from app.db.tables import Embedding, Photo, Template, User
+from app.db.tables import Embedding, Photo, SizedTemplate, Template, User
 from app.errors import SettingsError
 from app.gallery.gallery import Enrolled, Gallery
 from app.services.search import search_rows
 from app.setting_groups import DatabaseSettings
 from app.settings import Settings
+from app.vision.embedder import fused_template
 from tests.api.conftest import RunService, running
 from tests.databases import execute
 
@@ -113,6 +114,36 @@ async def test_same_users_are_found_when_postgres_searches(sessions: Sessions) -
             for groups in (None, frozenset({"staff"}), frozenset({"rare"}), frozenset({"none"})):
                 found = await search_rows(session, _SPACE, probe, 3, groups)
                 assert found == gallery.search(probe, 3, groups)
+
+
+async def test_templates_of_a_size_are_compared_when_postgres_searches(
+    sessions: Sessions,
+) -> None:
+    """The index names candidates by their templates of no size, more than are asked for."""
+    generator = np.random.default_rng(4)
+    plain = await _gallery(sessions)
+    small = _unit(generator.normal(size=(_PEOPLE, 512)))
+
+    async def fill(session: WriteSession) -> None:
+        rows = [
+            {"user": n, "space_id": _SPACE, "face_px": 12, "vector": small[n - 1]}
+            for n in range(1, _PEOPLE, 2)
+        ]
+        await transfers.add_all(session, SizedTemplate, rows)
+
+    await sessions.write(fill)
+    await sessions.index_templates(_SPACE)
+    for number in (2, 3, 250, 251):
+        template = plain.template(f"user-{number}")
+        assert template is not None
+        has_one = number % 2 == 1
+        compared = fused_template(template, small[number - 1]) if has_one else template
+        async with sessions.read() as session:
+            (found,) = await search_rows(session, _SPACE, template, 1, size=12)
+            (of_no_size,) = await search_rows(session, _SPACE, template, 1)
+        assert found.user_id == of_no_size.user_id == f"user-{number}"
+        assert of_no_size.similarity == pytest.approx(1, abs=1e-6)
+        assert found.similarity == pytest.approx(float(compared @ template), abs=1e-6)
 
 
 async def test_space_has_an_index_of_its_own_that_goes_with_it(

@@ -23,6 +23,7 @@ from app.db.tables import (
     Embedding,
     KeptFace,
     Photo,
+    SizedTemplate,
     StoredAnswer,
     Table,
     Template,
@@ -61,7 +62,16 @@ _READ_ONLY_TRANSACTION = "25006"
 # Whose rows tell of people. What was deleted in them has to leave the disk.
 _OF_PEOPLE = tuple(
     table.__tablename__
-    for table in (User, AnnouncedSubject, Photo, Embedding, Template, StoredAnswer, KeptFace)
+    for table in (
+        User,
+        AnnouncedSubject,
+        Photo,
+        Embedding,
+        Template,
+        SizedTemplate,
+        StoredAnswer,
+        KeptFace,
+    )
 )
 # A server that vanished must not keep requests, and a service must not keep others from writing.
 _GONE_AFTER_MS = 10_000

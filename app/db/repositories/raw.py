@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.repositories import crops
 from app.db.session import ReadSession, WriteSession
-from app.db.tables import Embedding, KeptFace, Photo, Template, User
+from app.db.tables import Embedding, KeptFace, Photo, SizedTemplate, Template, User
 from app.db.types import VectorBytes
 from app.storage_errors import DatabaseDamagedError
 
@@ -28,6 +28,7 @@ class RawUser:
             decrypted.
         embeddings: Bytes by photo and space.
         templates: Bytes and number of photos by space.
+        sized: Bytes of those of a size, by space and size.
     """
 
     row: int
@@ -35,6 +36,7 @@ class RawUser:
     crops: dict[UUID, bytes | None] = field(default_factory=dict)
     embeddings: dict[tuple[UUID, str], bytes] = field(default_factory=dict)
     templates: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+    sized: dict[tuple[str, int], bytes] = field(default_factory=dict)
 
 
 async def users(session: ReadSession, after: int, limit: int) -> Sequence[RawUser]:
@@ -72,6 +74,16 @@ async def users(session: ReadSession, after: int, limit: int) -> Sequence[RawUse
     )
     for user, space_id, content, photo_count in templates:
         found[user].templates[space_id] = (content, photo_count)
+    of_sizes = await session.execute(
+        select(
+            SizedTemplate.user,
+            SizedTemplate.space_id,
+            SizedTemplate.face_px,
+            _bytes_of(SizedTemplate.vector),
+        ).where(SizedTemplate.user.in_(found))
+    )
+    for user, space_id, face_px, content in of_sizes:
+        found[user].sized[space_id, face_px] = content
     return list(found.values())
 
 

@@ -196,6 +196,12 @@ async def template(session: ReadSession, user_id: str, space_id: str) -> NDArray
     return await session.scalar(found.where(User.user_id == user_id, Template.space_id == space_id))
 
 
+async def templates_of(session: ReadSession, user: User) -> dict[str, NDArray[np.float32]]:
+    """A user's (512,) templates, by space."""
+    found = select(Template.space_id, Template.vector).where(Template.user == user.id)
+    return dict((await session.execute(found)).all())
+
+
 async def templates(
     session: ReadSession, space_id: str, since: int = -1
 ) -> list[tuple[str, NDArray[np.float32], frozenset[str]]]:
