@@ -28,7 +28,7 @@ def _contenders(codes: NDArray[np.int8]) -> dict[str, Callable[[], object]]:
     matrix, vector = torch.from_numpy(codes), torch.from_numpy(query)
     contenders: dict[str, Callable[[], object]] = {
         "read once": codes.reshape(-1).view(np.int64).sum,
-        "simsimd": lambda: simsimd.cdist(query, codes, "dot", out=dots, threads=1),
+        "simsimd": lambda: simsimd.cdist(query, codes, "dot", out_dtype="float32", threads=1),
         "torch._int_mm": lambda: torch._int_mm(matrix, vector.T),
         "numpy": lambda: codes @ query[0],
     }

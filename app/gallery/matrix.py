@@ -223,10 +223,14 @@ def _highest_similarities(blocks: Sequence[Rows], size: int, query: Rows) -> NDA
     highest = np.empty(size, np.float32)
     for block, first in zip(blocks, range(0, size, ROWS_PER_BLOCK), strict=False):
         here = highest[first : first + ROWS_PER_BLOCK]
-        # The sums of products are whole numbers below 2**24, which float32 holds exactly.
-        simsimd.cdist(query.codes, block.codes[: len(here)], "dot", out=here[None], threads=1)
+        # The sums of products are whole numbers below 2**24, which float32 holds exactly. Not with
+        # `out`: simsimd 6.5 then returns None without counting it, and the interpreter dies when
+        # none is left, after some hundred thousand searches.
+        products = simsimd.cdist(
+            query.codes, block.codes[: len(here)], "dot", out_dtype="float32", threads=1
+        )
         # t' q' + |t - t'| (1 + |q - q'|) + |q - q'|, in place: new memory would cost as much time.
-        here *= query_step
+        np.multiply(np.asarray(products)[0], query_step, out=here)
         here += _OFF_STEPS * (1 + query_off)
         here *= block.steps[: len(here)]
         here += query_off + _ROUNDING

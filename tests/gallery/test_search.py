@@ -1,5 +1,6 @@
 """Search against comparing everybody, and beside threads that change whom it searches."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -109,6 +110,19 @@ def test_best_is_found_when_its_copy_is_off_as_far_as_it_can_be(seed: int) -> No
     crowd = _random(rng, 2000)
     templates = np.concatenate([crowd, [other], crowd, [best], crowd])
     assert _gallery(templates).search(best, 1) == _compared_with_everybody(templates, best, 1)
+
+
+def test_interpreter_keeps_its_objects_when_much_is_searched() -> None:
+    """A library that returns None without counting it ends the process some day."""
+    rng = np.random.default_rng(0)
+    gallery, probe = _gallery(_random(rng, 100)), _random(rng, 1)[0]
+    objects = (None, True, False, 0, 1, ())
+    gallery.search(probe, 2)
+    before = [sys.getrefcount(each) for each in objects]
+    for _ in range(1000):
+        gallery.search(probe, 2)
+    after = [sys.getrefcount(each) for each in objects]
+    assert all(late > early - 500 for early, late in zip(before, after, strict=True))
 
 
 @pytest.fixture(params=["as it is", "without VNNI", "without AVX-512", "without SIMD"])
