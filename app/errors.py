@@ -46,20 +46,6 @@ class ImageTooLargeError(UnusablePhotoError):
     title = "The photo is too large"
 
 
-class UnreadableClipError(FarsightError):
-    """The bytes are not a video that can be decoded."""
-
-    code = "unreadable_clip"
-    title = "The clip cannot be read"
-
-
-class ClipTooLargeError(FarsightError):
-    """A clip of more bytes, seconds or pixels than the limits."""
-
-    code = "clip_too_large"
-    title = "The clip is too large"
-
-
 class BundleError(FarsightError):
     """A bundle is missing, damaged, or does not fit."""
 

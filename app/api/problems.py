@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from app import errors, storage_errors
+from app import clip_errors, errors, storage_errors
 from app.api.fields import sentences
 from app.observability import request_id
 
@@ -47,13 +47,13 @@ STATUSES: dict[type[errors.FarsightError], int] = {
     errors.ImageTooLargeError: 413,
     errors.UnsupportedMediaTypeError: 415,
     errors.BundleError: 422,
-    errors.ClipTooLargeError: 422,
+    clip_errors.ClipTooLargeError: 422,
     errors.GalleryFileError: 422,
     errors.InvalidRequestError: 422,
     errors.NoFaceError: 422,
     errors.TooFewPhotosError: 422,
     errors.TooManyPhotosError: 422,
-    errors.UnreadableClipError: 422,
+    clip_errors.UnreadableClipError: 422,
     errors.UnreadableImageError: 422,
     errors.RateLimitedError: 429,
     errors.CallerGoneError: 499,  # not in the standard; it only shows in the log

@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator
 
 import numpy as np
 
-from app.errors import ClipTooLargeError, DeadlineExceededError, UnreadableClipError
+from app.clip_errors import ClipTooLargeError, UnreadableClipError
+from app.errors import DeadlineExceededError
 from app.recognition.clip_process import HEADER, TOO_LARGE, TOO_LONG
 from app.setting_groups import LimitSettings
 from app.vision.image import Image

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tests.api.conftest import Service
 
 ANNA = "anna"
+_FACE = "22222222-2222-2222-2222-222222222222"
 People = dict[str, list[bytes]]
 
 
@@ -199,6 +200,12 @@ SCOPES = {
         ("GET", "/v1/users/anna/likeness"),
         ("POST", "/v1/users/anna/merge"),
         ("POST", "/v1/photos/review"),
+        ("POST", "/v1/users/anna/photos/00000000-0000-0000-0000-000000000000/move"),
+        ("GET", "/v1/kept-faces"),
+        ("GET", "/v1/kept-faces/clusters"),
+        ("GET", f"/v1/kept-faces/{_FACE}/crop"),
+        ("POST", "/v1/kept-faces/assign"),
+        ("POST", "/v1/kept-faces/dismiss"),
     ],
     Scope.IDENTIFY: [
         ("POST", "/v1/identify"),
@@ -235,6 +242,11 @@ _VALID: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/faces"): {"files": {"photos": b"x"}},
     ("POST", "/v1/faces/pictures"): {"files": {"photo": b"x"}},
     ("POST", "/v1/photos/review"): {"files": {"photos": b"x"}},
+    ("POST", "/v1/kept-faces/assign"): {"json": {"faces": [_FACE], "user_id": "anna"}},
+    ("POST", "/v1/kept-faces/dismiss"): {"json": {"faces": [_FACE]}},
+    ("POST", "/v1/users/anna/photos/00000000-0000-0000-0000-000000000000/move"): {
+        "json": {"to_user_id": "bert"}
+    },
     ("POST", "/v1/users/anna/merge"): {"json": {"other_user_id": "bert"}},
     ("POST", "/v1/embeddings"): {"files": {"photos": b"x"}},
     ("POST", "/v1/verify"): {"files": {"photo": b"x"}},
@@ -278,6 +290,7 @@ def test_every_operation_of_v1_is_in_the_list_of_scopes(service: "Service") -> N
             method,
             path.replace("00000000-0000-0000-0000-000000000000", "{photo_id}")
             .replace("11111111-1111-1111-1111-111111111111", "{job_id}")
+            .replace(_FACE, "{face_id}")
             .replace("0a1b2c3d4e5f", "{key_id}")
             .replace("/anna", "/{user_id}"),
         )
@@ -285,4 +298,4 @@ def test_every_operation_of_v1_is_in_the_list_of_scopes(service: "Service") -> N
         for method, path in of_scope
     ]
     assert sorted(operations) == sorted(listed)
-    assert len(operations) == 34
+    assert len(operations) == 40

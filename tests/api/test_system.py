@@ -260,7 +260,7 @@ def test_every_error_has_a_status_or_is_one_of_the_service() -> None:
     of_app = {
         error
         for error in descendants(errors.FarsightError)
-        if error.__module__ in {"app.errors", "app.storage_errors", "app.recognition.clips"}
+        if error.__module__ in {"app.errors", "app.storage_errors", "app.clip_errors"}
     }
     # Met by commands, at the start and in jobs, never through HTTP; landmarks are judged by the
     # recogniser.
@@ -280,4 +280,4 @@ def test_every_error_has_a_status_or_is_one_of_the_service() -> None:
         errors.UnusablePhotoError,  # of which there are two kinds
     }
     assert of_app - inside == set(STATUSES)
-    assert len({error.code for error in of_app}) == len(of_app) == 55
+    assert len({error.code for error in of_app}) == len(of_app) == 57

@@ -48,7 +48,9 @@ class _Search:
 
 
 def _watch(inference: _Inference, wishes: WatchWishes | None = None) -> Watch:
-    serving = SimpleNamespace(embedder=None, threshold=lambda _face_px: 0.35)
+    serving = SimpleNamespace(
+        embedder=None, search_threshold=lambda *_: 0.35, template_px=lambda _faces_px: None
+    )
     current = SimpleNamespace(serving=serving)
     return Watch(
         cast(Any, inference), cast(Any, current), cast(Any, _Search()), wishes or WatchWishes()
