@@ -19,14 +19,15 @@ thumbnails_router = keyed_router("/v1/thumbnails", "users")
 # As many as the console lists at once; a proxy takes 8 kB of an address.
 _MOST = 60
 
-_PNG = "image/png"
-_PICTURE: dict[int | str, dict[str, Any]] = {
+PNG = "image/png"
+PICTURE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "112 x 112 px, aligned",
-        "content": {_PNG: {"schema": {"type": "string", "format": "binary"}}},
+        "content": {PNG: {"schema": {"type": "string", "format": "binary"}}},
     },
     **problems(401, 403, 404, 422, 503, 507),
 }
+"""The answers of an operation that shows one aligned face."""
 
 
 class ThumbnailSchema(BaseModel):
@@ -45,20 +46,20 @@ class ThumbnailsSchema(BaseModel):
     items: list[ThumbnailSchema] = Field(description="In the request's order")
 
 
-@router.get("/photos/{photo_id}/crop", responses=_PICTURE, response_class=Response)
+@router.get("/photos/{photo_id}/crop", responses=PICTURE, response_class=Response)
 async def show_crop(
     rows: RowsDep, caller: EnrollCaller, user_id: SeenUserId, photo_id: UUID
 ) -> Response:
     """The face of a stored photo, as it was aligned. The audit log records who asked."""
     crop = await rows.stored_photos.crop(caller.key_id, user_id, photo_id)
-    return Response(crop, media_type=_PNG)
+    return Response(crop, media_type=PNG)
 
 
-@router.get("/thumbnail", responses=_PICTURE, response_class=Response)
+@router.get("/thumbnail", responses=PICTURE, response_class=Response)
 async def show_thumbnail(rows: RowsDep, caller: EnrollCaller, user_id: SeenUserId) -> Response:
     """The largest face that is stored of a user. The audit log records who asked."""
     crop = await rows.stored_photos.crop(caller.key_id, user_id)
-    return Response(crop, media_type=_PNG)
+    return Response(crop, media_type=PNG)
 
 
 @thumbnails_router.get("", responses=problems(401, 403, 422, 503, 507))

@@ -1,10 +1,11 @@
 """`/v1/kept-faces`: faces of recent identifications, and whose they really are."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Body, Query, Response
 
+from app.api.crops import PICTURE, PNG
 from app.api.deps import EnrollCaller, GraphDep, ServingDep
 from app.api.kept_schemas import (
     Answered,
@@ -25,15 +26,6 @@ from app.api.users import new_user
 from app.errors import InvalidRequestError
 
 router = keyed_router("/v1/kept-faces", "review")
-
-_PNG = "image/png"
-_PICTURE: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "112 x 112 px, aligned",
-        "content": {_PNG: {"schema": {"type": "string", "format": "binary"}}},
-    },
-    **problems(401, 403, 404, 422, 503, 507),
-}
 
 
 @router.get("", responses=problems(401, 403, 422, 503))
@@ -69,11 +61,11 @@ async def list_clusters(
     )
 
 
-@router.get("/{face_id}/crop", responses=_PICTURE, response_class=Response)
+@router.get("/{face_id}/crop", responses=PICTURE, response_class=Response)
 async def show_kept_face(graph: GraphDep, caller: EnrollCaller, face_id: UUID) -> Response:
     """A kept face, as it was aligned. The audit log records who asked."""
     crop = await graph.review.crop(caller.key_id, face_id, caller.groups)
-    return Response(crop, media_type=_PNG)
+    return Response(crop, media_type=PNG)
 
 
 @router.post(

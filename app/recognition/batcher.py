@@ -225,14 +225,15 @@ class Batcher:
             spent_s,
             background=batch.background,
         )
-        first, row = batch.rows[0]
-        facts = {
-            "farsight.crops": len(batch.rows),
-            "farsight.route": batch.embedder.route(first.crops[row].face_px),
-        }
-        for call in calls:
-            if call.span is not None:
-                call.span.add("networks", spent_s, facts)
+        spans = [call.span for call in calls if call.span is not None]
+        if spans:
+            first, row = batch.rows[0]
+            facts = {
+                "farsight.crops": len(batch.rows),
+                "farsight.route": batch.embedder.route(first.crops[row].face_px),
+            }
+            for span in spans:
+                span.add("networks", spent_s, facts)
 
     def _end_batch(self) -> None:
         del self._running[threading.get_ident()]

@@ -2,16 +2,14 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, tzinfo
-from uuid import uuid4
 
 import pytest
 
 from app.db.repositories import jobs
-from app.db.session import WriteSession
-from app.db.tables import Job
 from app.graph import Graph, open_graph
-from app.services.job_diary import JobDiary, State, Step
+from app.services.job_diary import JobDiary, Step
 from app.settings import Settings
+from tests.services.job_rows import add_running_job
 
 pytestmark = pytest.mark.parametrize("engine", ["postgres"], indirect=True, scope="session")
 
@@ -30,30 +28,10 @@ async def graph(settings: Settings) -> AsyncIterator[Graph]:
         yield opened
 
 
-async def _add_job(graph: Graph, owner: str) -> Job:
-    job = Job(
-        id=uuid4(),
-        bundle="turned",
-        space_id="0" * 16,
-        force=False,
-        actor="test",
-        state=State.RUNNING,
-        step=Step.GATE,
-        owner=owner,
-        attempts=1,
-    )
-
-    async def add(session: WriteSession) -> None:
-        await jobs.add(session, job)
-
-    await graph.sessions.write(add)
-    return job
-
-
 async def test_job_is_left_to_its_process_when_the_clock_of_this_machine_is_wrong(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = await _add_job(graph, "another process")
+    job = await add_running_job(graph.sessions, "another process", attempts=1)
     monkeypatch.setattr("app.db.tables.datetime", _WrongClock)
     await graph.reload.take_over()
     async with graph.sessions.read() as session:
@@ -65,7 +43,7 @@ async def test_job_is_left_to_its_process_when_the_clock_of_this_machine_is_wron
 async def test_sign_of_life_is_by_the_clock_of_the_database_when_that_of_this_machine_is_wrong(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = await _add_job(graph, "mine")
+    job = await add_running_job(graph.sessions, "mine", attempts=1)
     monkeypatch.setattr("app.db.tables.datetime", _WrongClock)
     await JobDiary(graph.sessions, job.id, "mine").step(Step.RE_EMBED)
     async with graph.sessions.read() as session:

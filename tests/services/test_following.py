@@ -9,13 +9,13 @@ from uuid import uuid4
 import pytest
 
 from app.db.migration import open_sessions
-from app.db.repositories import jobs, pointer, users
+from app.db.repositories import pointer, users
 from app.db.session import WriteSession
-from app.db.tables import Job, utc_now
+from app.db.tables import utc_now
 from app.errors import DuplicatePersonError, JobNotFoundError, NotReadyError
 from app.gallery.gallery import Enrolled
 from app.graph import Graph, open_graph
-from app.services.job_diary import State, Step
+from app.services.job_diary import State
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload
 from app.services.switching import read_gallery, require_everybody
@@ -25,6 +25,7 @@ from app.vision.png import encode_png
 from app.vision.scaling import Pixels
 from tests.databases import writing
 from tests.rotated import enrol
+from tests.services.job_rows import add_running_job
 
 pytestmark = pytest.mark.both
 
@@ -136,27 +137,15 @@ async def test_abandoned_job_is_taken_over_when_its_last_sign_of_life_is_in_the_
     graph: Graph,
 ) -> None:
     job_id = uuid4()
-
-    async def leave_behind(session: WriteSession) -> None:
-        await jobs.add(
-            session,
-            Job(
-                id=job_id,
-                bundle="turned",
-                space_id="0" * 16,
-                force=False,
-                actor="test",
-                state=State.RUNNING,
-                step=Step.GATE,
-                owner="a dead process",
-                attempts=3,
-                updated_at=utc_now() + timedelta(hours=1),
-            ),
-        )
-
     with pytest.raises(JobNotFoundError):
         await graph.jobs.get(job_id)
-    await graph.sessions.write(leave_behind)
+    await add_running_job(
+        graph.sessions,
+        "a dead process",
+        id=job_id,
+        attempts=3,
+        updated_at=utc_now() + timedelta(hours=1),
+    )
     await graph.reload.take_over()
     job = await graph.jobs.get(job_id)
     assert job.state == State.FAILED

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import islice
-from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -11,11 +10,10 @@ from numpy.typing import NDArray
 
 from app.db.repositories import jobs, users
 from app.db.session import WriteSession
-from app.db.tables import Job
 from app.evaluation.probes import shrink_crop
 from app.graph import Graph, open_graph
 from app.services.identified import Wishes
-from app.services.job_diary import State, Step
+from app.services.job_diary import State
 from app.services.odds import thresholds_in_use
 from app.services.registration import NewUser
 from app.services.reviewed_photo import Upload
@@ -30,6 +28,7 @@ from app.vision.shrinking import shrink
 from tests.conftest import TRAINED
 from tests.databases import execute
 from tests.rotated import enrol
+from tests.services.job_rows import add_running_job
 
 Vector = NDArray[np.float32]
 People = dict[str, list[Pixels]]
@@ -250,27 +249,14 @@ async def test_templates_of_sizes_wait_when_a_reload_is_running(
     graph: Graph, crops: People
 ) -> None:
     """It needs the same networks, and people wait for it."""
-    name, job_id = next(iter(crops)), uuid4()
-
-    async def begin(session: WriteSession) -> None:
-        job = Job(
-            id=job_id,
-            bundle="turned",
-            space_id="0" * 16,
-            force=False,
-            actor="test",
-            state=State.RUNNING,
-            step=Step.GATE,
-            owner="another process",
-        )
-        await jobs.add(session, job)
+    name = next(iter(crops))
 
     async def end(session: WriteSession) -> None:
         job = await jobs.running(session)
         assert job is not None
         job.state = State.FAILED
 
-    await graph.sessions.write(begin)
+    await add_running_job(graph.sessions)
     await _complete(graph)
     assert _are_sized(graph, name) == set()
     await graph.sessions.write(end)
