@@ -151,7 +151,7 @@ async def _open(settings: Settings, opened: AsyncExitStack, metrics: Metrics) ->
         # Other systems limit time and memory differently, or not at all.
         open_recognizer(settings, decoders.open if sys.platform == "linux" else open_photo),
         readers=settings.threads.readers,
-        workers=settings.threads.networks if current.serving.embedder.device == "cpu" else 1,
+        workers=activation.workers(),
         max_requests=limits.max_requests,
         deadline_s=limits.deadline_s,
         metrics=metrics,

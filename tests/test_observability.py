@@ -3,6 +3,7 @@
 import ast
 import json
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -135,4 +136,4 @@ def test_warning_is_one_line_a_minute_when_it_repeats(
 
 def test_errors_are_in_one_place_when_callers_can_meet_them() -> None:
     assert len(STATUSES) > 30
-    assert {kind.__module__ for kind in STATUSES} == {"app.errors", "app.storage_errors"}
+    assert all(re.fullmatch(r"app\.(\w+_)?errors", kind.__module__) for kind in STATUSES)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -262,11 +262,17 @@ class Batcher:
             self._changed.notify_all()
 
 
-def warm_up(embedder: Embedder) -> None:
-    """Runs networks once with every batch size that they will meet, on both routes."""
-    for size in batch_sizes(embedder):
-        for face_px in (0.0, float(CROP_SIZE_PX)):
-            embedder.embed([known_crop(face_px)] * size)
+def warm_up(embedder: Embedder, workers: int) -> None:
+    """Runs networks with every batch size that they will meet, on both routes, in all workers.
+
+    onnxruntime keeps the memory that calls at the same time have needed. Most of it is taken here,
+    before the first request, instead of in a busy hour (docs/decisions/0022-soak.md).
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        for size in batch_sizes(embedder):
+            for face_px in (0.0, float(CROP_SIZE_PX)):
+                crops = [known_crop(face_px)] * size
+                list(pool.map(lambda _, crops=crops: embedder.embed(crops), range(workers)))
 
 
 def _batch(cut: tuple[Embedder, Rows], *, background: bool) -> _Batch:

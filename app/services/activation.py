@@ -8,6 +8,7 @@ from app.db.repositories import pointer, users
 from app.db.session import ReadSession, Sessions, WriteSession
 from app.errors import BundleError, OutOfMemoryError, SpaceMismatchError
 from app.gallery.gallery import Gallery
+from app.recognition.batcher import warm_up
 from app.recognition.serving import Serving
 from app.services.switching import read_gallery
 from app.settings import Settings
@@ -67,6 +68,14 @@ class Activation:
             raise BundleError(f"Bundle {name!r} has different files now.")
         return embedder
 
+    def workers(self) -> int:
+        """Batches that the networks embed at once."""
+        return self._settings.threads.networks if self._device == "cpu" else 1
+
+    async def warm_up(self, embedder: Embedder) -> None:
+        """Does what is slow or takes memory when networks run for the first time."""
+        await asyncio.to_thread(warm_up, embedder, self.workers())
+
     async def load_serving(self, sessions: Sessions, name: str, space_id: str) -> Serving:
         """Loads a bundle that has served, and everybody's templates of its space.
 
@@ -75,6 +84,7 @@ class Activation:
             OutOfMemoryError: See load.
         """
         embedder = await asyncio.to_thread(self.load, name, space_id)
+        await self.warm_up(embedder)
         return self.serving(embedder, await self.gallery(sessions, embedder))
 
     async def gallery(self, sessions: Sessions, embedder: Embedder) -> Gallery:
@@ -116,6 +126,7 @@ class Activation:
         async with sessions.read() as session:
             name = await self._wanted(session)
         embedder = self.load(name)
+        await self.warm_up(embedder)
         check_self_test(embedder)
         space_id = embedder.bundle.space_id
         async with sessions.read() as session:

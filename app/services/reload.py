@@ -23,7 +23,6 @@ from app.errors import (
 )
 from app.evaluation.gate import judge_manifests, unmeasured_reasons
 from app.gallery.gallery import Gallery
-from app.recognition.batcher import warm_up
 from app.recognition.inference import Inference
 from app.recognition.memory import give_back_freed_memory
 from app.recognition.serving import Current, Serving
@@ -193,7 +192,7 @@ class Reload:
         embedder = await asyncio.to_thread(self._activation.load, job.bundle, job.space_id)
 
         await diary.step(Step.WARM_UP)
-        await asyncio.to_thread(warm_up, embedder)
+        await self._activation.warm_up(embedder)
 
         await diary.step(Step.SELF_TEST)
         await asyncio.to_thread(check_self_test, embedder)

@@ -1,6 +1,7 @@
 """What orchestrators ask, what the log says, how the service starts."""
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -260,7 +261,7 @@ def test_every_error_has_a_status_or_is_one_of_the_service() -> None:
     of_app = {
         error
         for error in descendants(errors.FarsightError)
-        if error.__module__ in {"app.errors", "app.storage_errors", "app.clip_errors"}
+        if re.fullmatch(r"app\.(\w+_)?errors", error.__module__)
     }
     # Met by commands, at the start and in jobs, never through HTTP; landmarks are judged by the
     # recogniser.

@@ -22,8 +22,8 @@ class OnnxBackend:
         BundleError: onnxruntime cannot load a file, or the file asks for other inputs.
     """
 
-    # Per face as fast as more at a time, with less memory (docs/decisions/0013-backends.md).
-    max_batch = 8
+    # Per face as fast as more at a time, with less memory (docs/decisions/0022-soak.md).
+    max_batch = 4
 
     def __init__(self, edgeface: bytes, dsr: bytes | None, threads: int = 1) -> None:
         self._edgeface = _Network("EdgeFace", edgeface, {"crops": _CROP_SHAPE}, threads)
