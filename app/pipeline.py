@@ -145,12 +145,14 @@ class Pipeline:
         false_accept_rate: float,
         default_threshold: float,
         threshold: float | None,
+        follows_probe: bool,
     ) -> None:
         self._recognizer = recognizer
         self._embedder = embedder
         self._false_accept_rate = false_accept_rate
         self._default_threshold = default_threshold
         self._threshold = threshold
+        self._follows_probe = follows_probe
         self.gallery = LocalGallery(embedder.bundle.space_id, embedder.bundle.manifest.name)
 
     @property
@@ -196,7 +198,7 @@ class Pipeline:
         for face, embedding in zip(found.faces, embeddings, strict=True):
             probe = mean_embedding(embedding[np.newaxis])
             matches = serving.gallery.search(probe, how_many(top_k))
-            decision = decide(serving, [face], matches, threshold=wanted, top_k=top_k)
+            decision = decide(serving, [face], probe, matches, threshold=wanted, top_k=top_k)
             faces.append(_face_result(face, embedding, serving, decision))
         largest = faces[0] if faces else None
         return Result(
@@ -271,6 +273,7 @@ class Pipeline:
             self.gallery.search_index,
             self._false_accept_rate,
             self._default_threshold,
+            follows_probe=self._follows_probe,
         )
 
 
@@ -298,6 +301,7 @@ def build_pipeline(config: PipelineConfig | None = None) -> Pipeline:
         false_accept_rate=config.false_accept_rate or settings.identification.false_accept_rate,
         default_threshold=settings.identification.threshold,
         threshold=config.threshold,
+        follows_probe=settings.identification.cohort,
     )
     if config.gallery is not None:
         load_gallery(pipeline, config.gallery)

@@ -130,6 +130,8 @@ class IdentificationSettings(_Group):
             meanwhile.
         sized_templates: Compare small faces with templates made for their size, where the bundle
             has thresholds for that: each takes as much memory as the templates themselves.
+        cohort: A face that resembles strangers more than usual, such as old and soft photos do,
+            needs more similarity, and one that does less needs less; where the bundle tells.
     """
 
     false_accept_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-4
@@ -137,6 +139,7 @@ class IdentificationSettings(_Group):
     threshold: _Threshold = 0.35
     max_age_s: _Day = 120.0
     sized_templates: bool = True
+    cohort: bool = True
 
 
 class ReviewSettings(_Group):

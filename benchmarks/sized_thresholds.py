@@ -1,21 +1,22 @@
-"""Adds thresholds for templates of sizes to a published bundle (decision 0040).
+"""Prints what thresholds for templates of sizes do (decision 0040).
 
 `python -m benchmarks.sized_thresholds BUNDLE --val-dir DIR --baseline FILE`: as `trainer publish`
-chooses them, on the same people. Prints TAR at FAR 1e-3 and the thresholds; writes the manifest.
+chooses them, on the same people.
 """
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import torch
 import typer
 
 from app.evaluation.all_pairs import AllPairs
+from app.evaluation.sizes import SIZED_RANGES
 from app.evaluation.verification import FALSE_ACCEPT_RATES
 from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
-from app.vision.manifest import MANIFEST_NAME, Manifest, Threshold, read_manifest
+from app.vision.manifest import Manifest, Threshold, read_manifest
 from benchmarks.material import show
 from benchmarks.templates import rank1
 from trainer.config import Engine
@@ -30,7 +31,7 @@ def main(
     val_dir: Annotated[Path, typer.Option(help="Aligned crops of people, a folder each.")],
     baseline: Annotated[Path, typer.Option(help="The published .pt, which judges the labels.")],
 ) -> None:
-    """Chooses and writes them."""
+    """TAR and FAR by the bundle's thresholds and by those chosen."""
     torch.set_num_threads(1)
     crops = load_crops([val_dir])
     judge = read_edgeface(baseline)
@@ -38,7 +39,9 @@ def main(
     held_out = HeldOut(known)
     embedder = Embedder(load_bundle(bundle), "cpu")
     manifest = read_manifest(bundle)
-    measured = held_out.sized_pairs(embedder)
+    measured = held_out.sized_pairs(
+        held_out.seen(embedder, (None, *chain(*(sizes for _, _, sizes in SIZED_RANGES))))
+    )
     chosen = sized_thresholds(measured)
     for each in measured:
         for size, plain in each.plain.items():
@@ -50,12 +53,9 @@ def main(
             )
             for name, rate in FALSE_ACCEPT_RATES.items():
                 show(f"  {name}: " + _rates(manifest, plain, sized, rate, float(size or 0), chosen))
-    kept = tuple(of for of in manifest.thresholds if of.template_px is None)
     for of in chosen:
         before = manifest.threshold(of.min_face_px, of.false_accept_rate)
         show(f"from {of.min_face_px:g} px, {of.false_accept_rate:g}: {before} -> {of.similarity}")
-    content = msgspec.json.encode(msgspec.structs.replace(manifest, thresholds=kept + chosen))
-    (bundle / MANIFEST_NAME).write_bytes(msgspec.json.format(content, indent=2))
 
 
 def _rates(

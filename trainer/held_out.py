@@ -3,8 +3,9 @@
 Gallery side sharp, probe side a crop shrunk to a size; every photo against every other.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from app.evaluation.probes import shrink_crop
 from app.evaluation.sizes import SIZE_RANGES, SIZED_RANGES, Size
 from app.evaluation.verification import FALSE_ACCEPT_RATES, roc_from_scores, threshold_at_far
 from app.vision.alignment import Crop
+from app.vision.cohort import Cohort
 from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.embedder import Embedder, fused_template
 from app.vision.manifest import Threshold
@@ -92,6 +94,13 @@ class SizedPairs:
     sized: Mapping[Size, AllPairs]
 
 
+Seen = Mapping[Size, Floats]
+"""(n, 512) embeddings of the same crops at each size; None: sharp."""
+
+Likeness = Mapping[Size, Floats]
+"""(n,) how much the same crops resemble strangers at each size; see app.vision.cohort."""
+
+
 class HeldOut:
     """People who were not trained on.
 
@@ -103,42 +112,33 @@ class HeldOut:
         self.crops = [Crop(pixels, float(CROP_SIZE_PX)) for pixels in crops.pixels]
         self._people = crops.labels
 
-    def pairs(self, embedder: Embedder, sizes: Iterable[Size]) -> dict[Size, AllPairs]:
-        """All crops, shrunk to each size, against all other sharp ones."""
-        gallery = embedder.embed(self.crops)[0]
+    def seen(self, embedder: Embedder, sizes: Iterable[Size]) -> Seen:
+        """All crops as networks see them, shrunk to each size."""
         return {
-            size: AllPairs.among(
-                embedder.embed([shrink_crop(crop, size) for crop in self.crops])[0] @ gallery.T,
-                self._people,
-            )
+            size: embedder.embed([shrink_crop(crop, size) for crop in self.crops])[0]
             for size in sizes
         }
 
-    def sized_pairs(self, embedder: Embedder) -> list[SizedPairs]:
+    def pairs(self, seen: Seen) -> dict[Size, AllPairs]:
+        """All crops of each size against all other sharp ones, which must be among them."""
+        gallery = seen[None]
+        return {size: AllPairs.among(of @ gallery.T, self._people) for size, of in seen.items()}
+
+    def sized_pairs(self, seen: Seen) -> list[SizedPairs]:
         """Small crops against templates of three photos; none where nobody has four."""
         templates = templates_of(self._people, _TEMPLATE_PHOTOS)
-        plain = templates.vectors(embedder.embed(self.crops)[0])
+        plain = templates.vectors(seen[None])
         found = []
         for _, _, sizes in SIZED_RANGES:
-            seen = {
-                size: embedder.embed([shrink_crop(crop, size) for crop in self.crops])[0]
-                for size in sizes
-            }
             sized = fused_template(plain, templates.vectors(seen[sizes[-1]]))
-            found.append(
-                SizedPairs(
-                    sizes[-1],
-                    {
-                        size: templates.pairs(of @ plain.T, self._people)
-                        for size, of in seen.items()
-                    },
-                    {
-                        size: templates.pairs(of @ sized.T, self._people)
-                        for size, of in seen.items()
-                    },
-                )
-            )
+            compare = partial(self._against, templates, {size: seen[size] for size in sizes})
+            found.append(SizedPairs(sizes[-1], compare(plain), compare(sized)))
         return [of for of in found if of.plain[of.template_px].genuine.any()]
+
+    def _against(
+        self, templates: PhotoTemplates, probes: Seen, vectors: Floats
+    ) -> dict[Size, AllPairs]:
+        return {size: templates.pairs(of @ vectors.T, self._people) for size, of in probes.items()}
 
 
 def choose_routing(direct: Mapping[Size, AllPairs], restored: Mapping[Size, AllPairs]) -> float:
@@ -150,20 +150,28 @@ def choose_routing(direct: Mapping[Size, AllPairs], restored: Mapping[Size, AllP
 
 
 def choose_thresholds(
-    pairs: Mapping[Size, AllPairs], template_px: int | None = None
+    pairs: Mapping[Size, AllPairs],
+    template_px: int | None = None,
+    likeness: Likeness | None = None,
 ) -> tuple[Threshold, ...]:
     """For each range of sizes and each rate, the similarity from which the rate is kept.
 
     Args:
         pairs: Of every size of a range, or the range is left out.
         template_px: The size of the templates in them.
+        likeness: Of the probes in them, for thresholds that follow each probe.
     """
     chosen = []
     for low, high, sizes in SIZE_RANGES:
         if not pairs.keys() >= set(sizes):
             continue
-        genuine = _together(pairs[size].similarity[pairs[size].genuine] for size in sizes)
-        impostor = _together(pairs[size].similarity[pairs[size].impostor] for size in sizes)
+        usual = None
+        of_range = {size: pairs[size] for size in sizes}
+        if likeness is not None:
+            usual = float(np.median(_together(likeness[size] for size in sizes)))
+            of_range = {size: of.lowered(likeness[size] - usual) for size, of in of_range.items()}
+        genuine = _together(of.similarity[of.genuine] for of in of_range.values())
+        impostor = _together(of.similarity[of.impostor] for of in of_range.values())
         roc = roc_from_scores(genuine, impostor)
         chosen += [
             Threshold(
@@ -172,19 +180,37 @@ def choose_thresholds(
                 false_accept_rate=far,
                 similarity=min(1.0, threshold_at_far(roc, far)),
                 template_px=template_px,
+                likeness=usual,
             )
             for far in FALSE_ACCEPT_RATES.values()
         ]
     return tuple(chosen)
 
 
-def sized_thresholds(found: Iterable[SizedPairs]) -> tuple[Threshold, ...]:
+def sized_thresholds(
+    found: Iterable[SizedPairs], likeness: Likeness | None = None
+) -> tuple[Threshold, ...]:
     """The same for templates of sizes, where they recognise more than those of no size."""
     chosen: tuple[Threshold, ...] = ()
     for of in found:
         if of.sized[of.template_px].tar() > of.plain[of.template_px].tar():
-            chosen += choose_thresholds(of.sized, of.template_px)
+            chosen += choose_thresholds(of.sized, of.template_px, likeness)
     return chosen
+
+
+def all_thresholds(
+    pairs: Mapping[Size, AllPairs],
+    sized: Sequence[SizedPairs],
+    seen: Seen,
+    cohort: Cohort | None,
+) -> tuple[Threshold, ...]:
+    """What a manifest has: for all probes alike, and with a cohort those that follow each too."""
+    chosen = choose_thresholds(pairs) + sized_thresholds(sized)
+    if cohort is None:
+        return chosen
+    likeness = {size: cohort.likeness(of) for size, of in seen.items()}
+    following = choose_thresholds(pairs, likeness=likeness)
+    return chosen + following + sized_thresholds(sized, likeness)
 
 
 def _together(parts: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -48,10 +48,7 @@ def model_card(
         "bicubic crop.",
         _figures(manifest.metrics, baseline),
         "## Thresholds",
-        "The similarity from which two photos count as one person, by the size of the probe and "
-        "the false-accept rate per comparison. Templates of a size are those that the service "
-        "makes of three photos for probes of this size (docs/decisions/0040).",
-        _thresholds(manifest),
+        thresholds_of(manifest),
         "## Data",
         *([notes.strip()] if notes.strip() else []),
         _data(run, provenance),
@@ -87,20 +84,47 @@ def _figures(new: Sequence[SizeMetrics], baseline: Sequence[SizeMetrics]) -> str
     return _table(("face px", *heads), rows) + f"\n\n{pairs}"
 
 
-def _thresholds(manifest: Manifest) -> str:
+def thresholds_of(manifest: Manifest) -> str:
+    """The card's section about thresholds."""
+    parts = [
+        "The similarity from which two photos count as one person, by the size of the probe and "
+        "the false-accept rate per comparison. Templates of a size are those that the service "
+        "makes of three photos for probes of this size (docs/decisions/0040).",
+        _thresholds(manifest, follows=False),
+    ]
+    if manifest.cohort is not None:
+        parts += [
+            "The thresholds that the service uses (docs/decisions/0041): they hold for a probe "
+            "that resembles strangers by the likeness of its row, and are as much higher for "
+            "another as that one resembles them more. Strangers are "
+            f"`{manifest.cohort.means.name}`, means of ten and more people each: "
+            f"{manifest.cohort.source}.",
+            _thresholds(manifest, follows=True),
+        ]
+    return "\n\n".join(parts)
+
+
+def _thresholds(manifest: Manifest, *, follows: bool) -> str:
     rates = sorted({entry.false_accept_rate for entry in manifest.thresholds}, reverse=True)
     ranges = dict.fromkeys(
-        (entry.min_face_px, entry.max_face_px, entry.template_px) for entry in manifest.thresholds
+        (entry.min_face_px, entry.max_face_px, entry.template_px)
+        for entry in manifest.thresholds
+        if (entry.likeness is not None) == follows
     )
     rows = [
         (
             (f"from {low:g}" if high is None else f"{low:g} to {high:g}")
             + ("" if template_px is None else f", templates of {template_px} px"),
-            *(f"{manifest.threshold(low, rate, template_px):.3f}" for rate in rates),
+            *([f"{manifest.likeness(low, template_px):.3f}"] if follows else []),
+            *(
+                f"{manifest.threshold(low, rate, template_px, follows=follows):.3f}"
+                for rate in rates
+            ),
         )
         for low, high, template_px in ranges
     ]
-    return _table(("face px", *(f"FAR {rate:.0e}".replace("e-0", "e-") for rate in rates)), rows)
+    heads = ("face px", *(["likeness"] if follows else []))
+    return _table((*heads, *(f"FAR {rate:.0e}".replace("e-0", "e-") for rate in rates)), rows)
 
 
 def _data(run: Path, provenance: Provenance) -> str:

@@ -15,7 +15,6 @@ from rich.table import Table
 from tyro.conf import arg
 
 from app.errors import BundleError
-from app.evaluation.all_pairs import AllPairs
 from app.evaluation.probes import shrink_crop
 from app.evaluation.sizes import PUBLISHED_SIZES, Size
 from app.evaluation.verification import USUAL_FAR
@@ -36,9 +35,11 @@ from app.vision.manifest import (
 )
 from app.vision.onnx_export import export_dsr, export_edgeface
 from app.vision.published import published_bundle
+from app.vision.scaling import Floats
 from app.vision.self_test import known_answers
 from app.vision.torch_networks import pack_weights
 from farsight_client import Client
+from trainer.cohort import COHORT_NAME, cohort_of
 from trainer.config import Engine
 from trainer.crops import clean_labels, load_crops
 from trainer.errors import NotReloadedError
@@ -47,9 +48,8 @@ from trainer.handover import client_for, hand_over
 from trainer.held_out import (
     SIZES,
     HeldOut,
+    all_thresholds,
     choose_routing,
-    choose_thresholds,
-    sized_thresholds,
 )
 from trainer.metrics import embed
 from trainer.model_card import model_card
@@ -78,6 +78,8 @@ def publish(
     name: str | None = None,
     share: Share = 1.0,
     dsr_below_px: Amount | None = None,
+    cohort: Path | None = None,
+    cohort_source: str = "not told",
     notes: Path | None = None,
     replace_old: Annotated[bool, arg(name="replace")] = False,
     skip_unreadable: bool = False,
@@ -99,6 +101,10 @@ def publish(
         share: Of the run's weights; the rest are the baseline's.
             0.7 to 0.9 brings sharp faces back sooner than it loses small ones.
         dsr_below_px: Faces below this go through DSR; measured by default.
+        cohort: Aligned crops of strangers, one photo of each, none of them in --val-dir:
+            thresholds then follow how much a face resembles strangers. Only means of ten
+            and more of their embeddings are published.
+        cohort_source: Whose faces these are, and their licence.
         notes: Markdown about the data, for the model card.
         replace_old: Replace a bundle of this name.
         skip_unreadable: Leave out bad files.
@@ -122,19 +128,25 @@ def publish(
 
     weights = {_EDGEFACE: pack_weights(edgeface), _DSR: pack_weights(dsr)}
     manifest = _manifest(name, edgeface, dsr, weights, provenance)
-    pairs, below_px = _measure(held_out, Bundle(manifest, weights), dsr_below_px)
-    sized = held_out.sized_pairs(_embedder(Bundle(manifest, weights), below_px))
+    seen, below_px = _see(held_out, Bundle(manifest, weights), dsr_below_px)
+    pairs, sized = held_out.pairs(seen), held_out.sized_pairs(seen)
     plain = _embedder(published_bundle(stock), below_px=0)
-    before = held_out.pairs(plain, PUBLISHED_SIZES)
+    before = held_out.pairs(held_out.seen(plain, PUBLISHED_SIZES))
     metrics = tuple(pairs[size].metrics(size) for size in PUBLISHED_SIZES)
     baseline_metrics = tuple(before[size].metrics(size) for size in PUBLISHED_SIZES)
     _tell(metrics, baseline_metrics)
     refuse_worse(metrics, baseline_metrics)
 
+    strangers = None
+    if cohort is not None:
+        sharp = _embedder(Bundle(manifest, weights), below_px=0)
+        strangers = cohort_of(cohort, cohort_source, sharp)
+        weights[COHORT_NAME] = strangers.content
     manifest = msgspec.structs.replace(
         manifest,
         routing=Routing(dsr_below_px=below_px),
-        thresholds=choose_thresholds(pairs) + sized_thresholds(sized),
+        thresholds=all_thresholds(pairs, sized, seen, strangers.cohort() if strangers else None),
+        cohort=strangers.entry if strangers else None,
         metrics=metrics,
         measured_on=measured_on(crops.digests),
     )
@@ -191,15 +203,17 @@ def _manifest(
     )
 
 
-def _measure(
+def _see(
     held_out: HeldOut, bundle: Bundle, dsr_below_px: float | None
-) -> tuple[dict[Size, AllPairs], float]:
-    """The pairs of each size on its route, and the size below which faces go through DSR."""
-    direct = held_out.pairs(_embedder(bundle, below_px=0), SIZES)
+) -> tuple[dict[Size, Floats], float]:
+    """The crops of each size on its route, and the size below which faces go through DSR."""
+    direct = held_out.seen(_embedder(bundle, below_px=0), SIZES)
     # The gallery side is 112 px wide and stays out of DSR.
     small = [size for size in SIZES if size is not None]
-    restored = held_out.pairs(_embedder(bundle, below_px=CROP_SIZE_PX), small)
-    below_px = choose_routing(direct, restored) if dsr_below_px is None else dsr_below_px
+    restored = {None: direct[None], **held_out.seen(_embedder(bundle, CROP_SIZE_PX), small)}
+    below_px = dsr_below_px
+    if below_px is None:
+        below_px = choose_routing(held_out.pairs(direct), held_out.pairs(restored))
     return {
         size: restored[size] if size is not None and size < below_px else direct[size]
         for size in SIZES

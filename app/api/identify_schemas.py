@@ -45,7 +45,10 @@ class DecisionSchema(Answer):
     user_id: str | None = Field(description="null for a stranger")
     similarity: float | None = Field(description="Cosine to the most similar user")
     margin: float | None = Field(description="How much lower the runner-up's similarity is")
-    threshold: float = Field(description="Minimum similarity at which user_id is set")
+    threshold: float = Field(
+        description="Minimum similarity at which user_id is set; the face's own, since one that "
+        "resembles strangers needs more"
+    )
     candidates: list[CandidateSchema] = Field(
         description="As many as top_k asks for, most similar first"
     )

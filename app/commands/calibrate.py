@@ -90,6 +90,8 @@ def _document(found: Calibration, rate: float) -> dict[str, object]:
             "max_face_px": size.max_face_px,
             "false_accept_rate": rate,
             "similarity": size.proposal.similarity,
+            "template_px": size.template_px,
+            "likeness": size.likeness,
         }
         for size in found.sizes
         if size.proposal is not None and size.proposal.supported
@@ -143,7 +145,9 @@ def _print_sizes(console: Console, found: Calibration, serving: Serving, rate: f
     table.caption = "true rate: 90 % interval, as multiples of the wanted one"
     for size in found.sizes:
         template_px = serving.template_px([size.min_face_px])
-        known = serving.manifest.threshold(size.min_face_px, rate, template_px)
+        known = serving.manifest.threshold(
+            size.min_face_px, rate, template_px, follows=serving.cohort is not None
+        )
         cells = (str(size.probes), str(size.users), *_cells(size))
         table.add_row(_range(size), *cells, "-" if known is None else f"{known:.3f}")
     console.print(table)

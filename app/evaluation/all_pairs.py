@@ -3,7 +3,7 @@
 `comparison` streams any number of photos through here in blocks, and adds confidence intervals.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,14 @@ class AllPairs:
         """
         photos = np.arange(len(people))
         return cls.of(similarity, (people, people), (photos, photos))
+
+    def lowered(self, raised_by: NDArray[np.float32]) -> "AllPairs":
+        """The same with similarities as one threshold for all probes sees them.
+
+        Args:
+            raised_by: (n,) how much higher each probe's threshold is.
+        """
+        return replace(self, similarity=self.similarity - raised_by[:, None])
 
     def roc(self) -> Roc:
         """The exact ROC of all pairs.

@@ -1,6 +1,6 @@
 """Photos of enrolled people against everybody's templates, as identification compares them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,18 @@ class LeaveOneOut:
             similarity=probes @ _unit(sums).T,
             is_other=member[:, None] != np.arange(len(users)),
             n_photos=n_photos,
+        )
+
+    def lowered(self, raised_by: Floats) -> "LeaveOneOut":
+        """The same with similarities as one threshold for all probes sees them.
+
+        Args:
+            raised_by: (n,) how much higher each probe's threshold is.
+        """
+        return replace(
+            self,
+            genuine=self.genuine - raised_by,
+            similarity=self.similarity - raised_by[:, None],
         )
 
     @property

@@ -7,6 +7,9 @@ among the candidates that the caller asked for.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.gallery.gallery import Match
 from app.recognition.recognizer import FoundFace
 from app.recognition.serving import Serving
@@ -38,6 +41,7 @@ class Decision:
 def decide(
     serving: Serving,
     faces: Sequence[FoundFace],
+    probe: NDArray[np.float32],
     matches: Sequence[Match],
     *,
     threshold: float | None = None,
@@ -48,34 +52,37 @@ def decide(
     Args:
         serving: Where it was searched.
         faces: One, or several of one person.
+        probe: (512,) the mean of their embeddings.
         matches: The users most similar to the mean, by templates of the size that
             `template_px_of` tells, best first: `how_many(top_k)` where there are so many.
         threshold: Instead of the bundle's.
         top_k: How many candidates to list, whatever their similarity.
     """
     if threshold is None:
-        threshold = _search_threshold(serving, [face.crop.face_px for face in faces])
+        threshold = _search_threshold(serving, probe, [face.crop.face_px for face in faces])
     return _decide(matches, threshold, top_k)
 
 
 def decide_track(
     serving: Serving,
     sightings: Sequence[Sighting],
+    probe: NDArray[np.float32],
     matches: Sequence[Match],
     *,
     threshold: float | None = None,
 ) -> Verdict:
-    """Whose track it is, by the weighted mean of these sightings, one at least.
+    """Whose track it is, by the weighted mean of its sightings, one at least.
 
     Args:
         serving: Where it was searched.
         sightings: Those of the track that count.
+        probe: (512,) their weighted mean.
         matches: The users most similar to their mean, by templates of the size that
             `Serving.template_px` tells, best first: `how_many(0)` where there are so many.
         threshold: Instead of the bundle's.
     """
     if threshold is None:
-        threshold = _search_threshold(serving, [each.quality.face_px for each in sightings])
+        threshold = _search_threshold(serving, probe, [each.quality.face_px for each in sightings])
     found = _decide(matches, threshold, 0)
     return Verdict(found.user_id, found.similarity, found.margin, found.threshold)
 
@@ -98,15 +105,18 @@ def how_many(top_k: int) -> int:
     return max(top_k, _BEST_AND_RUNNER_UP)
 
 
-def _search_threshold(serving: Serving, sizes: Sequence[float]) -> float:
+def _search_threshold(
+    serving: Serving, probe: NDArray[np.float32], sizes: Sequence[float]
+) -> float:
     """The strictest one of faces that are taken together."""
     template_px = serving.template_px(sizes)
-    return max(serving.search_threshold(face_px, template_px) for face_px in sizes)
+    return max(serving.search_threshold(face_px, probe, template_px) for face_px in sizes)
 
 
 def strictest_threshold(
     serving: Serving,
     faces: Sequence[FoundFace],
+    probes: NDArray[np.float32],
     wanted: float | None = None,
     template_px: int | None = None,
 ) -> float:
@@ -115,12 +125,16 @@ def strictest_threshold(
     Args:
         serving: Where they are compared.
         faces: One at least.
+        probes: (n, 512) their embeddings.
         wanted: Instead of the bundle's.
         template_px: The size of the templates that they are compared with; see Serving.threshold.
     """
     if wanted is not None:
         return wanted
-    return max(serving.threshold(face.crop.face_px, template_px) for face in faces)
+    return max(
+        serving.threshold(face.crop.face_px, probe, template_px)
+        for face, probe in zip(faces, probes, strict=True)
+    )
 
 
 def template_px_of(serving: Serving, faces: Sequence[FoundFace]) -> int | None:

@@ -3,7 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.gallery.gallery import Enrolled, Gallery, Templates
+from app.vision.cohort import Cohort
 from app.vision.embedder import Embedder
 from app.vision.manifest import Manifest, per_comparison
 
@@ -22,6 +26,7 @@ class Serving:
         default_threshold: Used if the bundle has none for a face's size.
         false_identification_rate: Instead of the rate per comparison, the share of strangers whom
             a search of the gallery may name; None for no such wish.
+        follows_probe: Use the thresholds that follow each probe, if the bundle has them.
     """
 
     embedder: Embedder
@@ -29,6 +34,12 @@ class Serving:
     false_accept_rate: float
     default_threshold: float
     false_identification_rate: float | None = None
+    follows_probe: bool = True
+
+    @property
+    def cohort(self) -> Cohort | None:
+        """The strangers by whom thresholds follow each probe; None if they are the same for all."""
+        return self.embedder.cohort if self.follows_probe else None
 
     @property
     def manifest(self) -> Manifest:
@@ -40,15 +51,58 @@ class Serving:
         """The space of every embedding and template here."""
         return self.embedder.bundle.space_id
 
-    def threshold(self, face_px: float, template_px: int | None = None) -> float:
+    def threshold(
+        self,
+        face_px: float,
+        probe: NDArray[np.float32] | None,
+        template_px: int | None = None,
+    ) -> float:
         """The similarity from which a face of this size counts as one of the gallery's.
 
         Args:
             face_px: Of the face.
+            probe: (512,) its embedding; None for that of a usual face.
             template_px: The size of the templates that it is compared with; None: of no size.
         """
-        chosen = self.manifest.threshold(face_px, self.false_accept_rate, template_px)
-        return self.default_threshold if chosen is None else chosen
+        follows = self.cohort is not None
+        chosen = self.manifest.threshold(
+            face_px, self.false_accept_rate, template_px, follows=follows
+        )
+        return self._followed(chosen, face_px, probe, template_px)
+
+    def raised_by(
+        self,
+        face_px: float,
+        probes: NDArray[np.float32],
+        template_px: int | None = None,
+    ) -> NDArray[np.float32]:
+        """How much higher the thresholds of faces are than that of a usual face.
+
+        Args:
+            face_px: Of the faces.
+            probes: (..., 512) their embeddings.
+            template_px: See `threshold`.
+
+        Returns:
+            (...,); zeros where thresholds follow nobody.
+        """
+        if self.cohort is None:
+            return np.zeros(probes.shape[:-1], np.float32)
+        usual = self.manifest.likeness(face_px, template_px)
+        return np.asarray(self.cohort.likeness(probes) - usual, np.float32)
+
+    def _followed(
+        self,
+        chosen: float | None,
+        face_px: float,
+        probe: NDArray[np.float32] | None,
+        template_px: int | None,
+    ) -> float:
+        if chosen is None:
+            return self.default_threshold
+        if probe is None:
+            return chosen
+        return min(1.0, chosen + float(self.raised_by(face_px, probe, template_px)))
 
     @property
     def rate_of_search(self) -> float:
@@ -57,17 +111,26 @@ class Serving:
             return self.false_accept_rate
         return per_comparison(self.false_identification_rate, len(self.gallery))
 
-    def search_threshold(self, face_px: float, template_px: int | None = None) -> float:
+    def search_threshold(
+        self,
+        face_px: float,
+        probe: NDArray[np.float32] | None,
+        template_px: int | None = None,
+    ) -> float:
         """The similarity from which a face that was searched for is the best user's.
 
         Args:
             face_px: Of the face.
-            template_px: See `threshold`.
+            probe: See `threshold`.
+            template_px: Likewise.
         """
         if self.false_identification_rate is None:
-            return self.threshold(face_px, template_px)
-        chosen = self.manifest.threshold_at(face_px, self.rate_of_search, template_px)
-        return self.default_threshold if chosen is None else chosen
+            return self.threshold(face_px, probe, template_px)
+        follows = self.cohort is not None
+        chosen = self.manifest.threshold_at(
+            face_px, self.rate_of_search, template_px, follows=follows
+        )
+        return self._followed(chosen, face_px, probe, template_px)
 
     def template_px(self, sizes: Iterable[float]) -> int | None:
         """The size of the templates that faces, taken together, are compared with.

@@ -114,6 +114,7 @@ class Activation:
             wanted.false_accept_rate,
             wanted.threshold,
             wanted.false_identification_rate,
+            follows_probe=wanted.cohort,
         )
 
     async def start(self, sessions: Sessions) -> Serving:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,9 @@ class SizeAdvice:
         proposal: None where there is too little to compare.
         smallest_supported: Of the usual false-accept rates; None if it is not even 1e-2.
         compared: The similarities; None where there are no probes.
+        template_px: The size of the templates that they were compared with; None: of no size.
+        likeness: Where thresholds follow each probe, the likeness to strangers that the proposal
+            holds for, as a bundle's manifest has it; `compared` is what is left of similarities.
     """
 
     min_face_px: float
@@ -93,6 +96,8 @@ class SizeAdvice:
     proposal: Proposal | None
     smallest_supported: float | None
     compared: LeaveOneOut | None
+    template_px: int | None = None
+    likeness: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +198,20 @@ async def calibrate(
         probes = _Probes(sessions, serving, photos, advance)
         for low, high, stand_ins in SIZE_RANGES:
             rows, seen = await probes.of(low, high, stand_ins[-1], embeddings)
-            compared_with = embeddings
-            if serving.template_px([low]) == stand_ins[-1]:
+            compared_with, template_px = embeddings, serving.template_px([low])
+            if template_px == stand_ins[-1]:
                 # The mean of what each photo adds to both means: the fused template, nearly.
                 compared_with = embeddings.copy()
                 compared_with[rows] = fused_template(embeddings[rows], seen)
-            of_size = LeaveOneOut.of(people, compared_with, seen, rows) if len(rows) else None
-            sizes.append(_advice(low, high, of_size, false_accept_rate))
+            of_size = None
+            if len(rows):
+                of_size = LeaveOneOut.of(people, compared_with, seen, rows)
+                of_size = of_size.lowered(serving.raised_by(low, seen, template_px))
+            advice = _advice(low, high, of_size, false_accept_rate)
+            usual = None
+            if serving.cohort is not None:
+                usual = serving.manifest.likeness(low, template_px)
+            sizes.append(replace(advice, template_px=template_px, likeness=usual))
     return Calibration(
         bundle=serving.manifest.name,
         space_id=serving.space_id,

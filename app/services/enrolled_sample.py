@@ -6,6 +6,7 @@ from functools import partial
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.db.repositories import enrolled
 from app.db.repositories.enrolled import EnrolledPhoto
@@ -50,12 +51,14 @@ class EnrolledSample:
         crops = await asyncio.to_thread(
             decode_crops, [(stored[of.photo], of.face_px) for of in sample]
         )
+        before = vectors_of(sample)
+        after = await self._inference.embed(crops, new.embedder, background=True)
         photos = EnrolledPhotos(
             people=np.array([of.user for of in sample], dtype=np.int64),
-            before=vectors_of(sample),
-            after=await self._inference.embed(crops, new.embedder, background=True),
-            threshold_before=np.array([serving.threshold(of.face_px) for of in sample]),
-            threshold_after=np.array([new.threshold(of.face_px) for of in sample]),
+            before=before,
+            after=after,
+            threshold_before=_thresholds(serving, sample, before),
+            threshold_after=_thresholds(new, sample, after),
         )
         return judge_enrolled(photos, new.manifest, new.false_accept_rate, max_loss)
 
@@ -67,6 +70,14 @@ class EnrolledSample:
                 session, space_id, users, _MAX_PHOTOS_PER_USER, with_crop=True
             )
             return photos, await enrolled.crops_of(session, [of.photo for of in photos])
+
+
+def _thresholds(
+    serving: Serving, photos: Sequence[EnrolledPhoto], embeddings: Floats
+) -> NDArray[np.float64]:
+    return np.array(
+        [serving.threshold(of.face_px, probe) for of, probe in zip(photos, embeddings, strict=True)]
+    )
 
 
 def draw(users: Sequence[int], at_most: int) -> Sequence[int]:

@@ -167,8 +167,10 @@ class Identifier:
         template = await self._search.template(serving, user_id, template_px)
         if template is None:  # erased meanwhile
             raise _not_found(user_id)
-        wanted = strictest_threshold(serving, findings[0].faces[:1], threshold, template_px)
-        return _compare(serving, findings, embeddings[0], template, wanted, timings_ms)
+        wanted = strictest_threshold(
+            serving, findings[0].faces[:1], embeddings, threshold, template_px
+        )
+        return _compare(findings, embeddings[0], template, wanted, timings_ms)
 
     async def verify_embedding(
         self,
@@ -184,7 +186,9 @@ class Identifier:
             UnreadableImageError: See verify_photos.
         """
         findings, embeddings, timings_ms = await self._largest_faces(serving, [photo])
-        return _compare(serving, findings, embeddings[0], embedding, threshold, timings_ms)
+        faces = [finding.faces[0] for finding in findings]
+        wanted = strictest_threshold(serving, faces, embeddings, threshold)
+        return _compare(findings, embeddings[0], embedding, wanted, timings_ms)
 
     async def verify_photos(
         self, serving: Serving, photo: bytes, other_photo: bytes, threshold: float | None
@@ -197,8 +201,10 @@ class Identifier:
                 other errors about photos.
         """
         findings, embeddings, timings_ms = await self._largest_faces(serving, [photo, other_photo])
+        faces = [finding.faces[0] for finding in findings]
+        wanted = strictest_threshold(serving, faces, embeddings, threshold)
         first, second = embeddings
-        return _compare(serving, findings, first, second, threshold, timings_ms)
+        return _compare(findings, first, second, wanted, timings_ms)
 
     async def _decide(
         self, serving: Serving, found: FacesOfPhotos, wishes: Wishes
@@ -221,11 +227,12 @@ class Identifier:
             decide(
                 serving,
                 [found.faces[place][1] for place in places],
+                probe,
                 theirs,
                 threshold=wishes.threshold,
                 top_k=wishes.top_k,
             )
-            for places, theirs in zip(together, matches, strict=True)
+            for places, probe, theirs in zip(together, probes, matches, strict=True)
         ]
         identified = [
             IdentifiedFace(index, face, decision)
@@ -309,15 +316,13 @@ def _not_found(user_id: str) -> UserNotFoundError:
 
 
 def _compare(
-    serving: Serving,
     findings: list[Finding],
     first: NDArray[np.float32],
     second: NDArray[np.float32],
-    wanted: float | None,
+    threshold: float,
     timings_ms: dict[str, float],
 ) -> Verification:
     faces = [finding.faces[0] for finding in findings]
-    threshold = strictest_threshold(serving, faces, wanted)
     similarity = float(first @ second)
     match = similarity >= threshold
     return Verification(match, similarity, threshold, faces, findings, timings_ms)

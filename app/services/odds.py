@@ -12,7 +12,7 @@ class ThresholdInUse:
     Attributes:
         min_face_px: The range's beginning.
         max_face_px: Its end, not included; None for no end.
-        similarity: From this on, a face is somebody's.
+        similarity: From this on, a face is somebody's; a usual one, where thresholds follow faces.
         false_accept_rate: The share of comparisons with strangers above it, on the people that the
             bundle's threshold was chosen on; None for the setting's threshold, which nobody
             measured.
@@ -44,7 +44,7 @@ def thresholds_in_use(serving: Serving) -> list[ThresholdInUse]:
     named = 1 - (1 - rate) ** len(serving.gallery)
     return [
         ThresholdInUse(
-            low, high, serving.search_threshold(low, serving.template_px([low])), rate, named
+            low, high, serving.search_threshold(low, None, serving.template_px([low])), rate, named
         )
         for low, high in sorted(ranges.items())
     ]

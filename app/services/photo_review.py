@@ -173,8 +173,8 @@ class PhotoReview:
             )
             own = [
                 index
-                for index, face in enumerate(faces)
-                if float(embeddings[index] @ template) >= serving.threshold(face.crop.face_px)
+                for index, (face, probe) in enumerate(zip(faces, embeddings, strict=True))
+                if float(probe @ template) >= serving.threshold(face.crop.face_px, probe)
             ]
             if len(own) == 1:
                 self._take(photo, own[0])

@@ -382,7 +382,7 @@ class Registration:
         matches = await self._search.best_within(
             session, serving, template, _MOST_NEAR_USERS + 1, among
         )
-        threshold = serving.search_threshold(CROP_SIZE_PX)
+        threshold = serving.search_threshold(CROP_SIZE_PX, template)
         others = [of for of in matches if of.user_id != user.user_id and of.similarity >= threshold]
         return others[:_MOST_NEAR_USERS]
 

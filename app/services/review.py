@@ -263,7 +263,8 @@ class Review:
         alike = [
             point.face_id
             for point in points
-            if after is not None and float(point.vector @ after) >= serving.threshold(point.face_px)
+            if after is not None
+            and float(point.vector @ after) >= serving.threshold(point.face_px, point.vector)
         ]
         return Assignment(
             answer.user,
@@ -316,7 +317,7 @@ def _grouped(points: Sequence[Point], serving: Serving) -> list[list[UUID]]:
     if not points:
         return []
     embeddings = np.stack([point.vector for point in points])
-    thresholds = [serving.threshold(point.face_px) for point in points]
+    thresholds = [serving.threshold(point.face_px, point.vector) for point in points]
     return [
         [points[place].face_id for place in cluster]
         for cluster in clusters_of(embeddings, thresholds)

@@ -150,11 +150,14 @@ class SubjectRecognition:
         """
         stored = await self._stored_photos.embedding(photo_id, serving.space_id, wishes.groups)
         found = await self._identifier.find_faces([photo], wishes.of_identifier, serving)
-        similarities = found.embeddings @ stored
-        faces = [(face, float(of)) for (_, face), of in zip(found.faces, similarities, strict=True)]
+        faces = [
+            (face, probe) for (_, face), probe in zip(found.faces, found.embeddings, strict=True)
+        ]
         compared = [
-            ComparedFace(face, scaled(similarity, serving.threshold(face.crop.face_px)))
-            for face, similarity in wishes.chosen(faces)
+            ComparedFace(
+                face, scaled(float(probe @ stored), serving.threshold(face.crop.face_px, probe))
+            )
+            for face, probe in wishes.chosen(faces)
         ]
         return SearchedPhoto(compared, _finding(found.photos), found.timings_ms)
 

@@ -21,7 +21,8 @@ def deciding(
 
     async def decide(sightings: Sequence[Sighting]) -> Verdict:
         size = serving.template_px(each.quality.face_px for each in sightings)
-        (matches,) = await search.best(serving, [pooled(sightings)], how_many(0), groups, [size])
-        return decide_track(serving, sightings, matches, threshold=threshold)
+        probe = pooled(sightings)
+        (matches,) = await search.best(serving, [probe], how_many(0), groups, [size])
+        return decide_track(serving, sightings, probe, matches, threshold=threshold)
 
     return decide

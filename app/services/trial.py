@@ -79,14 +79,16 @@ class Trial:
         reviewed = await self._review.review_new(serving, uploads, detect=detect, choice=choice)
         usable = usable_photos(reviewed)
         near: list[Match] = []
+        named: list[Match] = []
         if usable:
             template = mean_embedding([each.embedding for each in usable])
             (near,) = await self._search.best(serving, [template], _MOST_NEAR_USERS, among)
+            threshold = serving.search_threshold(CROP_SIZE_PX, template)
+            named = [match for match in near if match.similarity >= threshold]
         taken = near[:1] if near and near[0].similarity >= self._duplicate_similarity else []
-        threshold = serving.search_threshold(CROP_SIZE_PX)
         return Verdict(
             [photo.report() for photo in reviewed],
             self._min_photos,
             taken[0] if taken else None,
-            [match for match in near if match.similarity >= threshold],
+            named,
         )

@@ -210,6 +210,8 @@ def _files(manifest: Manifest) -> list[WeightFile]:
     named = [networks.edgeface.weights, networks.edgeface.onnx]
     if networks.dsr is not None:
         named += [networks.dsr.weights, networks.dsr.onnx]
+    if manifest.cohort is not None:
+        named.append(manifest.cohort.means)
     return [file for file in named if file is not None]
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from app.vision.alignment import Crop
 from app.vision.backends.backend import open_backend
 from app.vision.bundle import Bundle
+from app.vision.cohort import read_cohort
 from app.vision.device import Device
 from app.vision.dimensions import EMBEDDING_SIZE
 from app.vision.scaling import Floats, to_input, to_pixels
@@ -33,7 +34,13 @@ class Embedder:
         threads: Threads within one call of onnxruntime.
 
     Raises:
-        BundleError: See open_backend.
+        BundleError: See open_backend and read_cohort.
+
+    Attributes:
+        bundle: As given.
+        device: As given.
+        max_batch: See Backend.
+        cohort: The bundle's; None if it has none.
     """
 
     def __init__(self, bundle: Bundle, device: Device, threads: int = 1) -> None:
@@ -41,6 +48,8 @@ class Embedder:
         self.device = device
         self._backend = open_backend(bundle, device, threads)
         self.max_batch = self._backend.max_batch
+        strangers = bundle.manifest.cohort
+        self.cohort = None if strangers is None else read_cohort(bundle.files[strangers.means.name])
 
     def route(self, face_px: float) -> Route:
         """Which way a face of this size takes."""

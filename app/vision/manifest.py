@@ -85,11 +85,20 @@ class Routing(_Record, frozen=True, kw_only=True):
     dsr_below_px: _NotNegative = 0.0
 
 
+class Cohort(_Record, frozen=True, kw_only=True):
+    """Strangers by whom thresholds follow each probe; see app.vision.cohort."""
+
+    means: WeightFile
+    source: str
+
+
 class Threshold(_Record, frozen=True, kw_only=True, omit_defaults=True):
     """The similarity from which two faces count as one person, for probes of a size.
 
     Chosen on validation people for one false-accept rate (per comparison). With a `template_px`, it
-    holds where the probe is compared with templates made for crops shrunk to this size.
+    holds where the probe is compared with templates made for crops shrunk to this size. With a
+    `likeness`, it holds for a probe that resembles the cohort so much, as half of the validation
+    people's do at least, and is as much higher for another as that one resembles it more.
     """
 
     min_face_px: _NotNegative
@@ -97,6 +106,7 @@ class Threshold(_Record, frozen=True, kw_only=True, omit_defaults=True):
     false_accept_rate: _Fraction
     similarity: _Cosine
     template_px: _Positive | None = None
+    likeness: _Cosine | None = None
 
     def is_for(self, face_px: float, false_accept_rate: float) -> bool:
         """Whether it was chosen for probes of a size and a rate."""
@@ -150,6 +160,7 @@ class Manifest(_Record, frozen=True, kw_only=True):
     preprocessing: Preprocessing = Preprocessing()
     routing: Routing = Routing()
     thresholds: tuple[Threshold, ...] = ()
+    cohort: Cohort | None = None
     metrics: tuple[SizeMetrics, ...] = ()
     measured_on: Sha256 | None = None
     self_test: SelfTest | None = None
@@ -163,8 +174,8 @@ class Manifest(_Record, frozen=True, kw_only=True):
         """16 hex digits over everything that changes an embedding.
 
         The ONNX files are left out: they are the same function in another format, held to that
-        by the parity check at publishing. Name, metrics, thresholds and the self-test's answers do
-        not change vectors.
+        by the parity check at publishing. Name, metrics, thresholds, cohort and the self-test's
+        answers do not change vectors.
         """
         networks = self.networks
         identity = (
@@ -177,7 +188,12 @@ class Manifest(_Record, frozen=True, kw_only=True):
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:16]
 
     def threshold(
-        self, face_px: float, false_accept_rate: float, template_px: int | None = None
+        self,
+        face_px: float,
+        false_accept_rate: float,
+        template_px: int | None = None,
+        *,
+        follows: bool = False,
     ) -> float | None:
         """The similarity threshold for a probe of a size, or None if the bundle has none.
 
@@ -185,14 +201,36 @@ class Manifest(_Record, frozen=True, kw_only=True):
             face_px: Source pixels under the probe's crop.
             false_accept_rate: The rate wanted; only a threshold chosen for that rate counts.
             template_px: The size of the templates that it is compared with; None: of no size.
+            follows: Of those that follow the probe, for one that is as `likeness` tells.
         """
-        for entry in self.thresholds:
-            if entry.is_for(face_px, false_accept_rate) and entry.template_px == template_px:
+        for entry in self._entries(face_px, template_px, follows=follows):
+            if entry.false_accept_rate == false_accept_rate:
                 return entry.similarity
         return None
 
+    def likeness(self, face_px: float, template_px: int | None = None) -> float:
+        """How much a probe of a size resembles the cohort whose threshold is as it is written."""
+        entries = self._entries(face_px, template_px, follows=True)
+        return next((of.likeness for of in entries if of.likeness is not None), 0.0)
+
+    def _entries(
+        self, face_px: float, template_px: int | None, *, follows: bool
+    ) -> list[Threshold]:
+        return [
+            of
+            for of in self.thresholds
+            if of.is_for(face_px, of.false_accept_rate)
+            and of.template_px == template_px
+            and (of.likeness is not None) == follows
+        ]
+
     def threshold_at(
-        self, face_px: float, rate: float, template_px: int | None = None
+        self,
+        face_px: float,
+        rate: float,
+        template_px: int | None = None,
+        *,
+        follows: bool = False,
     ) -> float | None:
         """The similarity threshold for any false-accept rate; None if the bundle cannot tell.
 
@@ -203,13 +241,12 @@ class Manifest(_Record, frozen=True, kw_only=True):
             face_px: Source pixels under the probe's crop.
             rate: Per comparison, in (0, 1).
             template_px: See `threshold`.
+            follows: Likewise.
         """
         known = sorted(
             (math.log(of.false_accept_rate), of.similarity)
-            for of in self.thresholds
-            if of.is_for(face_px, of.false_accept_rate)
-            and of.template_px == template_px
-            and of.false_accept_rate > 0
+            for of in self._entries(face_px, template_px, follows=follows)
+            if of.false_accept_rate > 0
         )
         if len(known) < 2:  # noqa: PLR2004 - points of a line
             return None

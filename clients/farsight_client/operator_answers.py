@@ -222,7 +222,7 @@ class Threshold(Answer, frozen=True):
     Attributes:
         min_face_px: Where the range of sizes begins.
         max_face_px: Where it ends; None for no end.
-        similarity: The threshold.
+        similarity: The threshold of a usual face; each answer has its own.
         false_accept_rate: Share of comparisons with strangers that reach it; None if unknown.
         strangers_named: Share of strangers taken for one of the users here; None if unknown.
     """

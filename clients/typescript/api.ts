@@ -1479,7 +1479,7 @@ export interface components {
             margin: number | null;
             /**
              * Threshold
-             * @description Minimum similarity at which user_id is set
+             * @description Minimum similarity at which user_id is set; the face's own, since one that resembles strangers needs more
              */
             threshold: number;
             /**
@@ -2241,7 +2241,7 @@ export interface components {
             margin: number | null;
             /**
              * Threshold
-             * @description Minimum similarity at which user_id is set
+             * @description Minimum similarity at which user_id is set; the face's own, since one that resembles strangers needs more
              */
             threshold: number;
             /**
@@ -2777,7 +2777,10 @@ export interface components {
              * @description Not included; null for no end
              */
             max_face_px: number | null;
-            /** Similarity */
+            /**
+             * Similarity
+             * @description For a usual face; one that resembles strangers needs more, and each answer has its own threshold
+             */
             similarity: number;
             /**
              * False Accept Rate

@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import msgspec
+import numpy as np
+import pytest
 
 from app.gallery.gallery import Gallery
 from app.recognition.serving import Serving
-from app.vision.bundle import Bundle, load_bundle
+from app.vision.bundle import Bundle, load_bundle, weight_file
+from app.vision.cohort import pack_cohort
 from app.vision.embedder import Embedder
-from app.vision.manifest import Threshold
+from app.vision.manifest import Cohort, Threshold
+from app.vision.scaling import Floats
 
 
 def _serving(bundle: Bundle) -> Serving:
@@ -35,6 +39,57 @@ def test_bundle_decides_the_threshold_when_it_has_one_for_the_size(stock_bundle:
     )
     manifest = msgspec.structs.replace(bundle.manifest, thresholds=thresholds)
     serving = _serving(Bundle(manifest, bundle.files))
-    assert serving.threshold(16) == 0.4
-    assert serving.threshold(24) == 0.35  # the bundle's is for another rate
-    assert serving.threshold(1000) == 0.3
+    assert serving.threshold(16, None) == 0.4
+    assert serving.threshold(24, None) == 0.35  # the bundle's is for another rate
+    assert serving.threshold(1000, None) == 0.3
+
+
+def _axis(place: int, cosine: float = 1.0) -> Floats:
+    """(512,) so similar to the axis that all strangers are on, the rest on another one."""
+    probe = np.zeros(512, np.float32)
+    probe[0], probe[place] = cosine, (1 - cosine**2) ** 0.5 if place else cosine
+    return probe
+
+
+def _following(
+    stock_bundle: Path, *, follows_probe: bool = True, rate: float | None = None
+) -> Serving:
+    """With a cohort of strangers who all look the same, and thresholds that follow it."""
+    bundle = load_bundle(stock_bundle)
+    content = pack_cohort(np.tile(_axis(0), (40, 1)))
+    manifest = msgspec.structs.replace(
+        bundle.manifest,
+        cohort=Cohort(means=weight_file("cohort.safetensors", content), source="nobody"),
+        thresholds=(
+            _threshold(0, None, 1e-4, 0.4),
+            _threshold(0, None, 1e-3, 0.3),
+            msgspec.structs.replace(_threshold(0, None, 1e-4, 0.42), likeness=0.25),
+            msgspec.structs.replace(_threshold(0, None, 1e-3, 0.32), likeness=0.25),
+        ),
+    )
+    files = {**bundle.files, "cohort.safetensors": content}
+    embedder = Embedder(Bundle(manifest, files), "cpu")
+    return Serving(embedder, Gallery(), 1e-4, 0.35, rate, follows_probe)
+
+
+def test_threshold_follows_the_probe_when_it_resembles_strangers(stock_bundle: Path) -> None:
+    serving = _following(stock_bundle)
+    for likeness in (0.0, 0.25, 0.6):
+        expected = 0.42 + likeness - 0.25
+        assert serving.threshold(24, _axis(1, likeness)) == pytest.approx(expected, abs=1e-3)
+        assert serving.search_threshold(24, _axis(1, likeness)) == pytest.approx(expected, abs=1e-3)
+    assert serving.threshold(24, None) == 0.42
+    assert serving.threshold(24, _axis(0)) == 1.0  # 0.42 + 0.75, but no cosine is higher
+
+
+def test_threshold_of_a_search_follows_the_probe_too(stock_bundle: Path) -> None:
+    serving = _following(stock_bundle, rate=1e-3)
+    assert serving.search_threshold(24, None) == pytest.approx(0.32)
+    assert serving.search_threshold(24, _axis(1, 0.35)) == pytest.approx(0.42, abs=1e-3)
+
+
+def test_threshold_is_the_same_for_everybody_when_following_is_off(stock_bundle: Path) -> None:
+    serving = _following(stock_bundle, follows_probe=False)
+    for probe in (None, _axis(0), _axis(1, 0.1)):
+        assert serving.threshold(24, probe) == 0.4
+        assert serving.search_threshold(24, probe) == 0.4

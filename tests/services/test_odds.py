@@ -40,13 +40,13 @@ def test_threshold_rises_with_the_gallery_when_a_rate_of_strangers_is_asked_for(
 
     def similarities(users: int, wanted: float) -> list[float]:
         gallery = Gallery((f"u{index}", Enrolled(vector)) for index in range(users))
-        serving = Serving(embedder, gallery, 1e-4, 0.35, wanted)
+        serving = Serving(embedder, gallery, 1e-4, 0.35, wanted, follows_probe=False)
         items = thresholds_in_use(serving)
         assert [of.min_face_px for of in items] == [0, 14, 20, 28, 40]
         if users:
             assert [of.strangers_named for of in items] == pytest.approx([wanted] * 5)
-        assert serving.threshold(112) == manifest.threshold(112, 1e-4)  # of verification
-        assert serving.search_threshold(112) == items[-1].similarity
+        assert serving.threshold(112, vector) == manifest.threshold(112, 1e-4)  # of verification
+        assert serving.search_threshold(112, vector) == items[-1].similarity
         return [of.similarity for of in items]
 
     one = similarities(1, 1e-3)
@@ -64,5 +64,5 @@ def test_threshold_rises_with_the_gallery_when_a_rate_of_strangers_is_asked_for(
 
 def test_setting_decides_when_the_bundle_has_no_thresholds(stock_bundle: Path) -> None:
     serving = Serving(Embedder(load_bundle(stock_bundle), "cpu"), Gallery(), 1e-4, 0.35, 1e-3)
-    assert serving.search_threshold(24) == 0.35
+    assert serving.search_threshold(24, None) == 0.35
     assert [of.similarity for of in thresholds_in_use(serving)] == [0.35]

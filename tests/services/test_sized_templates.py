@@ -123,10 +123,11 @@ async def test_small_probe_is_compared_with_templates_of_its_size_when_they_are_
         user_id, similarity, threshold = await _identify(other, photos[0], size)
         assert user_id == name
         assert similarity == pytest.approx(float(probe @ expected), abs=1e-4)
-        assert threshold == serving.manifest.threshold(size, 1e-4, size)
-        assert threshold > serving.threshold(size)
+        assert threshold == pytest.approx(serving.threshold(size, probe, size), abs=1e-4)
+        assert threshold > serving.threshold(size, probe)
     plain = await _identify(other, photos[0], 24)
-    assert plain[2] == serving.manifest.threshold(24, 1e-4)
+    probe = embed([shrink_crop(Crop(photos[0], 112.0), 24)])[0][0]
+    assert plain[2] == pytest.approx(serving.threshold(24, probe), abs=1e-4)
 
 
 async def test_user_is_verified_by_the_template_of_the_probes_size(
@@ -142,7 +143,7 @@ async def test_user_is_verified_by_the_template_of_the_probes_size(
     template_px = serving.template_px([face_px])
     expected = float(probe @ _template(graph, name, template_px))
     assert found.similarity == pytest.approx(expected, abs=1e-5)
-    assert found.threshold == serving.threshold(face_px, template_px)
+    assert found.threshold == pytest.approx(serving.threshold(face_px, probe, template_px))
 
 
 async def test_frames_of_different_sizes_are_compared_with_templates_of_no_size(
@@ -285,9 +286,11 @@ async def test_nothing_is_made_and_plain_thresholds_hold_when_it_is_off(
         serving = graph.current.serving
         assert serving.template_px([12.0]) is None
         used = {of.min_face_px: of.similarity for of in thresholds_in_use(serving)}
-        assert used[0] == serving.manifest.threshold(12, 1e-4)
-        found = await _identify(graph, next(iter(crops.values()))[0], 12)
-        assert found[2] == serving.manifest.threshold(12, 1e-4)
+        assert used[0] == serving.threshold(12, None)
+        photo = next(iter(crops.values()))[0]
+        probe = serving.embedder.embed([shrink_crop(Crop(photo, 112.0), 12)])[0][0]
+        found = await _identify(graph, photo, 12)
+        assert found[2] == pytest.approx(serving.threshold(12, probe), abs=1e-4)
     assert execute(settings.database, "SELECT count(*) FROM sized_templates") == [(0,)]
 
 
@@ -296,16 +299,17 @@ async def test_thresholds_in_use_are_those_of_the_templates_that_are_compared(
 ) -> None:
     serving = graph.current.serving
     used = {of.min_face_px: of.similarity for of in thresholds_in_use(serving)}
-    assert used[0] == serving.manifest.threshold(12, 1e-4, 12)
-    assert used[14] == serving.manifest.threshold(16, 1e-4, 16)
-    assert used[20] == serving.manifest.threshold(24, 1e-4)
+    assert used[0] == serving.threshold(12, None, 12)
+    assert used[14] == serving.threshold(16, None, 16)
+    assert used[20] == serving.threshold(24, None)
 
 
 async def test_strangers_are_kept_to_the_rate_of_a_search_when_it_is_asked_for(
     settings: Settings, crops: People
 ) -> None:
     """Identification follows the gallery; verification is one comparison."""
-    wanted = settings.identification.model_copy(update={"false_identification_rate": 1e-3})
+    changes = {"false_identification_rate": 1e-3, "cohort": False}
+    wanted = settings.identification.model_copy(update=changes)
     await asyncio.to_thread(enrol, settings, crops)
     async with open_graph(settings.model_copy(update={"identification": wanted})) as graph:
         manifest = graph.current.serving.manifest
@@ -319,4 +323,4 @@ async def test_strangers_are_kept_to_the_rate_of_a_search_when_it_is_asked_for(
             assert low is not None
             assert high is not None
             assert low < found[2] < high
-        assert graph.current.serving.threshold(24) == manifest.threshold(24, 1e-4)
+        assert graph.current.serving.threshold(24, None) == manifest.threshold(24, 1e-4)

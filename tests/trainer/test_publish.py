@@ -128,6 +128,42 @@ def test_bundle_is_published_whole(
         assert part in card
 
 
+def test_thresholds_follow_each_probe_when_there_is_a_cohort(
+    commanded: Commanded, run: Path, collapsed: Path, people: Path, tmp_path: Path
+) -> None:
+    strangers = tmp_path / "strangers"
+    strangers.mkdir()
+    photos = sorted(path for path in (people / "train").rglob("*") if path.is_file())
+    for place, photo in enumerate(photos[:12]):
+        shutil.copy(photo, strangers / f"{place}{photo.suffix}")
+    with_cohort = ("--cohort", strangers, "--cohort-source", "Blobs, CC0")
+    commanded(*publish(run, tmp_path / "store", people, collapsed), *with_cohort)
+    folder = tmp_path / "store" / "ours"
+    bundle = load_bundle(folder)
+    manifest = bundle.manifest
+    assert manifest.cohort is not None
+    assert manifest.cohort.source == "Blobs, CC0"
+    assert Embedder(bundle, "cpu").cohort is not None
+    assert len(manifest.thresholds) == 2 * 5 * 3
+    for face_px in (0, 14, 25, 39, 500):
+        assert manifest.threshold(face_px, 1e-3, follows=True) is not None
+        assert manifest.likeness(face_px) != 0
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert "Blobs, CC0" in card
+    assert "| face px | likeness | FAR 1e-2 |" in card
+    (folder / "cohort.safetensors").write_bytes(b"of somebody else")
+    with pytest.raises(BundleError, match=r"cohort\.safetensors"):
+        load_bundle(folder)
+
+
+def test_nothing_is_published_when_the_cohort_is_empty(
+    refused: Refused, run: Path, collapsed: Path, people: Path, tmp_path: Path
+) -> None:
+    said = refused(*publish(run, tmp_path / "store", people, collapsed), "--cohort", tmp_path)
+    assert str(tmp_path.name) in said
+    assert not (tmp_path / "store").exists()
+
+
 def test_small_faces_are_those_below_the_size_that_is_asked_for(
     commanded: Commanded, run: Path, collapsed: Path, people: Path, tmp_path: Path
 ) -> None:
@@ -267,6 +303,32 @@ def test_thresholds_keep_their_rate() -> None:
     for threshold in thresholds:
         accepted = (rng.normal(0.01, 0.08, 200_000) >= threshold.similarity).mean()
         assert accepted == pytest.approx(threshold.false_accept_rate, rel=0.6)
+
+
+def test_rate_is_kept_for_each_kind_of_probe_when_thresholds_follow_them() -> None:
+    """Half of the probes are nearer to everybody by 0.2, as soft ones are."""
+    rng = np.random.default_rng(0)
+    nearer = (np.arange(400) % 2 * 0.2).astype(np.float32)
+
+    def drawn() -> AllPairs:
+        similarity = rng.normal(0.0, 0.08, (400, 2500)).astype(np.float32) + nearer[:, None]
+        genuine = np.zeros(similarity.shape, np.bool_)
+        genuine[:, 0] = True
+        return AllPairs(similarity, genuine, ~genuine)
+
+    by_size: dict[Size, AllPairs] = {size: drawn() for size in (None, 10, 14, *ROUTING_SIZES)}
+    noise = rng.normal(0, 0.005, 400).astype(np.float32)
+    likeness = dict.fromkeys(by_size, nearer + noise)
+    thresholds = choose_thresholds(by_size, likeness=likeness)
+    assert len(thresholds) == 15
+    fresh = drawn()
+    for threshold in thresholds:
+        assert threshold.likeness is not None
+        assert 0 <= threshold.likeness <= 0.2
+        kept = fresh.lowered(nearer + noise - threshold.likeness)
+        for kind in (nearer == 0, nearer > 0):
+            accepted = (kept.similarity[kind][:, 1:] >= threshold.similarity).mean()
+            assert accepted == pytest.approx(threshold.false_accept_rate, rel=0.6)
 
 
 def test_templates_of_a_size_have_thresholds_where_they_recognise_more() -> None:
