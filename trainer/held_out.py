@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.evaluation.all_pairs import AllPairs
+from app.evaluation.pooled import pool_photos
 from app.evaluation.probes import shrink_crop
 from app.evaluation.sizes import SIZE_RANGES, SIZED_RANGES, Size
 from app.evaluation.verification import FALSE_ACCEPT_RATES, roc_from_scores, threshold_at_far
@@ -17,7 +18,6 @@ from app.vision.alignment import Crop
 from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.embedder import Embedder, fused_template
 from app.vision.manifest import Threshold
-from app.vision.scaling import Floats
 from trainer.crops import CropSet
 
 ROUTING_SIZES = (12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
@@ -28,53 +28,6 @@ SIZES: tuple[Size, ...] = (None, 10, 14, *ROUTING_SIZES)
 _TEMPLATE_PHOTOS = 3
 """As many as a registered person has at least, unless the settings say otherwise. With more photos
 in a template strangers come nearer, and to those of a size more so (docs/decisions/0040)."""
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoTemplates:
-    """m templates made of n photos.
-
-    Attributes:
-        owner: (m,) the person's number.
-        members: (m, n) which photos each is made of.
-    """
-
-    owner: NDArray[np.int64]
-    members: NDArray[np.bool_]
-
-    def vectors(self, embeddings: Floats) -> Floats:
-        """(m, 512) the mean of the members' embeddings, of unit length; embeddings are (n, 512)."""
-        means = self.members.astype(np.float32) @ embeddings
-        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
-
-    def pairs(self, similarity: Floats, people: NDArray[np.int64]) -> AllPairs:
-        """Every photo against every template, except those that it is a part of.
-
-        Args:
-            similarity: (n, m).
-            people: (n,) the number of the person on each photo.
-        """
-        impostor = people[:, None] != self.owner
-        return AllPairs(similarity, ~impostor & ~self.members.T, impostor)
-
-
-def templates_of(people: NDArray[np.int64], n_photos: int) -> PhotoTemplates:
-    """Templates of so many photos each, in their order; what is left of a person makes none.
-
-    Args:
-        people: (n,) the number of the person on each photo.
-        n_photos: Of a template.
-    """
-    parts = [
-        (person, rows[start : start + n_photos])
-        for person in np.unique(people)
-        for rows in [np.flatnonzero(people == person)]
-        for start in range(0, len(rows) - n_photos + 1, n_photos)
-    ]
-    members = np.zeros((len(parts), len(people)), np.bool_)
-    for number, (_, rows) in enumerate(parts):
-        members[number, rows] = True
-    return PhotoTemplates(np.array([person for person, _ in parts], np.int64), members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +69,8 @@ class HeldOut:
 
     def sized_pairs(self, embedder: Embedder) -> list[SizedPairs]:
         """Small crops against templates of three photos; none where nobody has four."""
-        templates = templates_of(self._people, _TEMPLATE_PHOTOS)
+        templates = pool_photos(self._people, _TEMPLATE_PHOTOS)
+        probes = pool_photos(self._people, 1)
         plain = templates.vectors(embedder.embed(self.crops)[0])
         found = []
         for _, _, sizes in SIZED_RANGES:
@@ -128,14 +82,8 @@ class HeldOut:
             found.append(
                 SizedPairs(
                     sizes[-1],
-                    {
-                        size: templates.pairs(of @ plain.T, self._people)
-                        for size, of in seen.items()
-                    },
-                    {
-                        size: templates.pairs(of @ sized.T, self._people)
-                        for size, of in seen.items()
-                    },
+                    {size: templates.pairs(of @ plain.T, probes) for size, of in seen.items()},
+                    {size: templates.pairs(of @ sized.T, probes) for size, of in seen.items()},
                 )
             )
         return [of for of in found if of.plain[of.template_px].genuine.any()]
