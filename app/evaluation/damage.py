@@ -63,7 +63,7 @@ def compress(picture: Pixels, quality: int) -> Pixels:
     _, encoded = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
     assert decoded is not None
-    return np.asarray(decoded[:, :, ::-1], dtype=np.uint8)
+    return np.ascontiguousarray(decoded[:, :, ::-1], dtype=np.uint8)
 
 
 def to_bytes(values: NDArray[np.floating]) -> Pixels:

