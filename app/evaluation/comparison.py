@@ -59,7 +59,7 @@ class Side:
     def pooled(self, pools: PooledPhotos) -> "Side":
         """A row per set of photos; one without any face is not found."""
         seen = np.where(self.found[:, None], self.embeddings, np.float32(0))
-        return Side(pools.vectors(seen), self.found[pools.photos].any(axis=1))
+        return Side(pools.vectors(seen), np.any(self.found[pools.photos], axis=1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.evaluation import camera
+from app.evaluation import camera, damage
 from app.evaluation.camera import draw_chance, photograph
 from app.evaluation.probes import Degrade, detecting_viewer
 from app.evaluation.sizes import Size
@@ -55,7 +55,8 @@ def test_picture_shows_the_scene_when_taken(
     before = photo.copy()
     clean = shrink_photo(photo, 0.2)
     picture = taken(photo, 16)
-    assert (picture.shape, picture.dtype) == (clean.shape, np.uint8)
+    assert picture.shape == clean.shape
+    assert picture.dtype == np.uint8
     assert picture.flags["C_CONTIGUOUS"]
     # Colours are neither swapped nor lost, whichever way bits are saved.
     means = picture.mean(axis=(0, 1)), clean.mean(axis=(0, 1))
@@ -70,7 +71,7 @@ def test_stated_shares_are_video_and_sharpened_when_many_are_taken(
     videos: list[int] = []
     qualities: list[int] = []
     amounts: list[float] = []
-    last_of_video, compress, sharpen = camera._last_of_video, camera.compress, camera._sharpen
+    last_of_video, compress, sharpen = camera._last_of_video, damage.compress, camera._sharpen
 
     def encoded(frames: list[Image], quantiser: int) -> Image:
         assert len(frames) == camera.VIDEO_FRAMES
