@@ -17,13 +17,13 @@ import numpy as np
 import typer
 
 from app.evaluation.all_pairs import AllPairs
+from app.evaluation.pooled import pool_photos
 from app.evaluation.sizes import Size, parse_sizes, size_name
 from app.vision.cohort import Cohort, pack_cohort, read_cohort
 from app.vision.embedder import fused_template
 from app.vision.scaling import Floats
 from benchmarks.material import show
 from benchmarks.templates import Material, read_crops
-from trainer.held_out import templates_of
 
 _RATES = (1e-3, 1e-4)
 _DEVIATIONS = 4
@@ -56,13 +56,12 @@ class People:
 
     def pairs(self, size: Size, n_photos: int, raised_by: Floats, *, is_sized: bool) -> AllPairs:
         """Similarities less what each probe's threshold is raised by, (n,)."""
-        templates = templates_of(self._people, n_photos)
+        templates, probes = (pool_photos(self._people, n) for n in (n_photos, 1))
         vectors = templates.vectors(self.seen(None))
         if is_sized:
             vectors = fused_template(vectors, templates.vectors(self.seen(size)))
-        found = templates.pairs(self.seen(size) @ vectors.T - raised_by[:, None], self._people)
-        first = templates.members.argmax(axis=1)
-        strangers = self._families[:, None] != self._families[first]
+        found = templates.pairs(self.seen(size) @ vectors.T - raised_by[:, None], probes)
+        strangers = self._families[:, None] != self._families[templates.photos[:, 0]]
         return AllPairs(found.similarity, found.genuine, found.impostor & strangers)
 
 

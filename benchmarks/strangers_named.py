@@ -13,13 +13,13 @@ import numpy as np
 import torch
 import typer
 
+from app.evaluation.pooled import pool_photos
 from app.evaluation.sizes import parse_sizes, size_name
 from app.vision.bundle import load_bundle
 from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.manifest import per_comparison
 from benchmarks.material import show
 from benchmarks.templates import Material, read_crops, shrunk
-from trainer.held_out import templates_of
 
 _PHOTOS = 3
 _USERS = (1, 10, 40, 100, 300, 1000)
@@ -43,7 +43,7 @@ def main(
     people = [of for of in people if len(of) == _PHOTOS][: _USERS[-1]]
     paths = [path for of in people for path in of]
     embeddings = material.embedded(f"{gallery.name}-gallery", partial(read_crops, paths))
-    templates = templates_of(np.repeat(np.arange(len(people)), _PHOTOS), _PHOTOS)
+    templates = pool_photos(np.repeat(np.arange(len(people)), _PHOTOS), _PHOTOS)
     vectors = templates.vectors(embeddings)
     chance = np.random.default_rng(_SEED)
     show("| probes | px | users | asked for 0.1 | 0.01 | 0.001 | FAR 1e-4 |")

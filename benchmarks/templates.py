@@ -17,6 +17,7 @@ import typer
 from numpy.typing import NDArray
 
 from app.evaluation.all_pairs import AllPairs
+from app.evaluation.pooled import PooledPhotos, pool_photos
 from app.evaluation.probes import shrink_crop
 from app.evaluation.sizes import Size, parse_sizes, size_name
 from app.evaluation.verification import FALSE_ACCEPT_RATES, USUAL_FAR, threshold_at_far
@@ -28,7 +29,6 @@ from app.vision.image import decode_image
 from app.vision.scaling import Floats
 from benchmarks.material import show
 from trainer.degradation import Degradation, degrade
-from trainer.held_out import PhotoTemplates, templates_of
 
 _TEMPLATE_SIZES = (24, 16, 12)
 _CAMERA_SIZES = (24, 16, 12)
@@ -195,7 +195,7 @@ def main(
         found = material.embedded(f"{name}-camera-{face_px}", make)
         probes.append((f"camera {face_px}", face_px, found))
     for n_photos in (1, 3):
-        templates = templates_of(numbers, n_photos)
+        templates = pool_photos(numbers, n_photos)
         show(f"\n{len(crops)} photos, {len(templates.owner)} templates of {n_photos}\n")
         show("| probe | variant | TAR | gain | rank-1 | impostors | FAR by plain threshold |")
         show("|---|---|---|---|---|---|---|")
@@ -214,7 +214,7 @@ def main(
 
 
 def _variants(
-    templates: PhotoTemplates, seen: dict[Size, Floats], size: Size, weights: list[float]
+    templates: PooledPhotos, seen: dict[Size, Floats], size: Size, weights: list[float]
 ) -> dict[str, Floats]:
     plain = templates.vectors(seen[None])
     found = {"plain": plain}
@@ -231,13 +231,13 @@ def _show(
     label: str,
     probes: Floats,
     rows: dict[str, tuple[Floats, Score]],
-    templates: PhotoTemplates,
+    templates: PooledPhotos,
     people: NDArray[np.int64],
     draws: bool,
 ) -> None:
     plain: AllPairs | None = None
     for name, (vectors, score) in rows.items():
-        pairs = templates.pairs(score(probes, vectors), people)
+        pairs = templates.pairs(score(probes, vectors), pool_photos(people, 1))
         plain = plain or pairs
         gain, far = "", ""
         if pairs is not plain:

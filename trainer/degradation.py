@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.evaluation.damage import add_noise, blur, compress, draw_downsampler, to_bytes
 from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.scaling import HALF_RANGE, Pixels
 from app.vision.shrinking import enlarge, shrink, shrink_and_enlarge
@@ -18,9 +19,6 @@ from trainer.errors import SettingsError
 from trainer.options import FacePx, Share
 
 _CENTRE = (CROP_SIZE_PX - 1) / 2
-_ISOTROPIC, _, _MOTION = range(3)
-_DOWNSAMPLERS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
-_DOWNSAMPLER_ODDS = (0.5, 0.2, 0.2, 0.1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,27 +82,21 @@ def degrade(
         crop = _misalign(crop, face_px, rng)
     view = crop
     if rng.random() < settings.blurred:
-        view = _blur(view, face_px, rng)
-    downsampler = int(rng.choice(_DOWNSAMPLERS, p=_DOWNSAMPLER_ODDS))
-    small = shrink(view, face_px, downsampler)
+        view = blur(view, CROP_SIZE_PX / face_px, rng)
+    small = shrink(view, face_px, draw_downsampler(rng))
     if rng.random() < settings.relit:
         small = _relight(small, rng)
     if rng.random() < settings.grey:
         small = _pixels(cv2.cvtColor(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
     if rng.random() < settings.noisy:
-        noise = rng.normal(0, rng.uniform(1, 10), small.shape)
-        small = _to_bytes(small + noise)
+        small = add_noise(small, rng.uniform(1, 10), rng)
     if rng.random() < settings.compressed:
-        small = _compress(small, int(rng.integers(30, 96)))
+        small = compress(small, int(rng.integers(30, 96)))
     return enlarge(small), crop
 
 
 def _pixels(image: NDArray[np.number]) -> Pixels:
     return np.asarray(image, dtype=np.uint8)
-
-
-def _to_bytes(values: NDArray[np.floating]) -> Pixels:
-    return values.round().clip(0, 255).astype(np.uint8)
 
 
 def _misalign(crop: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
@@ -125,31 +117,6 @@ def _misalign(crop: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
     )
 
 
-def _blur(view: Pixels, face_px: int, rng: np.random.Generator) -> Pixels:
-    """Blurs by up to a source pixel, so that the small picture keeps something to restore."""
-    source_px = CROP_SIZE_PX / face_px
-    across = rng.uniform(0.2, 0.8) * source_px
-    kind = rng.integers(3)
-    along = across if kind == _ISOTROPIC else across * rng.uniform(1.0, 2.5)
-    if kind == _MOTION:
-        across = 0.1 * source_px
-    angle = rng.uniform(0, math.pi)
-    radius = max(1, math.ceil(2.5 * along))
-    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-    u = x * math.cos(angle) + y * math.sin(angle)
-    v = y * math.cos(angle) - x * math.sin(angle)
-    kernel = np.exp(-0.5 * ((u / along) ** 2 + (v / across) ** 2))
-    return _pixels(cv2.filter2D(view, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE))
-
-
 def _relight(small: Pixels, rng: np.random.Generator) -> Pixels:
     contrast, brightness = rng.uniform(0.7, 1.3), rng.uniform(-30, 30)
-    return _to_bytes((small.astype(np.float64) - HALF_RANGE) * contrast + HALF_RANGE + brightness)
-
-
-def _compress(small: Pixels, quality: int) -> Pixels:
-    # JPEG wants BGR; the channels are swapped back at once.
-    _, encoded = cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-    assert decoded is not None
-    return _pixels(decoded[:, :, ::-1])
+    return to_bytes((small.astype(np.float64) - HALF_RANGE) * contrast + HALF_RANGE + brightness)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from app.evaluation.comparison import FEW_PAIRS, Interval
+from app.evaluation.pooled import ONE_BY_ONE, Pooling
 from app.evaluation.protocols import Contestant, Evaluation, SizeResult
 from app.evaluation.verification import FALSE_ACCEPT_RATES, USUAL_FAR, roc_from_counts
 
@@ -77,7 +78,8 @@ def _markdown(evaluation: Evaluation, command: str) -> str:
     lines = [
         f"# Evaluation: {evaluation.protocol}",
         "",
-        f"{evaluation.n_photos} photos of {evaluation.n_people} people, sharp gallery side; "
+        f"{evaluation.n_photos} photos of {evaluation.n_people} people, sharp gallery side"
+        f"{_pooled(evaluation.pooling)}; "
         f"{first.n_genuine:,} genuine and {first.n_impostor:,} impostor pairs per size.",
         "",
         f"    {command}",
@@ -105,6 +107,12 @@ def _markdown(evaluation: Evaluation, command: str) -> str:
         lines += ["", f"No face was found at full size in {len(evaluation.without_face)} photos:"]
         lines += [f"- {name}" for name in evaluation.without_face]
     return "\n".join(lines) + "\n"
+
+
+def _pooled(pooling: Pooling) -> str:
+    if pooling == ONE_BY_ONE:
+        return ""
+    return f", templates of {pooling.template_photos} and probes of {pooling.frames} photos"
 
 
 def _interval_row(result: SizeResult) -> Row:

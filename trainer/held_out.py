@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.evaluation.all_pairs import AllPairs
+from app.evaluation.pooled import PooledPhotos, pool_photos
 from app.evaluation.probes import shrink_crop
 from app.evaluation.sizes import SIZE_RANGES, SIZED_RANGES, Size
 from app.evaluation.verification import FALSE_ACCEPT_RATES, roc_from_scores, threshold_at_far
@@ -30,53 +31,6 @@ SIZES: tuple[Size, ...] = (None, 10, 14, *ROUTING_SIZES)
 _TEMPLATE_PHOTOS = 3
 """As many as a registered person has at least, unless the settings say otherwise. With more photos
 in a template strangers come nearer, and to those of a size more so (docs/decisions/0040)."""
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoTemplates:
-    """m templates made of n photos.
-
-    Attributes:
-        owner: (m,) the person's number.
-        members: (m, n) which photos each is made of.
-    """
-
-    owner: NDArray[np.int64]
-    members: NDArray[np.bool_]
-
-    def vectors(self, embeddings: Floats) -> Floats:
-        """(m, 512) the mean of the members' embeddings, of unit length; embeddings are (n, 512)."""
-        means = self.members.astype(np.float32) @ embeddings
-        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
-
-    def pairs(self, similarity: Floats, people: NDArray[np.int64]) -> AllPairs:
-        """Every photo against every template, except those that it is a part of.
-
-        Args:
-            similarity: (n, m).
-            people: (n,) the number of the person on each photo.
-        """
-        impostor = people[:, None] != self.owner
-        return AllPairs(similarity, ~impostor & ~self.members.T, impostor)
-
-
-def templates_of(people: NDArray[np.int64], n_photos: int) -> PhotoTemplates:
-    """Templates of so many photos each, in their order; what is left of a person makes none.
-
-    Args:
-        people: (n,) the number of the person on each photo.
-        n_photos: Of a template.
-    """
-    parts = [
-        (person, rows[start : start + n_photos])
-        for person in np.unique(people)
-        for rows in [np.flatnonzero(people == person)]
-        for start in range(0, len(rows) - n_photos + 1, n_photos)
-    ]
-    members = np.zeros((len(parts), len(people)), np.bool_)
-    for number, (_, rows) in enumerate(parts):
-        members[number, rows] = True
-    return PhotoTemplates(np.array([person for person, _ in parts], np.int64), members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +80,7 @@ class HeldOut:
 
     def sized_pairs(self, seen: Seen) -> list[SizedPairs]:
         """Small crops against templates of three photos; none where nobody has four."""
-        templates = templates_of(self._people, _TEMPLATE_PHOTOS)
+        templates = pool_photos(self._people, _TEMPLATE_PHOTOS)
         plain = templates.vectors(seen[None])
         found = []
         for _, _, sizes in SIZED_RANGES:
@@ -136,9 +90,10 @@ class HeldOut:
         return [of for of in found if of.plain[of.template_px].genuine.any()]
 
     def _against(
-        self, templates: PhotoTemplates, probes: Seen, vectors: Floats
+        self, templates: PooledPhotos, seen: Seen, vectors: Floats
     ) -> dict[Size, AllPairs]:
-        return {size: templates.pairs(of @ vectors.T, self._people) for size, of in probes.items()}
+        probes = pool_photos(self._people, 1)
+        return {size: templates.pairs(of @ vectors.T, probes) for size, of in seen.items()}
 
 
 def choose_routing(direct: Mapping[Size, AllPairs], restored: Mapping[Size, AllPairs]) -> float:

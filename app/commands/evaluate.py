@@ -14,7 +14,8 @@ from app.errors import EvaluationError
 from app.evaluation.comparison import FEW_PAIRS
 from app.evaluation.person_figures import PersonFigures, person_figures
 from app.evaluation.photo_sets import PersonPhoto, read_people
-from app.evaluation.probes import make_viewer
+from app.evaluation.pooled import Pooling
+from app.evaluation.probes import DEGRADE_HELP, Degrade, make_viewer
 from app.evaluation.protocols import Contestant, Evaluation, SizeResult, evaluate_people
 from app.evaluation.sizes import USUAL_SIZES, Size, format_sizes, parse_sizes
 from app.evaluation.verification import FALSE_ACCEPT_RATES, USUAL_FAR
@@ -44,23 +45,42 @@ def evaluate(
     aligned: Annotated[
         bool, typer.Option("--aligned", help="The files are aligned 112x112 crops.")
     ] = False,
+    degrade: Annotated[Degrade, typer.Option(help=DEGRADE_HELP)] = "crop",
+    template_photos: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Photos of a person that are averaged on the sharp side, in the order of their "
+            "names. 3 is what the service asks for at least.",
+        ),
+    ] = 1,
+    frames: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Photos of a person that are averaged for a probe, as the service pools frames.",
+        ),
+    ] = 1,
     device: Annotated[DeviceName, typer.Option(help="Where the networks run.")] = "auto",
     detector: Annotated[DetectorName, typer.Option(help="What finds the faces.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure weights on people in folders: accuracy by face size and by person, thresholds.
 
-    Every photo is compared with every other one, sharp on one side, shrunk on the other.
+    Every photo is compared with every other one, sharp on one side, shrunk on the other; never with
+    itself, nor with a template that it is in.
     """
     probe_sizes = _sizes(sizes)
     settings = Settings.read()
     photos = read_people(dataset_root)
     bundle = _weights(edgeface_weights, settings)
-    view = make_viewer(aligned, "crop", detector, settings.detectors, offline=settings.offline)
+    view = make_viewer(aligned, degrade, detector, settings.detectors, offline=settings.offline)
     embedder = Embedder(bundle, choose_device(device), os.cpu_count() or 1)
     contestant = Contestant(bundle.manifest.name, bundle.space_id, embedder)
     with counted("Photos") as advance:
-        evaluation = evaluate_people(photos, probe_sizes, view, [contestant], advance)
+        evaluation = evaluate_people(
+            photos, probe_sizes, view, [contestant], advance, Pooling(template_photos, frames)
+        )
     if as_json:
         typer.echo(json.dumps(_document(evaluation, photos)))
     else:
@@ -93,7 +113,8 @@ def _people(result: SizeResult, photos: list[PersonPhoto]) -> list[PersonFigures
     assert result.matches is not None  # every photo was compared with all others
     # Misses and false names are counted at the threshold for this rate.
     threshold = result.figures.threshold_at_far[USUAL_FAR]
-    return person_figures(result.matches, [photo.person for photo in photos], threshold)
+    names = list(dict.fromkeys(photo.person for photo in photos))
+    return person_figures(result.matches, names, threshold)
 
 
 def _document(evaluation: Evaluation, photos: list[PersonPhoto]) -> dict[str, object]:
@@ -134,7 +155,7 @@ def _print(evaluation: Evaluation, photos: list[PersonPhoto], bundle: Bundle) ->
 
 def _print_people(console: Console, result: SizeResult, photos: list[PersonPhoto]) -> None:
     missed = [person for person in _people(result, photos) if person.missed]
-    table = Table("person", "photos", "missed", "taken for")
+    table = Table("person", "probes", "missed", "taken for")
     table.title = f"Most missed at {result.size}, FAR {USUAL_FAR}"
     for person in missed[:_PEOPLE_SHOWN]:
         rivals = [f"{name} ({times})" for name, times in person.taken_for.items()]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.evaluation.all_pairs import AllPairs
 from app.evaluation.pair_counts import (
     MAX_GROUPS,
     Histogram,
@@ -15,6 +14,7 @@ from app.evaluation.pair_counts import (
     resampling_weights,
 )
 from app.evaluation.person_figures import BestMatches
+from app.evaluation.pooled import ONE_BY_ONE, PooledPhotos, Pooling, pool_photos
 from app.evaluation.verification import (
     FALSE_ACCEPT_RATES,
     NOT_COMPARABLE,
@@ -55,6 +55,11 @@ class Side:
     def rows(self, indices: NDArray[np.integer]) -> "Side":
         """The photos at these places, in this order."""
         return Side(self.embeddings[indices], self.found[indices])
+
+    def pooled(self, pools: PooledPhotos) -> "Side":
+        """A row per set of photos; one without any face is not found."""
+        seen = np.where(self.found[:, None], self.embeddings, np.float32(0))
+        return Side(pools.vectors(seen), np.any(self.found[pools.photos], axis=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,44 +115,51 @@ class Comparison:
     matches: BestMatches | None = None
 
 
-def compare_people(gallery: Side, probes: Side, people: NDArray[np.integer]) -> Comparison:
-    """Every probe against every gallery photo but its own.
+def compare_people(
+    gallery: Side, probes: Side, people: NDArray[np.integer], pooling: Pooling = ONE_BY_ONE
+) -> Comparison:
+    """Every probe against every template that has no photo in common with it.
 
-    A photo without a face cannot be enrolled, so it is left out of the gallery; as a probe it is a
-    miss.
+    A photo without a face cannot be enrolled, so no template is made of it; as a probe it is a
+    miss. Of a probe of several frames, those without a face do not count.
 
     Args:
         gallery: (n,) sharp photos.
         probes: (n,) the same photos, shrunk.
         people: (n,) the number of the person on each, from 0.
+        pooling: How many photos templates and probes are made of.
 
     Raises:
-        ValueError: No genuine or no impostor pair.
+        ValueError: No genuine or no impostor pair, or no template.
     """
-    groups = person_groups(people)
+    templates = pool_photos(people, pooling.template_photos, gallery.found)
+    if not len(templates.owner):
+        raise ValueError(f"nobody has {pooling.template_photos} for a template")
+    frames = pool_photos(people, pooling.frames, from_last=True)
+    references = gallery.pooled(templates).embeddings.T
+    probes = probes.pooled(frames)
+    groups, template_groups = person_groups(frames.owner), person_groups(templates.owner)
     counts = PairCounts(min(int(people.max()) + 1, MAX_GROUPS))
-    enrolled = np.flatnonzero(gallery.found)
-    references = gallery.embeddings[enrolled].T
-    best_genuine = np.full(len(people), NOT_COMPARABLE)
-    best_impostor = np.full(len(people), NOT_COMPARABLE)
-    rival = np.zeros(len(people), dtype=np.int64)
-    has_mate = np.zeros(len(people), dtype=np.bool_)
-    step = max(1, _PAIRS_PER_BLOCK // max(1, len(enrolled)))
-    for start in range(0, len(people), step):
-        rows = np.arange(start, min(start + step, len(people)))
+    best_genuine = np.full(len(frames.owner), NOT_COMPARABLE)
+    best_impostor = np.full(len(frames.owner), NOT_COMPARABLE)
+    rival = np.zeros(len(frames.owner), dtype=np.int64)
+    has_mate = np.zeros(len(frames.owner), dtype=np.bool_)
+    step = max(1, _PAIRS_PER_BLOCK // max(1, len(templates.owner)))
+    for start in range(0, len(frames.owner), step):
+        rows = np.arange(start, min(start + step, len(frames.owner)))
         similarities = probes.embeddings[rows] @ references
         similarities[~probes.found[rows]] = NOT_COMPARABLE
-        pairs = AllPairs.of(similarities, (people[rows], people[enrolled]), (rows, enrolled))
+        pairs = templates.pairs(similarities, frames.rows(rows))
         genuine, impostor = pairs.genuine, pairs.impostor
         row_groups = np.broadcast_to(groups[rows, None], similarities.shape)
-        column_groups = np.broadcast_to(groups[enrolled], similarities.shape)
+        column_groups = np.broadcast_to(template_groups, similarities.shape)
         counts.add_genuine(similarities[genuine], row_groups[genuine])
         counts.add_impostor(similarities[impostor], row_groups[impostor], column_groups[impostor])
         best_genuine[rows] = similarities.max(axis=1, initial=NOT_COMPARABLE, where=genuine)
         of_others = np.where(impostor, similarities, NOT_COMPARABLE)
         nearest = of_others.argmax(axis=1)
         best_impostor[rows] = of_others[np.arange(len(rows)), nearest]
-        rival[rows] = people[enrolled[nearest]]
+        rival[rows] = templates.owner[nearest]
         has_mate[rows] = genuine.any(axis=1)
     figures = _figures(counts, list(counts.resampled()))
     searches = Searches(best_genuine[has_mate], best_impostor[has_mate])
@@ -162,7 +174,7 @@ def compare_people(gallery: Side, probes: Side, people: NDArray[np.integer]) -> 
         },
         ci95=replace(figures.ci95, rank1=_interval(_weighted_means(found, weights))),
     )
-    matches = BestMatches(best_genuine, best_impostor, rival)
+    matches = BestMatches(frames.owner, has_mate, best_genuine, best_impostor, rival)
     return Comparison(figures, counts.histogram(), matches)
 
 

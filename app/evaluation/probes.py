@@ -1,8 +1,9 @@
 """Views of a photo for evaluation: as it is, and shrunk to given face sizes.
 
-Two ways to shrink. `crop`: the aligned crop is shrunk and enlarged again, so that alignment is
+Three ways to shrink. `crop`: the aligned crop is shrunk and enlarged again, so that alignment is
 perfect and only the loss of detail is measured. `photo`: the whole photo is shrunk, then detected
-and aligned as in the service, so that a missed face or wrong landmarks count too.
+and aligned as in the service, so that a missed face or wrong landmarks count too. `camera`: as
+`photo`, but the small picture is what a camera gives, with blur, noise and compression.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 
 from app.errors import EvaluationError
+from app.evaluation.camera import LEVELS, draw_chance, photograph
 from app.evaluation.sizes import Size
 from app.vision.aligned_faces import crop_of
 from app.vision.alignment import Crop
@@ -22,9 +23,16 @@ from app.vision.detector import Face, load_detector
 from app.vision.detector_choice import DetectorName
 from app.vision.dimensions import CROP_SIZE_PX
 from app.vision.image import Image
-from app.vision.shrinking import shrink_and_enlarge
+from app.vision.shrinking import shrink_and_enlarge, shrink_photo
 
-Degrade = Literal["crop", "photo"]
+Degrade = Literal["crop", "photo", "camera"]
+DEGRADE_HELP = (
+    "crop: shrink the aligned crop. photo: shrink the whole photo, then detect and align as the "
+    "service does; faces that are no longer found count as misses. camera: as photo, with what a "
+    f"camera would give of it, drawn for each photo and size, and the same each time: {LEVELS}. hr "
+    "stays the sharp photo in all of them."
+)
+"""What the option says in both commands."""
 FaceFinder = Callable[[Image], list[Face]]
 Viewer = Callable[[Image, Sequence[Size]], list[Crop | None]]
 """From a photo and sizes to one crop per size; None if no face was found."""
@@ -65,9 +73,9 @@ def make_viewer(
     if not aligned:
         loaded = load_detector(detector, detectors, offline=offline)
         return detecting_viewer(lambda image: find_faces(loaded, image).faces, degrade)
-    if degrade == "photo":
+    if degrade != "crop":
         raise EvaluationError(
-            "--degrade photo shrinks whole photos; --aligned means there are only crops. "
+            f"--degrade {degrade} shrinks whole photos; --aligned means there are only crops. "
             "Use --degrade crop, or a folder of whole photos."
         )
     return view_aligned
@@ -103,19 +111,21 @@ def _view_photo(
         return [None] * len(sizes)
     if degrade == "crop":
         return [shrink_crop(crop, size) for size in sizes]
-    return [_shrink_photo(find, image, face, crop, size) for size in sizes]
+    is_camera = degrade == "camera"
+    return [_find_again(find, is_camera, image, face, crop, size) for size in sizes]
 
 
-def _shrink_photo(
-    find: FaceFinder, image: Image, face: Face, crop: Crop, size: Size
+def _find_again(
+    find: FaceFinder, is_camera: bool, image: Image, face: Face, crop: Crop, size: Size
 ) -> Crop | None:
     """The same face, found again in the whole photo shrunk until `face_px` is about `size`."""
     if size is None or crop.face_px <= size:
         return crop
-    height, width = image.shape[:2]
     scale = size / crop.face_px
-    small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = np.asarray(cv2.resize(image, small_size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    if is_camera:
+        small = photograph(image, scale, draw_chance(image, size))
+    else:
+        small = shrink_photo(image, scale)
     centre = _centre(face) * scale
     reach = max(face.box[2], face.box[3]) * scale / 2
     there = [other for other in find(small) if np.abs(_centre(other) - centre).max() <= reach]

@@ -3,7 +3,8 @@
 The gallery side is always the sharp photo; the probe side is a photo shrunk to a face size.
 
 - people: every photo of a folder-per-person tree as probe against every *other* photo as gallery:
-  all genuine and all impostor pairs, closed-set rank 1, open-set identification.
+  all genuine and all impostor pairs, closed-set rank 1, open-set identification. Either side may
+  be the mean of several photos of a person.
 - pairs: an LFW-style list, ten folds.
 
 See docs/decisions/0005-evaluation-protocol.md for the reasons.
@@ -21,6 +22,7 @@ from app.evaluation.comparison import Comparison, Figures, Side, compare_pairs, 
 from app.evaluation.pair_counts import Histogram
 from app.evaluation.person_figures import BestMatches
 from app.evaluation.photo_sets import Pair, PersonPhoto
+from app.evaluation.pooled import ONE_BY_ONE, Pooling
 from app.evaluation.probes import Viewer
 from app.evaluation.sizes import Size, size_name
 from app.vision.alignment import Crop
@@ -66,7 +68,8 @@ class SizeResult:
         size: "hr" or the probes' `face_px`.
         contestant: Who.
         route: Of the probes; "mixed" where they took both, "none" where no face was found.
-        n_undetected: Photos without a face at this size; as probes they count as misses.
+        n_undetected: Photos without a face at this size; as probes they count as misses, unless
+            frames are pooled and another one of the probe has a face.
         figures: The rates.
         histogram: The similarities.
         matches: What searches found, photo by photo; None for listed pairs.
@@ -87,6 +90,7 @@ class Evaluation:
 
     Attributes:
         protocol: "people" or "pairs".
+        pooling: How many photos templates and probes are made of.
         n_photos: Photos that were read.
         n_people: People on them.
         without_face: Photos in which no face was found at full size, as person/file.
@@ -94,6 +98,7 @@ class Evaluation:
     """
 
     protocol: Literal["people", "pairs"]
+    pooling: Pooling
     n_photos: int
     n_people: int
     without_face: list[str]
@@ -107,6 +112,7 @@ class Evaluation:
         first = self.results[0].contestant
         return {
             "protocol": self.protocol,
+            **asdict(self.pooling),
             "bundle": first.bundle,
             "space_id": first.space_id,
             "n_photos": self.n_photos,
@@ -133,6 +139,7 @@ def evaluate_people(
     view: Viewer,
     contestants: Sequence[Contestant],
     progress: Progress,
+    pooling: Pooling = ONE_BY_ONE,
 ) -> Evaluation:
     """Every photo against every other photo.
 
@@ -142,16 +149,19 @@ def evaluate_people(
         view: How crops are made of photos.
         contestants: Who is measured, on the very same crops.
         progress: Told of the progress.
+        pooling: How many photos templates and probes are made of.
 
     Raises:
-        EvaluationError: A photo cannot be read, or too few faces were found for any pair.
+        EvaluationError: Nobody has enough photos, one cannot be read, or too few faces were found
+            for any pair.
     """
     people = _numbers([photo.person for photo in photos])
+    pooling.check(people)
 
     def compare(gallery: Side, probes: Side) -> Comparison:
-        return compare_people(gallery, probes, people)
+        return compare_people(gallery, probes, people, pooling)
 
-    return _evaluate("people", photos, sizes, view, contestants, progress, compare)
+    return _evaluate("people", pooling, photos, sizes, view, contestants, progress, compare)
 
 
 def evaluate_pairs(
@@ -173,11 +183,12 @@ def evaluate_pairs(
         first, second = gallery.rows(firsts), probes.rows(seconds)
         return compare_pairs(first, second, (people[firsts], people[seconds]), folds)
 
-    return _evaluate("pairs", photos, sizes, view, contestants, progress, compare)
+    return _evaluate("pairs", ONE_BY_ONE, photos, sizes, view, contestants, progress, compare)
 
 
 def _evaluate(
     protocol: Literal["people", "pairs"],
+    pooling: Pooling,
     photos: Sequence[PersonPhoto],
     sizes: Sequence[Size],
     view: Viewer,
@@ -213,7 +224,7 @@ def _evaluate(
         if not found
     ]
     n_people = len({photo.person for photo in photos})
-    return Evaluation(protocol, len(photos), n_people, without_face, results)
+    return Evaluation(protocol, pooling, len(photos), n_people, without_face, results)
 
 
 class _Column:

@@ -1,4 +1,4 @@
-"""Shrinking a crop: the plainest loss of detail, and the one that is evaluated."""
+"""Shrinking a crop or a photo: the plainest loss of detail, and the one that is evaluated."""
 
 import cv2
 import numpy as np
@@ -11,6 +11,13 @@ def shrink(crop: Pixels, face_px: int, interpolation: int = cv2.INTER_AREA) -> P
     """(112, 112, 3) uint8 -> (face_px, face_px, 3), by area averaging unless told otherwise."""
     small = cv2.resize(crop, (face_px, face_px), interpolation=interpolation)
     return np.asarray(small, dtype=np.uint8)
+
+
+def shrink_photo(photo: Pixels, scale: float, interpolation: int = cv2.INTER_AREA) -> Pixels:
+    """(height, width, 3) uint8 -> scale times as large, by area averaging unless told otherwise."""
+    height, width = photo.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(photo, size, interpolation=interpolation), dtype=np.uint8)
 
 
 def enlarge(small: Pixels) -> Pixels:

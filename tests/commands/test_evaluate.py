@@ -33,8 +33,13 @@ def people(make_crops: MakeCrops, tmp_path_factory: pytest.TempPathFactory) -> P
     return root
 
 
-def test_figures_are_exactly_the_trainers(people: Path, tmp_path: Path) -> None:
-    options = ("--aligned", "--sizes", "hr,16", "--device", "cpu")
+@pytest.mark.parametrize(
+    ("pooled", "probes"), [((), 20), (("--template-photos", "2", "--frames", "2"), 9)]
+)
+def test_figures_are_exactly_the_trainers(
+    people: Path, tmp_path: Path, pooled: tuple[str, ...], probes: int
+) -> None:
+    options = ("--aligned", "--sizes", "hr,16", "--device", "cpu", *pooled)
     ours = run("app", "--dataset-root", people, "--edgeface-weights", TRAINED, *options, "--json")
     assert ours.returncode == 0, ours.stderr
     theirs = run("trainer", "--root", people, "--bundle", TRAINED, *options, "--out", tmp_path)
@@ -45,7 +50,10 @@ def test_figures_are_exactly_the_trainers(people: Path, tmp_path: Path) -> None:
     assert len(found["results"]) == 2
     assert [of["size"] for of in by_person] == ["hr", "16"]
     assert all(len(of["people"]) == 5 for of in by_person)
-    assert sum(person["photos"] for person in by_person[0]["people"]) == 20
+    assert sum(person["photos"] for person in by_person[0]["people"]) == probes
+    if pooled:
+        assert (found["template_photos"], found["frames"]) == (2, 2)
+        return
     # The photo under a wrong name is found by nobody, or as whom it shows.
     assert by_person[0]["people"][0]["missed"] >= 1
 
@@ -69,6 +77,8 @@ def test_checkpoint_is_measured_and_shown(people: Path, checkpoint: Path) -> Non
         (("--edgeface-weights", "absent"), "no bundle named 'absent'"),
         (("--edgeface-weights", "README.md"), "not a checkpoint"),
         (("--edgeface-weights", "docs"), "manifest.json"),
+        (("--degrade", "camera"), "Use --degrade crop, or a folder of whole photos"),
+        (("--template-photos", "5"), "nobody has more than 5"),
     ],
 )
 def test_refused_in_a_sentence(people: Path, words: tuple[str, str], reason: str) -> None:
@@ -101,16 +111,23 @@ def test_help_names_every_option() -> None:
     assert told.returncode == 0
     for option in ("dataset-root", "edgeface-weights", "sizes", "aligned", "device", "json"):
         assert f"--{option}" in told.stdout
+    for option in ("degrade", "template-photos", "frames"):
+        assert f"--{option}" in told.stdout
+    # Levels are told where somebody chooses.
+    assert "JPEG at quality 40 to 90" in " ".join(told.stdout.replace("│", " ").split())
 
 
 def test_people_are_told_with_whom_they_are_confused() -> None:
     matches = BestMatches(
-        genuine=np.array([0.8, 0.2, 0.5, -2.0]),
-        impostor=np.array([0.1, 0.1, 0.6, 0.4]),
-        rival=np.array([1, 1, 0, 0]),
+        owner=np.array([0, 0, 1, 1, 2]),
+        has_mate=np.array([True, True, True, True, False]),
+        genuine=np.array([0.8, 0.2, 0.5, -2.0, -2.0]),
+        impostor=np.array([0.1, 0.1, 0.6, 0.4, 0.3]),
+        rival=np.array([1, 1, 0, 0, 1]),
     )
-    figures = person_figures(matches, ["ann", "ann", "bob", "bob"], 0.4)
+    figures = person_figures(matches, ["ann", "bob", "cy"], 0.4)
     assert [(of.person, of.photos, of.missed, of.taken_for) for of in figures] == [
         ("bob", 2, 2, {"ann": 2}),
         ("ann", 2, 1, {}),
+        ("cy", 1, 0, {}),  # nobody to be found, and nobody is
     ]

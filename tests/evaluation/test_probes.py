@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from app.errors import EvaluationError
-from app.evaluation.probes import detecting_viewer, shrink_crop, view_aligned
+from app.evaluation.probes import Degrade, detecting_viewer, shrink_crop, view_aligned
 from app.vision.alignment import Crop
 from app.vision.detection import find_faces
 from app.vision.detector import Detector, Face
@@ -73,13 +73,16 @@ def test_nothing_is_seen_when_no_usable_face_is_found(found: list[Face]) -> None
     assert view(noise(200, 200), (None, 24, 16)) == [None, None, None]
 
 
-def test_other_face_does_not_stand_in_when_the_own_is_lost_in_the_small_photo() -> None:
+@pytest.mark.parametrize("degrade", ["photo", "camera"])
+def test_other_face_does_not_stand_in_when_the_own_is_lost_in_the_small_photo(
+    degrade: Degrade,
+) -> None:
     def find(image: Image) -> list[Face]:
         if image.shape[0] == 400:
             return [face(150, 150, 100)]
         return [face(0, 0, 10)]  # somebody in the corner
 
-    sharp, lost = detecting_viewer(find, "photo")(noise(400, 400), (None, 16))
+    sharp, lost = detecting_viewer(find, degrade)(noise(400, 400), (None, 16))
     assert sharp is not None
     assert lost is None
 

@@ -32,7 +32,6 @@ from trainer.held_out import (
     choose_routing,
     choose_thresholds,
     sized_thresholds,
-    templates_of,
 )
 from trainer.networks import blend, read_dsr, read_edgeface, weights_sha256, write_run_networks
 from trainer.parity import embed_by_torch, refuse_difference
@@ -345,20 +344,6 @@ def test_templates_of_a_size_have_thresholds_where_they_recognise_more() -> None
     ] * 3
     assert [of.false_accept_rate for of in thresholds] == [1e-2, 1e-3, 1e-4]
     assert sized_thresholds([]) == ()
-
-
-def test_probe_is_not_compared_with_a_template_that_it_is_in() -> None:
-    people = np.array([0, 0, 0, 0, 1, 1, 1, 2])
-    templates = templates_of(people, 3)
-    assert templates.owner.tolist() == [0, 1]
-    found = templates.pairs(np.zeros((8, 2), np.float32), people)
-    assert np.argwhere(found.genuine).tolist() == [[3, 0]]
-    assert found.impostor.sum() == 4 + 5
-    embeddings = np.eye(8, 512, dtype=np.float32)
-    expected = np.zeros(512)
-    expected[:3] = 3**-0.5
-    np.testing.assert_allclose(templates.vectors(embeddings)[0], expected, atol=1e-6)
-    assert templates_of(people, 5).vectors(embeddings).shape == (0, 512)
 
 
 def test_bundle_is_not_published_when_it_answers_otherwise_than_the_networks(
