@@ -2,7 +2,8 @@
 
 `python -m benchmarks.cohort_thresholds BUNDLE --val-dir DIR --baseline FILE --cohort DIR
 --cohort-source TEXT`: as `trainer publish` does it. Writes the cohort's file, the manifest and the
-card's section. Run twice, it changes nothing.
+card's sections about thresholds and about faces as a camera gives them. Run twice, it changes
+nothing.
 """
 
 import re
@@ -17,14 +18,16 @@ from app.evaluation.sizes import size_name
 from app.vision.bundle import Bundle, load_bundle
 from app.vision.embedder import Embedder
 from app.vision.manifest import MANIFEST_NAME, Threshold
+from app.vision.published import published_bundle
 from benchmarks.material import show
 from trainer.cohort import COHORT_NAME, cohort_of
 from trainer.config import Engine
 from trainer.crops import clean_labels, load_crops
 from trainer.held_out import SIZES, HeldOut, all_thresholds
 from trainer.metrics import embed
-from trainer.model_card import thresholds_of
+from trainer.model_card import camera_figures, thresholds_of
 from trainer.networks import read_edgeface
+from trainer.publish import camera_metrics
 
 _CARD = "MODEL_CARD.md"
 
@@ -58,9 +61,17 @@ def main(
     content = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     (bundle / MANIFEST_NAME).write_bytes(content)
     card = bundle / _CARD
-    section = f"## Thresholds\n\n{thresholds_of(manifest)}\n\n"
+    stock = Embedder(published_bundle(judge), "cpu")
+    of_camera = camera_figures(
+        camera_metrics(held_out, embedder, seen),
+        camera_metrics(held_out, stock, held_out.seen(stock, [None])),
+    )
+    section = f"{of_camera}\n\n## Thresholds\n\n{thresholds_of(manifest)}\n\n"
     written = re.sub(
-        r"## Thresholds\n.*?(?=## )", lambda _: section, card.read_text("utf-8"), flags=re.S
+        r"(### As a camera [^#]*)?## Thresholds\n.*?(?=## )",
+        lambda _: section,
+        card.read_text("utf-8"),
+        flags=re.S,
     )
     card.write_text(written, "utf-8")
 

@@ -22,12 +22,18 @@ from app.vision.embedder import Embedder, fused_template
 from app.vision.manifest import Threshold
 from app.vision.scaling import Floats
 from trainer.crops import CropSet
+from trainer.degradation import Degradation, degrade
 
 ROUTING_SIZES = (12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
+
+CAMERA_SIZES = (32, 24, 16, 12)
+"""Of faces as a camera might have seen them, for the model card."""
 
 SIZES: tuple[Size, ...] = (None, 10, 14, *ROUTING_SIZES)
 
 
+_CAMERA = Degradation(clean=0.0)
+_SEED = 7
 _TEMPLATE_PHOTOS = 3
 """As many as a registered person has at least, unless the settings say otherwise. With more photos
 in a template strangers come nearer, and to those of a size more so (docs/decisions/0040)."""
@@ -70,6 +76,19 @@ class HeldOut:
         """All crops as networks see them, shrunk to each size."""
         return {
             size: embedder.embed([shrink_crop(crop, size) for crop in self.crops])[0]
+            for size in sizes
+        }
+
+    def photographed(self, embedder: Embedder, sizes: Iterable[int]) -> Seen:
+        """All crops as a camera might have seen them, none of them clean, always the same."""
+        chance = np.random.default_rng(_SEED)
+        return {
+            size: embedder.embed(
+                [
+                    Crop(degrade(crop.pixels, size, _CAMERA, chance)[0], float(size))
+                    for crop in self.crops
+                ]
+            )[0]
             for size in sizes
         }
 

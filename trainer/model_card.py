@@ -20,6 +20,7 @@ _LIMITS = """\
 def model_card(
     manifest: Manifest,
     baseline: Sequence[SizeMetrics],
+    of_camera: tuple[Sequence[SizeMetrics], ...],
     run: Path,
     provenance: Provenance,
     notes: str,
@@ -29,6 +30,7 @@ def model_card(
     Args:
         manifest: Of the bundle.
         baseline: Figures of the stock network on bicubic crops, of the manifest's sizes.
+        of_camera: The bundle's figures and the stock network's of faces as a camera gives them.
         run: Whose weights they are.
         provenance: Of that run.
         notes: Markdown about the data; may be empty.
@@ -47,6 +49,7 @@ def model_card(
         "person are left out. Per cent; in brackets stock EdgeFace on the "
         "bicubic crop.",
         _figures(manifest.metrics, baseline),
+        camera_figures(*of_camera),
         "## Thresholds",
         thresholds_of(manifest),
         "## Data",
@@ -61,6 +64,16 @@ def model_card(
         f"{manifest.licence}. {manifest.attribution}",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def camera_figures(new: Sequence[SizeMetrics], baseline: Sequence[SizeMetrics]) -> str:
+    """The card's section about faces as a camera gives them."""
+    told = (
+        "The same people, but each small crop as a camera might have given it: in part "
+        "misaligned, blurred, relit, grey, noisy or compressed, by one of four down-samplers, "
+        "drawn from a fixed seed (`trainer/degradation.py`, nothing left clean)."
+    )
+    return "\n\n".join(("### As a camera gives them", told, _figures(new, baseline)))
 
 
 def _figures(new: Sequence[SizeMetrics], baseline: Sequence[SizeMetrics]) -> str:

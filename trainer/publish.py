@@ -46,6 +46,7 @@ from trainer.errors import NotReloadedError
 from trainer.gate import refuse_worse
 from trainer.handover import client_for, hand_over
 from trainer.held_out import (
+    CAMERA_SIZES,
     SIZES,
     HeldOut,
     all_thresholds,
@@ -131,7 +132,8 @@ def publish(
     seen, below_px = _see(held_out, Bundle(manifest, weights), dsr_below_px)
     pairs, sized = held_out.pairs(seen), held_out.sized_pairs(seen)
     plain = _embedder(published_bundle(stock), below_px=0)
-    before = held_out.pairs(held_out.seen(plain, PUBLISHED_SIZES))
+    seen_before = held_out.seen(plain, PUBLISHED_SIZES)
+    before = held_out.pairs(seen_before)
     metrics = tuple(pairs[size].metrics(size) for size in PUBLISHED_SIZES)
     baseline_metrics = tuple(before[size].metrics(size) for size in PUBLISHED_SIZES)
     _tell(metrics, baseline_metrics)
@@ -152,7 +154,11 @@ def publish(
     )
     manifest, files = _checked_files(manifest, edgeface, dsr, weights, held_out)
     note = notes.read_text(encoding="utf-8") if notes else ""
-    card = model_card(manifest, baseline_metrics, run, provenance, note)
+    of_camera = tuple(
+        camera_metrics(held_out, by, of)
+        for by, of in ((Embedder(Bundle(manifest, files), "cpu"), seen), (plain, seen_before))
+    )
+    card = model_card(manifest, baseline_metrics, of_camera, run, provenance, note)
     folder = write_bundle(store, manifest, {**files, _CARD_NAME: card.encode()}, replace_old)
     typer.echo(f"Published {folder}, space {manifest.space_id}.")
     if client:
@@ -218,6 +224,15 @@ def _see(
         size: restored[size] if size is not None and size < below_px else direct[size]
         for size in SIZES
     }, below_px
+
+
+def camera_metrics(
+    held_out: HeldOut, embedder: Embedder, seen: Mapping[Size, Floats]
+) -> list[SizeMetrics]:
+    """Figures of faces as a camera might have seen them, against sharp ones as already seen."""
+    small = held_out.photographed(embedder, CAMERA_SIZES)
+    pairs = held_out.pairs({None: seen[None], **small})
+    return [pairs[size].metrics(size) for size in CAMERA_SIZES]
 
 
 def _embedder(bundle: Bundle, below_px: float) -> Embedder:

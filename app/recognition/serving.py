@@ -39,7 +39,10 @@ class Serving:
     @property
     def cohort(self) -> Cohort | None:
         """The strangers by whom thresholds follow each probe; None if they are the same for all."""
-        return self.embedder.cohort if self.follows_probe else None
+        wanted = self.follows_probe and any(
+            of.likeness is not None for of in self.manifest.thresholds
+        )
+        return self.embedder.cohort if wanted else None
 
     @property
     def manifest(self) -> Manifest:

@@ -88,6 +88,17 @@ def test_threshold_of_a_search_follows_the_probe_too(stock_bundle: Path) -> None
     assert serving.search_threshold(24, _axis(1, 0.35)) == pytest.approx(0.42, abs=1e-3)
 
 
+def test_threshold_is_the_same_for_everybody_when_none_of_the_bundles_follows(
+    stock_bundle: Path,
+) -> None:
+    """Thresholds of one's own (`farsight calibrate`) in place of a bundle's."""
+    bundle = _following(stock_bundle).embedder.bundle
+    manifest = msgspec.structs.replace(
+        bundle.manifest, thresholds=(_threshold(0, None, 1e-4, 0.4),)
+    )
+    assert _serving(Bundle(manifest, bundle.files)).threshold(24, _axis(0)) == 0.4
+
+
 def test_threshold_is_the_same_for_everybody_when_following_is_off(stock_bundle: Path) -> None:
     serving = _following(stock_bundle, follows_probe=False)
     for probe in (None, _axis(0), _axis(1, 0.1)):

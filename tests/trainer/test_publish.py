@@ -122,6 +122,7 @@ def test_bundle_is_published_whole(
         manifest.training.commit,
         "Idiap Research Institute, BSD-3-Clause",
         "| 16 |",
+        "### As a camera gives them",
         "## Limits",
     ):
         assert part in card
