@@ -168,6 +168,7 @@ def open_detector(settings: Settings) -> Detector:
         settings.detector,
         settings.detectors,
         settings.threads.onnxruntime,
+        at_once=settings.threads.readers,
         offline=settings.offline,
     )
 

@@ -5,9 +5,11 @@ Coordinates are px of the given image with (0, 0) in the centre of its first pix
 """
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Protocol
 
 import cv2
@@ -28,6 +30,7 @@ _PART_OF_FACE_OVERLAP = 0.7
 # At most this many detections of one picture are looked at, best first: noise at a low score could
 # make any number of them.
 _MAX_DETECTIONS = 1000
+_CORES = os.cpu_count() or 1
 
 
 Rectangle = tuple[float, float, float, float]
@@ -133,20 +136,23 @@ class YuNetDetector:
     Args:
         path: `face_detection_yunet_2023mar.onnx`.
         threads: Threads within one call.
+        at_once: See load_detector.
     """
 
     full_score = 0.6
     likely_score = 0.25
     candidate_score = 0.05
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, path: Path, threads: int = 1, at_once: int = _CORES) -> None:
         self._session = open_session(yunet_graph.of_any_size(path), threads)
+        self._turns = BoundedSemaphore(at_once)
 
     def detect(self, image: Image, min_score: float) -> list[Face]:
         """See Detector."""
-        # Trained on BGR.
-        padded = _padded(image, yunet_graph.STRIDES_PX[-1], channels=(2, 1, 0))
-        outputs = self._session.run(yunet_graph.OUTPUTS, {"input": padded})
+        with self._turns:
+            # Trained on BGR.
+            padded = _padded(image, yunet_graph.STRIDES_PX[-1], channels=(2, 1, 0))
+            outputs = self._session.run(yunet_graph.OUTPUTS, {"input": padded})
         seen = []
         for index, stride in enumerate(yunet_graph.STRIDES_PX):
             (score,), (place,) = outputs[2 * index : 2 * index + 2]
@@ -173,6 +179,7 @@ class CenterFaceDetector:
     Args:
         path: `centerface.onnx` as published.
         threads: Threads within one call.
+        at_once: See load_detector.
     """
 
     full_score = 0.5
@@ -182,15 +189,16 @@ class CenterFaceDetector:
     _STRIDE_PX = 4
     _SIDE_MULTIPLE_PX = 32
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, path: Path, threads: int = 1, at_once: int = _CORES) -> None:
         self._session = open_session(_centerface_of_any_size(path), threads)
+        self._turns = BoundedSemaphore(at_once)
 
     def detect(self, image: Image, min_score: float) -> list[Face]:
         """See Detector."""
-        padded = _padded(image, multiple=self._SIDE_MULTIPLE_PX)
-        heat, log_size, offset, landmarks = (
-            output[0] for output in self._session.run(None, {"input.1": padded})
-        )
+        with self._turns:
+            padded = _padded(image, multiple=self._SIDE_MULTIPLE_PX)
+            outputs = self._session.run(None, {"input.1": padded})
+        heat, log_size, offset, landmarks = (output[0] for output in outputs)
         rows, columns = np.nonzero(heat[0] >= min_score)
         # In the three maps y comes before x; here (n, 2) arrays with x first.
         cells = np.stack([columns, rows], axis=1)
@@ -256,7 +264,12 @@ def _centerface_of_any_size(path: Path) -> bytes:
 
 
 def load_detector(
-    name: DetectorName, folder: Path, threads: int = 1, *, offline: bool = False
+    name: DetectorName,
+    folder: Path,
+    threads: int = 1,
+    *,
+    at_once: int = _CORES,
+    offline: bool = False,
 ) -> Detector:
     """Make a detector from its file in `folder`, which is fetched if it is missing.
 
@@ -264,6 +277,8 @@ def load_detector(
         name: See choose_detector.
         folder: Where `app.vision.model_files` keeps the detectors' files.
         threads: Threads within one call.
+        at_once: Calls at the same time; others wait. More than cores are no faster, and onnxruntime
+            keeps what as many calls as ever have needed (docs/decisions/0022-soak.md).
         offline: Fetch nothing: the file must be there.
 
     Raises:
@@ -272,4 +287,4 @@ def load_detector(
     model = choose_detector(name, folder, offline=offline)
     path = checked(model, folder) if offline else fetch(model, folder)
     detector = YuNetDetector if model is YUNET else CenterFaceDetector
-    return detector(path, threads)
+    return detector(path, threads, at_once)

@@ -1,6 +1,7 @@
 """Both detectors find real faces, at every size, once each, whoever calls them."""
 
 import math
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from app.vision.detector import (
     Detector,
     Face,
     distinct,
+    load_detector,
 )
 from app.vision.image import Image, decode_image
 from app.vision.model_files import YUNET
@@ -293,3 +295,27 @@ def test_first_of_overlapping_faces_stays_when_duplicates_are_dropped() -> None:
     faces = [Face((*map(float, box),), np.zeros((5, 2), np.float32), 0.5) for box in boxes]  # type: ignore[arg-type] # four floats
     assert distinct(faces) == [faces[0], faces[2], faces[4]]
     assert distinct([]) == []
+
+
+def test_calls_wait_for_each_other_when_there_are_more_than_may_run_at_once(
+    detectors: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running: list[int] = []
+    seen: list[int] = []
+
+    class Session:
+        def run(self, *_: object) -> list[NDArray[np.float32]]:
+            running.append(1)
+            seen.append(len(running))
+            time.sleep(0.02)
+            running.pop()
+            raise MemoryError  # whatever happens, the next one gets its turn
+
+    monkeypatch.setattr("app.vision.detector.open_session", lambda *_: Session())
+    detector = load_detector("centerface", detectors, at_once=2)
+    picture = np.zeros((64, 64, 3), np.uint8)
+    with ThreadPoolExecutor(6) as callers:
+        calls = [callers.submit(detector.detect, picture, 0.5) for _ in range(12)]
+    assert all(isinstance(call.exception(), MemoryError) for call in calls)
+    assert len(seen) == 12
+    assert max(seen) == 2
