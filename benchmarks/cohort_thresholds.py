@@ -2,8 +2,7 @@
 
 `python -m benchmarks.cohort_thresholds BUNDLE --val-dir DIR --baseline FILE --cohort DIR
 --cohort-source TEXT`: as `trainer publish` does it. Writes the cohort's file, the manifest and the
-card's sections about thresholds and about faces as a camera gives them. Run twice, it changes
-nothing.
+card's sections about thresholds and degraded crops. Run twice, it changes nothing.
 """
 
 import re
@@ -20,12 +19,12 @@ from app.vision.embedder import Embedder
 from app.vision.manifest import MANIFEST_NAME, Threshold
 from app.vision.published import published_bundle
 from benchmarks.material import show
-from trainer.cohort import COHORT_NAME, cohort_of
+from trainer.cohort import COHORT_NAME, cohort_of, load_strangers
 from trainer.config import Engine
 from trainer.crops import clean_labels, load_crops
 from trainer.held_out import SIZES, HeldOut, all_thresholds
 from trainer.metrics import embed
-from trainer.model_card import camera_figures, thresholds_of
+from trainer.model_card import DEGRADED, camera_figures, thresholds_of
 from trainer.networks import read_edgeface
 from trainer.publish import camera_metrics
 
@@ -47,7 +46,7 @@ def main(
     held_out = HeldOut(known)
     loaded = load_bundle(bundle)
     embedder = Embedder(loaded, "cpu")
-    strangers = cohort_of(cohort, cohort_source, embedder)
+    strangers = cohort_of(load_strangers(cohort, crops), cohort_source, embedder)
     seen = held_out.seen(embedder, SIZES)
     likeness = strangers.cohort().likeness
     for size, of in seen.items():
@@ -68,7 +67,7 @@ def main(
     )
     section = f"{of_camera}\n\n## Thresholds\n\n{thresholds_of(manifest)}\n\n"
     written = re.sub(
-        r"(### As a camera [^#]*)?## Thresholds\n.*?(?=## )",
+        rf"({DEGRADED}\n[^#]*)?## Thresholds\n.*?(?=## )",
         lambda _: section,
         card.read_text("utf-8"),
         flags=re.S,
@@ -83,7 +82,7 @@ def _tell(bundle: Bundle, chosen: tuple[Threshold, ...]) -> None:
             of.min_face_px,
             of.false_accept_rate,
             of.template_px,
-            follows=of.likeness is not None,
+            of.likeness,
         )
         show(
             f"from {of.min_face_px:g} px, templates of {of.template_px}, {of.false_accept_rate:g}, "

@@ -7,6 +7,7 @@ from pathlib import Path
 from app.vision.manifest import Manifest, SizeMetrics
 from trainer.run_folder import DATA_LIST_NAME, Provenance, read_settings, typed_command
 
+DEGRADED = "### Degraded crops"
 _LIMITS = """\
 - Thresholds and figures come from one set of validation people, whose photos were also used to
   choose among epochs. Measure on people of your own (`python -m trainer evaluate`) before relying
@@ -67,13 +68,15 @@ def model_card(
 
 
 def camera_figures(new: Sequence[SizeMetrics], baseline: Sequence[SizeMetrics]) -> str:
-    """The card's section about faces as a camera gives them."""
+    """The card's section about degraded crops."""
     told = (
-        "The same people, but each small crop as a camera might have given it: in part "
+        "The same people, but each small crop degraded as in training, none left clean: in part "
         "misaligned, blurred, relit, grey, noisy or compressed, by one of four down-samplers, "
-        "drawn from a fixed seed (`trainer/degradation.py`, nothing left clean)."
+        "drawn from a fixed seed (`trainer/degradation.py`). Cameras also sharpen and encode "
+        "video, and their faces have to be found: `trainer evaluate --degrade camera` "
+        "(docs/decisions/0005) has lower figures."
     )
-    return "\n\n".join(("### As a camera gives them", told, _figures(new, baseline)))
+    return "\n\n".join((DEGRADED, told, _figures(new, baseline)))
 
 
 def _figures(new: Sequence[SizeMetrics], baseline: Sequence[SizeMetrics]) -> str:
@@ -128,13 +131,11 @@ def _thresholds(manifest: Manifest, *, follows: bool) -> str:
         (
             (f"from {low:g}" if high is None else f"{low:g} to {high:g}")
             + ("" if template_px is None else f", templates of {template_px} px"),
-            *([f"{manifest.likeness(low, template_px):.3f}"] if follows else []),
-            *(
-                f"{manifest.threshold(low, rate, template_px, follows=follows):.3f}"
-                for rate in rates
-            ),
+            *(() if usual is None else (f"{usual:.3f}",)),
+            *(f"{manifest.threshold(low, rate, template_px, usual):.3f}" for rate in rates),
         )
         for low, high, template_px in ranges
+        for usual in (manifest.usual_likeness(low, template_px) if follows else None,)
     ]
     heads = ("face px", *(["likeness"] if follows else []))
     return _table((*heads, *(f"FAR {rate:.0e}".replace("e-0", "e-") for rate in rates)), rows)

@@ -39,7 +39,7 @@ from app.vision.scaling import Floats
 from app.vision.self_test import known_answers
 from app.vision.torch_networks import pack_weights
 from farsight_client import Client
-from trainer.cohort import COHORT_NAME, cohort_of
+from trainer.cohort import COHORT_NAME, cohort_of, load_strangers
 from trainer.config import Engine
 from trainer.crops import clean_labels, load_crops
 from trainer.errors import NotReloadedError
@@ -120,6 +120,9 @@ def publish(
     stock, dsr = read_edgeface(baseline), read_dsr(run)
     edgeface = read_edgeface(run) if share == 1 else blend(stock, read_edgeface(run), share)
     crops = load_crops([val_dir], skip_unreadable=skip_unreadable)
+    strangers = None
+    if cohort is not None:
+        strangers = load_strangers(cohort, crops, skip_unreadable=skip_unreadable)
     known = clean_labels(crops, embed(stock, crops.pixels), Engine().label_similarity).named()
     typer.echo(
         f"Measuring on {len(known)} photos of {len(known.people)} people; "
@@ -139,16 +142,18 @@ def publish(
     _tell(metrics, baseline_metrics)
     refuse_worse(metrics, baseline_metrics)
 
-    strangers = None
-    if cohort is not None:
+    known_strangers = None
+    if strangers is not None:
         sharp = _embedder(Bundle(manifest, weights), below_px=0)
-        strangers = cohort_of(cohort, cohort_source, sharp)
-        weights[COHORT_NAME] = strangers.content
+        known_strangers = cohort_of(strangers, cohort_source, sharp)
+        weights[COHORT_NAME] = known_strangers.content
     manifest = msgspec.structs.replace(
         manifest,
         routing=Routing(dsr_below_px=below_px),
-        thresholds=all_thresholds(pairs, sized, seen, strangers.cohort() if strangers else None),
-        cohort=strangers.entry if strangers else None,
+        thresholds=all_thresholds(
+            pairs, sized, seen, known_strangers.cohort() if known_strangers else None
+        ),
+        cohort=known_strangers.entry if known_strangers else None,
         metrics=metrics,
         measured_on=measured_on(crops.digests),
     )

@@ -122,8 +122,8 @@ class ThresholdSchema(Answer):
     min_face_px: float
     max_face_px: float | None = Field(description="Not included; null for no end")
     similarity: float = Field(
-        description="For a usual face; one that resembles strangers needs more, and each answer "
-        "has its own threshold"
+        description="For a usual face. Where the bundle knows strangers, one that resembles them "
+        "needs more, and each answer has its own threshold"
     )
     false_accept_rate: float | None = Field(
         description="Share of comparisons with strangers that reach it, on the people whom it was "

@@ -46,8 +46,8 @@ class DecisionSchema(Answer):
     similarity: float | None = Field(description="Cosine to the most similar user")
     margin: float | None = Field(description="How much lower the runner-up's similarity is")
     threshold: float = Field(
-        description="Minimum similarity at which user_id is set; the face's own, since one that "
-        "resembles strangers needs more"
+        description="Minimum similarity at which user_id is set. Unless the caller chose it, it is "
+        "higher for a face that resembles strangers, where the bundle knows them"
     )
     candidates: list[CandidateSchema] = Field(
         description="As many as top_k asks for, most similar first"

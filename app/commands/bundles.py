@@ -137,7 +137,7 @@ def reload(
 
 @cli.command()
 def thresholds(url: Url = None, as_json: AsJson = False) -> None:
-    """List the thresholds in use, and how many strangers they name among those registered."""
+    """List the thresholds in use, for a usual face, and how many strangers they name."""
     found = ask(url, lambda farsight: farsight.thresholds(), networks=True)
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())

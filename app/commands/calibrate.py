@@ -143,11 +143,10 @@ def _print_sizes(console: Console, found: Calibration, serving: Serving, rate: f
     table = Table("face_px", "probes", "users", "threshold", "accepted", "true rate", "bundle has")
     table.title = f"Thresholds for a false-accept rate of {rate:g}"
     table.caption = "true rate: 90 % interval, as multiples of the wanted one"
+    if any(size.likeness is not None for size in found.sizes):
+        table.caption += "; thresholds are for a usual face (decision 0041)"
     for size in found.sizes:
-        template_px = serving.template_px([size.min_face_px])
-        known = serving.manifest.threshold(
-            size.min_face_px, rate, template_px, follows=serving.cohort is not None
-        )
+        known = serving.manifest.threshold(size.min_face_px, rate, size.template_px, size.likeness)
         cells = (str(size.probes), str(size.users), *_cells(size))
         table.add_row(_range(size), *cells, "-" if known is None else f"{known:.3f}")
     console.print(table)

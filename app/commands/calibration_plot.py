@@ -49,7 +49,8 @@ def write_plot(found: Calibration, path: Path) -> None:
             threshold, rate = size.proposal.similarity, size.proposal.false_accept_rate
             axes.axvline(threshold, color="k", label=f"{threshold:.3f} for {rate:g}")
         upper = " and more" if size.max_face_px is None else f" to {size.max_face_px:g}"
-        axes.set(title=f"face_px {size.min_face_px:g}{upper}", xlabel="similarity", ylabel="share")
+        seen = "similarity" if size.likeness is None else "similarity, as if each face were usual"
+        axes.set(title=f"face_px {size.min_face_px:g}{upper}", xlabel=seen, ylabel="share")
         axes.legend(fontsize="small")
     try:
         figure.savefig(path, format="png")

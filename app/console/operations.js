@@ -110,7 +110,7 @@ export function operations(_, signal) {
           h("tbody", {}, found.items.map((each) => h("tr", {},
             h("th", { scope: "row" }, each.max_face_px === null ? `${each.min_face_px}+ px` : `${each.min_face_px}–${each.max_face_px} px`),
             h("td", {}, cosine(each.similarity)), h("td", {}, often(each.false_accept_rate)), h("td", {}, often(each.strangers_named))))))),
-        h("p.quiet.below", {}, `A stranger is compared with every person of the gallery, so false accepts grow with it. The rates are those that ${found.bundle}'s thresholds were chosen for on its validation people; cameras and crowds of your own may differ. A face that resembles strangers in general needs more similarity than a usual one. On your own people: `, h("code", {}, "farsight calibrate"), " measures yours."));
+        h("p.quiet.below", {}, `A stranger is compared with every person of the gallery, so false accepts grow with it. The rates are those that ${found.bundle}'s thresholds were chosen for on its validation people; cameras and crowds of your own may differ. Where the bundle knows strangers, a face that resembles them needs more similarity than a usual one. `, h("code", {}, "farsight calibrate"), " measures your own people."));
     } catch (error) {
       if (error.name !== "AbortError") fill(odds, problem(error));
     }

@@ -10,11 +10,13 @@ Levels are chosen, not measured on any one camera (docs/decisions/0005). Light a
 import hashlib
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Final
 
 import av
 import cv2
 import numpy as np
 
+from app.errors import EvaluationError
 from app.evaluation.damage import (
     BLUR_PX,
     LONG_BLUR,
@@ -27,6 +29,8 @@ from app.evaluation.damage import (
 from app.vision.image import Image
 from app.vision.scaling import Pixels
 from app.vision.shrinking import shrink_photo
+
+_ENCODER: Final = "libx264"
 
 NOISE_LEVELS = (1.0, 8.0)
 """Standard deviation of the noise, in levels of 0..255, before sharpening."""
@@ -61,6 +65,18 @@ LEVELS = (
     f"{JPEG_QUALITY[1]}"
 )
 """All of it, for people who choose the option."""
+
+
+def require_encoder() -> None:
+    """Says beforehand what `photograph` needs.
+
+    Raises:
+        EvaluationError: FFmpeg, as PyAV was built with it, has no libx264.
+    """
+    if _ENCODER not in av.codecs_available:
+        raise EvaluationError(
+            f"--degrade camera needs PyAV with {_ENCODER}, as its wheels on PyPI have it."
+        )
 
 
 def draw_chance(photo: Image, size: int) -> np.random.Generator:
@@ -117,7 +133,7 @@ def _moved(picture: Pixels, by_px: np.ndarray[tuple[int], np.dtype[np.float64]])
 def _last_of_video(frames: Sequence[Pixels], quantiser: int) -> Pixels:
     """The last of some frames of one size, after H.264 as cameras encode: no frame waits."""
     height, width = frames[0].shape[:2]
-    encoder = av.CodecContext.create("libx264", "w")
+    encoder = av.CodecContext.create(_ENCODER, "w")
     # Colour has half the resolution, so sides are even.
     encoder.width, encoder.height = width + width % 2, height + height % 2
     encoder.pix_fmt = "yuv420p"

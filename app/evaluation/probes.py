@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from app.errors import EvaluationError
-from app.evaluation.camera import LEVELS, draw_chance, photograph
+from app.evaluation.camera import LEVELS, draw_chance, photograph, require_encoder
 from app.evaluation.sizes import Size
 from app.vision.aligned_faces import crop_of
 from app.vision.alignment import Crop
@@ -67,10 +67,13 @@ def make_viewer(
         offline: Fetch none of them.
 
     Raises:
-        EvaluationError: Whole photos are to be shrunk, but there are only crops.
+        EvaluationError: Whole photos are to be shrunk, but there are only crops; or there is no
+            encoder for what a camera gives.
         ModelFileError: The detector's file is missing, damaged, or could not be fetched.
     """
     if not aligned:
+        if degrade == "camera":
+            require_encoder()
         loaded = load_detector(detector, detectors, offline=offline)
         return detecting_viewer(lambda image: find_faces(loaded, image).faces, degrade)
     if degrade != "crop":

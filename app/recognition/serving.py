@@ -1,6 +1,6 @@
 """The snapshot that answers requests, and the one place where it is replaced."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,10 +39,7 @@ class Serving:
     @property
     def cohort(self) -> Cohort | None:
         """The strangers by whom thresholds follow each probe; None if they are the same for all."""
-        wanted = self.follows_probe and any(
-            of.likeness is not None for of in self.manifest.thresholds
-        )
-        return self.embedder.cohort if wanted else None
+        return self.embedder.cohort if self.follows_probe else None
 
     @property
     def manifest(self) -> Manifest:
@@ -67,11 +64,23 @@ class Serving:
             probe: (512,) its embedding; None for that of a usual face.
             template_px: The size of the templates that it is compared with; None: of no size.
         """
-        follows = self.cohort is not None
-        chosen = self.manifest.threshold(
-            face_px, self.false_accept_rate, template_px, follows=follows
-        )
-        return self._followed(chosen, face_px, probe, template_px)
+        manifest, rate = self.manifest, self.false_accept_rate
+
+        def chosen(likeness: float | None) -> float | None:
+            return manifest.threshold(face_px, rate, template_px, likeness)
+
+        return self._threshold(chosen, face_px, probe, template_px)
+
+    def usual_likeness(self, face_px: float, template_px: int | None = None) -> float | None:
+        """The likeness to strangers that thresholds are written for; None if they follow nobody.
+
+        Args:
+            face_px: Of a face.
+            template_px: See `threshold`.
+        """
+        if self.cohort is None:
+            return None
+        return self.manifest.usual_likeness(face_px, template_px)
 
     def raised_by(
         self,
@@ -89,23 +98,28 @@ class Serving:
         Returns:
             (...,); zeros where thresholds follow nobody.
         """
-        if self.cohort is None:
+        usual = self.usual_likeness(face_px, template_px)
+        if self.cohort is None or usual is None:
             return np.zeros(probes.shape[:-1], np.float32)
-        usual = self.manifest.likeness(face_px, template_px)
-        return np.asarray(self.cohort.likeness(probes) - usual, np.float32)
+        return self.cohort.likeness(probes) - np.float32(usual)
 
-    def _followed(
+    def _threshold(
         self,
-        chosen: float | None,
+        chosen: Callable[[float | None], float | None],
         face_px: float,
         probe: NDArray[np.float32] | None,
         template_px: int | None,
     ) -> float:
-        if chosen is None:
+        """What was chosen for this likeness to strangers, else for all probes, else by default."""
+        likeness = self.usual_likeness(face_px, template_px)
+        if likeness is not None and probe is not None and self.cohort is not None:
+            likeness = float(self.cohort.likeness(probe))
+        similarity = None if likeness is None else chosen(likeness)
+        if similarity is None:
+            similarity = chosen(None)
+        if similarity is None:
             return self.default_threshold
-        if probe is None:
-            return chosen
-        return min(1.0, chosen + float(self.raised_by(face_px, probe, template_px)))
+        return min(1.0, max(-1.0, similarity))
 
     @property
     def rate_of_search(self) -> float:
@@ -129,11 +143,12 @@ class Serving:
         """
         if self.false_identification_rate is None:
             return self.threshold(face_px, probe, template_px)
-        follows = self.cohort is not None
-        chosen = self.manifest.threshold_at(
-            face_px, self.rate_of_search, template_px, follows=follows
-        )
-        return self._followed(chosen, face_px, probe, template_px)
+        manifest, rate = self.manifest, self.rate_of_search
+
+        def chosen(likeness: float | None) -> float | None:
+            return manifest.threshold_at(face_px, rate, template_px, likeness)
+
+        return self._threshold(chosen, face_px, probe, template_px)
 
     def template_px(self, sizes: Iterable[float]) -> int | None:
         """The size of the templates that faces, taken together, are compared with.

@@ -208,9 +208,7 @@ async def calibrate(
                 of_size = LeaveOneOut.of(people, compared_with, seen, rows)
                 of_size = of_size.lowered(serving.raised_by(low, seen, template_px))
             advice = _advice(low, high, of_size, false_accept_rate)
-            usual = None
-            if serving.cohort is not None:
-                usual = serving.manifest.likeness(low, template_px)
+            usual = serving.usual_likeness(low, template_px)
             sizes.append(replace(advice, template_px=template_px, likeness=usual))
     return Calibration(
         bundle=serving.manifest.name,

@@ -57,8 +57,8 @@ class EnrolledSample:
             people=np.array([of.user for of in sample], dtype=np.int64),
             before=before,
             after=after,
-            threshold_before=_thresholds(serving, sample, before),
-            threshold_after=_thresholds(new, sample, after),
+            threshold_before=await asyncio.to_thread(_thresholds, serving, sample, before),
+            threshold_after=await asyncio.to_thread(_thresholds, new, sample, after),
         )
         return judge_enrolled(photos, new.manifest, new.false_accept_rate, max_loss)
 

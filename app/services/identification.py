@@ -163,13 +163,12 @@ class Identifier:
         if await self._search.template(serving, user_id) is None:
             raise _not_found(user_id)
         findings, embeddings, timings_ms = await self._largest_faces(serving, [photo])
-        template_px = template_px_of(serving, findings[0].faces[:1])
+        faces = _largest(findings)
+        template_px = template_px_of(serving, faces)
         template = await self._search.template(serving, user_id, template_px)
         if template is None:  # erased meanwhile
             raise _not_found(user_id)
-        wanted = strictest_threshold(
-            serving, findings[0].faces[:1], embeddings, threshold, template_px
-        )
+        wanted = strictest_threshold(serving, faces, embeddings, threshold, template_px)
         return _compare(findings, embeddings[0], template, wanted, timings_ms)
 
     async def verify_embedding(
@@ -186,8 +185,7 @@ class Identifier:
             UnreadableImageError: See verify_photos.
         """
         findings, embeddings, timings_ms = await self._largest_faces(serving, [photo])
-        faces = [finding.faces[0] for finding in findings]
-        wanted = strictest_threshold(serving, faces, embeddings, threshold)
+        wanted = strictest_threshold(serving, _largest(findings), embeddings, threshold)
         return _compare(findings, embeddings[0], embedding, wanted, timings_ms)
 
     async def verify_photos(
@@ -201,8 +199,7 @@ class Identifier:
                 other errors about photos.
         """
         findings, embeddings, timings_ms = await self._largest_faces(serving, [photo, other_photo])
-        faces = [finding.faces[0] for finding in findings]
-        wanted = strictest_threshold(serving, faces, embeddings, threshold)
+        wanted = strictest_threshold(serving, _largest(findings), embeddings, threshold)
         first, second = embeddings
         return _compare(findings, first, second, wanted, timings_ms)
 
@@ -315,6 +312,10 @@ def _not_found(user_id: str) -> UserNotFoundError:
     return UserNotFoundError(f"Nobody is registered as {user_id!r}.", user_id=user_id)
 
 
+def _largest(findings: Sequence[Finding]) -> list[FoundFace]:
+    return [finding.faces[0] for finding in findings]
+
+
 def _compare(
     findings: list[Finding],
     first: NDArray[np.float32],
@@ -322,7 +323,6 @@ def _compare(
     threshold: float,
     timings_ms: dict[str, float],
 ) -> Verification:
-    faces = [finding.faces[0] for finding in findings]
     similarity = float(first @ second)
     match = similarity >= threshold
-    return Verification(match, similarity, threshold, faces, findings, timings_ms)
+    return Verification(match, similarity, threshold, _largest(findings), findings, timings_ms)

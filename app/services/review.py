@@ -260,12 +260,7 @@ class Review:
                 for face in taken.faces
             ]
             points = await kept_faces.points(session, serving.space_id, wanted, MOST_GROUPED)
-        alike = [
-            point.face_id
-            for point in points
-            if after is not None
-            and float(point.vector @ after) >= serving.threshold(point.face_px, point.vector)
-        ]
+        alike = await asyncio.to_thread(_alike, points, after, serving)
         return Assignment(
             answer.user,
             faces,
@@ -311,6 +306,16 @@ async def _assigned(
         None if vector is None or before is None else float(vector @ before),
         None if vector is None or after is None else float(vector @ after),
     )
+
+
+def _alike(points: Sequence[Point], template: Vector | None, serving: Serving) -> list[UUID]:
+    if template is None:
+        return []
+    return [
+        point.face_id
+        for point in points
+        if float(point.vector @ template) >= serving.threshold(point.face_px, point.vector)
+    ]
 
 
 def _grouped(points: Sequence[Point], serving: Serving) -> list[list[UUID]]:

@@ -20,9 +20,11 @@ _NAME = "means"
 # The share of a cohort that a probe resembles most: few means would say who is alike, all of them
 # nothing about the photo.
 _NEAREST = 1 / 40
-# Of so many strangers each mean is made on average, and of so many at least: it identifies nobody.
-_STRANGERS_PER_MEAN, _FEWEST_STRANGERS = 20, 10
+# Of so many strangers each mean is made on average, and of so many at least: it is no one person's.
+_STRANGERS_PER_MEAN, FEWEST_STRANGERS = 20, 10
 _ROUNDS, _SEED = 15, 0
+# A face is compared with all of them while others wait; a mean of unit vectors is no longer.
+_MOST_MEANS, _LONGEST = 10_000, 1.001
 
 
 class Cohort:
@@ -53,13 +55,18 @@ def read_cohort(content: bytes) -> Cohort:
         BundleError: It is not one.
     """
     try:
-        means = safetensors.numpy.load(content)[_NAME].astype(np.float32)
+        means = safetensors.numpy.load(content)[_NAME]
     except (safetensors.SafetensorError, KeyError) as error:
         raise BundleError("The cohort's file has no means.") from error
-    if means.ndim != 2 or means.shape[1] != EMBEDDING_SIZE or not len(means):  # noqa: PLR2004 - (m, 512)
-        raise BundleError(f"The cohort's means have shape {means.shape}, not (m, 512).")
-    if not np.isfinite(means).all():
-        raise BundleError("The cohort's means are not finite.")
+    if means.ndim != 2 or means.shape[1] != EMBEDDING_SIZE or not 0 < len(means) <= _MOST_MEANS:  # noqa: PLR2004 - (m, 512)
+        raise BundleError(
+            f"The cohort's means have shape {means.shape}, not (1 to {_MOST_MEANS}, 512)."
+        )
+    if means.dtype not in (np.float16, np.float32):
+        raise BundleError(f"The cohort's means are {means.dtype}, not float16 or float32.")
+    means = means.astype(np.float32)
+    if not (np.linalg.norm(means, axis=1) <= _LONGEST).all():  # not for NaN either
+        raise BundleError("The cohort's means are no means of embeddings.")
     return Cohort(means)
 
 
@@ -69,11 +76,14 @@ def pack_cohort(strangers: Floats) -> bytes:
     Args:
         strangers: (n, 512) embeddings of sharp faces, of unit length.
 
+    Returns:
+        For read_cohort: about n / 20 means, (m, 512) float16.
+
     Raises:
         BundleError: There are fewer than ten.
     """
-    if len(strangers) < _FEWEST_STRANGERS:
-        raise BundleError(f"A cohort needs at least {_FEWEST_STRANGERS} strangers.")
+    if len(strangers) < FEWEST_STRANGERS:
+        raise BundleError(f"A cohort needs at least {FEWEST_STRANGERS} strangers.")
     groups = _grouped(strangers, max(1, len(strangers) // _STRANGERS_PER_MEAN))
     means = np.stack([strangers[groups == group].mean(axis=0) for group in np.unique(groups)])
     return safetensors.numpy.save({_NAME: means.astype(np.float16)})
@@ -91,7 +101,7 @@ def _grouped(strangers: Floats, count: int) -> NDArray[np.intp]:
     while len(np.unique(groups)) > 1:
         sizes = np.bincount(groups, minlength=count)
         smallest = int(np.where(sizes > 0, sizes, len(groups) + 1).argmin())
-        if sizes[smallest] >= _FEWEST_STRANGERS:
+        if sizes[smallest] >= FEWEST_STRANGERS:
             break
         similarity[:, (sizes == 0) | (np.arange(count) == smallest)] = -np.inf
         members = groups == smallest

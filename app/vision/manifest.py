@@ -85,7 +85,7 @@ class Routing(_Record, frozen=True, kw_only=True):
     dsr_below_px: _NotNegative = 0.0
 
 
-class Cohort(_Record, frozen=True, kw_only=True):
+class CohortEntry(_Record, frozen=True, kw_only=True):
     """Strangers by whom thresholds follow each probe; see app.vision.cohort."""
 
     means: WeightFile
@@ -97,8 +97,8 @@ class Threshold(_Record, frozen=True, kw_only=True, omit_defaults=True):
 
     Chosen on validation people for one false-accept rate (per comparison). With a `template_px`, it
     holds where the probe is compared with templates made for crops shrunk to this size. With a
-    `likeness`, it holds for a probe that resembles the cohort so much, as half of the validation
-    people's do at least, and is as much higher for another as that one resembles it more.
+    `likeness` (the median of the validation probes' to the cohort), it holds for a probe that
+    resembles the cohort so much, and is as much higher for another as that one resembles it more.
     """
 
     min_face_px: _NotNegative
@@ -110,8 +110,12 @@ class Threshold(_Record, frozen=True, kw_only=True, omit_defaults=True):
 
     def is_for(self, face_px: float, false_accept_rate: float) -> bool:
         """Whether it was chosen for probes of a size and a rate."""
+        return self.covers(face_px) and self.false_accept_rate == false_accept_rate
+
+    def covers(self, face_px: float) -> bool:
+        """Whether it was chosen for probes of a size."""
         upper = float("inf") if self.max_face_px is None else self.max_face_px
-        return self.min_face_px <= face_px < upper and self.false_accept_rate == false_accept_rate
+        return self.min_face_px <= face_px < upper
 
 
 class SizeMetrics(_Record, frozen=True, kw_only=True):
@@ -160,7 +164,7 @@ class Manifest(_Record, frozen=True, kw_only=True):
     preprocessing: Preprocessing = Preprocessing()
     routing: Routing = Routing()
     thresholds: tuple[Threshold, ...] = ()
-    cohort: Cohort | None = None
+    cohort: CohortEntry | None = None
     metrics: tuple[SizeMetrics, ...] = ()
     measured_on: Sha256 | None = None
     self_test: SelfTest | None = None
@@ -192,8 +196,7 @@ class Manifest(_Record, frozen=True, kw_only=True):
         face_px: float,
         false_accept_rate: float,
         template_px: int | None = None,
-        *,
-        follows: bool = False,
+        likeness: float | None = None,
     ) -> float | None:
         """The similarity threshold for a probe of a size, or None if the bundle has none.
 
@@ -201,36 +204,20 @@ class Manifest(_Record, frozen=True, kw_only=True):
             face_px: Source pixels under the probe's crop.
             false_accept_rate: The rate wanted; only a threshold chosen for that rate counts.
             template_px: The size of the templates that it is compared with; None: of no size.
-            follows: Of those that follow the probe, for one that is as `likeness` tells.
+            likeness: How much it resembles the cohort, a cosine: by the thresholds that follow
+                this; None: by those that are the same for all probes.
         """
-        for entry in self._entries(face_px, template_px, follows=follows):
-            if entry.false_accept_rate == false_accept_rate:
-                return entry.similarity
+        for similarity, rate in self._similarities(face_px, template_px, likeness):
+            if rate == false_accept_rate:
+                return similarity
         return None
-
-    def likeness(self, face_px: float, template_px: int | None = None) -> float:
-        """How much a probe of a size resembles the cohort whose threshold is as it is written."""
-        entries = self._entries(face_px, template_px, follows=True)
-        return next((of.likeness for of in entries if of.likeness is not None), 0.0)
-
-    def _entries(
-        self, face_px: float, template_px: int | None, *, follows: bool
-    ) -> list[Threshold]:
-        return [
-            of
-            for of in self.thresholds
-            if of.is_for(face_px, of.false_accept_rate)
-            and of.template_px == template_px
-            and (of.likeness is not None) == follows
-        ]
 
     def threshold_at(
         self,
         face_px: float,
         rate: float,
         template_px: int | None = None,
-        *,
-        follows: bool = False,
+        likeness: float | None = None,
     ) -> float | None:
         """The similarity threshold for any false-accept rate; None if the bundle cannot tell.
 
@@ -241,12 +228,12 @@ class Manifest(_Record, frozen=True, kw_only=True):
             face_px: Source pixels under the probe's crop.
             rate: Per comparison, in (0, 1).
             template_px: See `threshold`.
-            follows: Likewise.
+            likeness: Likewise.
         """
         known = sorted(
-            (math.log(of.false_accept_rate), of.similarity)
-            for of in self._entries(face_px, template_px, follows=follows)
-            if of.false_accept_rate > 0
+            (math.log(known_rate), similarity)
+            for similarity, known_rate in self._similarities(face_px, template_px, likeness)
+            if known_rate > 0
         )
         if len(known) < 2:  # noqa: PLR2004 - points of a line
             return None
@@ -256,6 +243,32 @@ class Manifest(_Record, frozen=True, kw_only=True):
         (low, low_similarity), (high, high_similarity) = known[place - 1], known[place]
         slope = (high_similarity - low_similarity) / (high - low)
         return min(1.0, low_similarity + slope * (at - low))
+
+    def usual_likeness(self, face_px: float, template_px: int | None = None) -> float | None:
+        """How much a usual probe of a size resembles the cohort; None if no threshold follows it.
+
+        Args:
+            face_px: Source pixels under the probe's crop.
+            template_px: See `threshold`.
+        """
+        found = (
+            of.likeness
+            for of in self.thresholds
+            if of.covers(face_px) and of.template_px == template_px and of.likeness is not None
+        )
+        return next(found, None)
+
+    def _similarities(
+        self, face_px: float, template_px: int | None, likeness: float | None
+    ) -> list[tuple[float, float]]:
+        """The thresholds for such a probe, each with its false-accept rate."""
+        return [
+            (of.similarity + ((likeness or 0.0) - (of.likeness or 0.0)), of.false_accept_rate)
+            for of in self.thresholds
+            if of.covers(face_px)
+            and of.template_px == template_px
+            and (of.likeness is None) == (likeness is None)
+        ]
 
     @property
     def template_sizes(self) -> frozenset[int]:

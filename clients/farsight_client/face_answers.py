@@ -30,7 +30,8 @@ class Decision(Answer, frozen=True):
         user_id: None for a stranger.
         similarity: Cosine to the most similar user; None if nobody is registered.
         margin: How much lower the runner-up's similarity is; None if there is none.
-        threshold: Minimum similarity at which `user_id` is set.
+        threshold: Minimum similarity at which `user_id` is set; higher for a face that resembles
+            strangers, where the bundle knows them.
         candidates: As many as `top_k` asks for, best first.
     """
 

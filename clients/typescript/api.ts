@@ -1479,7 +1479,7 @@ export interface components {
             margin: number | null;
             /**
              * Threshold
-             * @description Minimum similarity at which user_id is set; the face's own, since one that resembles strangers needs more
+             * @description Minimum similarity at which user_id is set. Unless the caller chose it, it is higher for a face that resembles strangers, where the bundle knows them
              */
             threshold: number;
             /**
@@ -2241,7 +2241,7 @@ export interface components {
             margin: number | null;
             /**
              * Threshold
-             * @description Minimum similarity at which user_id is set; the face's own, since one that resembles strangers needs more
+             * @description Minimum similarity at which user_id is set. Unless the caller chose it, it is higher for a face that resembles strangers, where the bundle knows them
              */
             threshold: number;
             /**
@@ -2779,7 +2779,7 @@ export interface components {
             max_face_px: number | null;
             /**
              * Similarity
-             * @description For a usual face; one that resembles strangers needs more, and each answer has its own threshold
+             * @description For a usual face. Where the bundle knows strangers, one that resembles them needs more, and each answer has its own threshold
              */
             similarity: number;
             /**

@@ -11,7 +11,7 @@ from app.recognition.serving import Serving
 from app.vision.bundle import Bundle, load_bundle, weight_file
 from app.vision.cohort import pack_cohort
 from app.vision.embedder import Embedder
-from app.vision.manifest import Cohort, Threshold
+from app.vision.manifest import CohortEntry, Threshold
 from app.vision.scaling import Floats
 
 
@@ -59,7 +59,7 @@ def _following(
     content = pack_cohort(np.tile(_axis(0), (40, 1)))
     manifest = msgspec.structs.replace(
         bundle.manifest,
-        cohort=Cohort(means=weight_file("cohort.safetensors", content), source="nobody"),
+        cohort=CohortEntry(means=weight_file("cohort.safetensors", content), source="nobody"),
         thresholds=(
             _threshold(0, None, 1e-4, 0.4),
             _threshold(0, None, 1e-3, 0.3),
@@ -97,6 +97,27 @@ def test_threshold_is_the_same_for_everybody_when_none_of_the_bundles_follows(
         bundle.manifest, thresholds=(_threshold(0, None, 1e-4, 0.4),)
     )
     assert _serving(Bundle(manifest, bundle.files)).threshold(24, _axis(0)) == 0.4
+
+
+def test_range_without_a_following_threshold_has_its_own_when_others_follow(
+    stock_bundle: Path,
+) -> None:
+    """`farsight calibrate` proposes none for sizes that the people are too few for."""
+    bundle = _following(stock_bundle).embedder.bundle
+    thresholds = (
+        _threshold(0, 20, 1e-4, 0.44),
+        _threshold(0, 20, 1e-3, 0.34),
+        msgspec.structs.replace(_threshold(20, None, 1e-4, 0.42), likeness=0.25),
+        msgspec.structs.replace(_threshold(20, None, 1e-3, 0.31), likeness=0.24),
+    )
+    manifest = msgspec.structs.replace(bundle.manifest, thresholds=thresholds)
+    embedder = Embedder(Bundle(manifest, bundle.files), "cpu")
+    one, many = (Serving(embedder, Gallery(), 1e-4, 0.35, rate) for rate in (None, 1e-3))
+    assert one.threshold(16, _axis(0)) == 0.44
+    assert many.search_threshold(16, _axis(0)) == pytest.approx(0.34)
+    assert one.threshold(24, _axis(1, 0.35)) == pytest.approx(0.52, abs=1e-3)
+    # Each of the bundle's for its own likeness.
+    assert many.search_threshold(24, _axis(1, 0.35)) == pytest.approx(0.42, abs=1e-3)
 
 
 def test_threshold_is_the_same_for_everybody_when_following_is_off(stock_bundle: Path) -> None:

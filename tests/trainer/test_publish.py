@@ -122,7 +122,7 @@ def test_bundle_is_published_whole(
         manifest.training.commit,
         "Idiap Research Institute, BSD-3-Clause",
         "| 16 |",
-        "### As a camera gives them",
+        "### Degraded crops",
         "## Limits",
     ):
         assert part in card
@@ -146,14 +146,31 @@ def test_thresholds_follow_each_probe_when_there_is_a_cohort(
     assert Embedder(bundle, "cpu").cohort is not None
     assert len(manifest.thresholds) == 2 * 5 * 3
     for face_px in (0, 14, 25, 39, 500):
-        assert manifest.threshold(face_px, 1e-3, follows=True) is not None
-        assert manifest.likeness(face_px) != 0
+        usual = manifest.usual_likeness(face_px)
+        assert usual is not None
+        assert manifest.threshold(face_px, 1e-3, likeness=usual) is not None
     card = (folder / "MODEL_CARD.md").read_text()
     assert "Blobs, CC0" in card
     assert "| face px | likeness | FAR 1e-2 |" in card
     (folder / "cohort.safetensors").write_bytes(b"of somebody else")
     with pytest.raises(BundleError, match=r"cohort\.safetensors"):
         load_bundle(folder)
+
+
+def test_nothing_is_published_when_a_stranger_is_among_the_people_held_out(
+    refused: Refused, run: Path, collapsed: Path, people: Path, tmp_path: Path
+) -> None:
+    photos = [path for path in (people / "val").rglob("*") if path.is_file()]
+    folder = tmp_path / "strangers"
+    folder.mkdir()
+    for place, photo in enumerate(photos[:10]):
+        shutil.copy(photo, folder / f"{place}{photo.suffix}")
+    said = refused(*publish(run, tmp_path / "store", people, collapsed), "--cohort", folder)
+    assert "are in --val-dir too" in said
+    (folder / f"0{photos[0].suffix}").unlink()
+    said = refused(*publish(run, tmp_path / "store", people, collapsed), "--cohort", folder)
+    assert "has 9 photos, not 10" in said
+    assert not (tmp_path / "store").exists()
 
 
 def test_nothing_is_published_when_the_cohort_is_empty(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import safetensors.numpy
+from numpy.typing import NDArray
 
 from app.errors import BundleError
 from app.vision.cohort import Cohort, pack_cohort, read_cohort
@@ -59,14 +60,21 @@ def test_too_few_strangers_are_refused() -> None:
     assert len(safetensors.numpy.load(pack_cohort(_people(10)))["means"]) == 1
 
 
+def _file(means: NDArray[np.generic]) -> bytes:
+    return safetensors.numpy.save({"means": means})
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"no tensors", "no means"),
         (safetensors.numpy.save({"other": np.zeros((2, 512), np.float16)}), "no means"),
-        (safetensors.numpy.save({"means": np.zeros((2, 128), np.float16)}), r"\(2, 128\)"),
-        (safetensors.numpy.save({"means": np.zeros((0, 512), np.float16)}), r"\(0, 512\)"),
-        (safetensors.numpy.save({"means": np.full((2, 512), np.nan, np.float16)}), "not finite"),
+        (_file(np.zeros((2, 128), np.float16)), r"\(2, 128\)"),
+        (_file(np.zeros((0, 512), np.float16)), r"\(0, 512\)"),
+        (_file(np.zeros((10_001, 512), np.float16)), "1 to 10000"),
+        (_file(np.zeros((2, 512), np.int32)), "int32"),
+        (_file(np.full((2, 512), np.nan, np.float16)), "no means"),
+        (_file(np.full((2, 512), 1.0, np.float16)), "no means"),
     ],
 )
 def test_file_is_refused_when_it_is_no_cohort(content: bytes, reason: str) -> None:
