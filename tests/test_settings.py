@@ -246,4 +246,4 @@ def test_every_setting_is_documented() -> None:
             is_group = field.annotation in groups
             assert (name in documented) is not is_group, f"{group.__name__}.{name}"
             names += not is_group
-    assert names == 61
+    assert names == 62

@@ -40,6 +40,7 @@ def publish(good: Path, name: str, edgeface: bytes, variant: str | None = None) 
         name=name,
         networks=msgspec.structs.replace(networks, edgeface=entry, dsr=dsr),
         self_test=None,
+        cohort=None,
     )
     return write_bundle(
         good.parent, forged, {_EDGEFACE: edgeface, _DSR: (good / _DSR).read_bytes()}
