@@ -24,9 +24,9 @@ from trainer.config import Engine
 from trainer.crops import clean_labels, load_crops
 from trainer.held_out import SIZES, HeldOut, all_thresholds
 from trainer.metrics import embed
-from trainer.model_card import DEGRADED, camera_figures, thresholds_of
+from trainer.model_card import DEGRADED, degraded_figures, thresholds_of
 from trainer.networks import read_edgeface
-from trainer.publish import camera_metrics
+from trainer.publish import degraded_metrics
 
 _CARD = "MODEL_CARD.md"
 
@@ -61,11 +61,11 @@ def main(
     (bundle / MANIFEST_NAME).write_bytes(content)
     card = bundle / _CARD
     stock = Embedder(published_bundle(judge), "cpu")
-    of_camera = camera_figures(
-        camera_metrics(held_out, embedder, seen),
-        camera_metrics(held_out, stock, held_out.seen(stock, [None])),
+    of_degraded = degraded_figures(
+        degraded_metrics(held_out, embedder, seen),
+        degraded_metrics(held_out, stock, held_out.seen(stock, [None])),
     )
-    section = f"{of_camera}\n\n## Thresholds\n\n{thresholds_of(manifest)}\n\n"
+    section = f"{of_degraded}\n\n## Thresholds\n\n{thresholds_of(manifest)}\n\n"
     written = re.sub(
         rf"({DEGRADED}\n[^#]*)?## Thresholds\n.*?(?=## )",
         lambda _: section,

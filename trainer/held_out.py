@@ -26,13 +26,13 @@ from trainer.degradation import Degradation, degrade
 
 ROUTING_SIZES = (12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 
-CAMERA_SIZES = (32, 24, 16, 12)
-"""Of faces as a camera might have seen them, for the model card."""
+DEGRADED_SIZES = (32, 24, 16, 12)
+"""Of degraded crops, for the model card."""
 
 SIZES: tuple[Size, ...] = (None, 10, 14, *ROUTING_SIZES)
 
 
-_CAMERA = Degradation(clean=0.0)
+_DEGRADATION = Degradation(clean=0.0)
 _SEED = 7
 _TEMPLATE_PHOTOS = 3
 """As many as a registered person has at least, unless the settings say otherwise. With more photos
@@ -79,13 +79,13 @@ class HeldOut:
             for size in sizes
         }
 
-    def photographed(self, embedder: Embedder, sizes: Iterable[int]) -> Seen:
-        """All crops as a camera might have seen them, none of them clean, always the same."""
+    def degraded(self, embedder: Embedder, sizes: Iterable[int]) -> Seen:
+        """All crops degraded as in training, none left clean, always the same."""
         chance = np.random.default_rng(_SEED)
         return {
             size: embedder.embed(
                 [
-                    Crop(degrade(crop.pixels, size, _CAMERA, chance)[0], float(size))
+                    Crop(degrade(crop.pixels, size, _DEGRADATION, chance)[0], float(size))
                     for crop in self.crops
                 ]
             )[0]

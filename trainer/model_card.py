@@ -21,7 +21,7 @@ _LIMITS = """\
 def model_card(
     manifest: Manifest,
     baseline: Sequence[SizeMetrics],
-    of_camera: tuple[Sequence[SizeMetrics], ...],
+    of_degraded: tuple[Sequence[SizeMetrics], ...],
     run: Path,
     provenance: Provenance,
     notes: str,
@@ -31,7 +31,7 @@ def model_card(
     Args:
         manifest: Of the bundle.
         baseline: Figures of the stock network on bicubic crops, of the manifest's sizes.
-        of_camera: The bundle's figures and the stock network's of faces as a camera gives them.
+        of_degraded: The bundle's figures and the stock network's of degraded crops.
         run: Whose weights they are.
         provenance: Of that run.
         notes: Markdown about the data; may be empty.
@@ -50,7 +50,7 @@ def model_card(
         "person are left out. Per cent; in brackets stock EdgeFace on the "
         "bicubic crop.",
         _figures(manifest.metrics, baseline),
-        camera_figures(*of_camera),
+        degraded_figures(*of_degraded),
         "## Thresholds",
         thresholds_of(manifest),
         "## Data",
@@ -67,7 +67,7 @@ def model_card(
     return "\n\n".join(parts) + "\n"
 
 
-def camera_figures(new: Sequence[SizeMetrics], baseline: Sequence[SizeMetrics]) -> str:
+def degraded_figures(new: Sequence[SizeMetrics], baseline: Sequence[SizeMetrics]) -> str:
     """The card's section about degraded crops."""
     told = (
         "The same people, but each small crop degraded as in training, none left clean: in part "

@@ -46,7 +46,7 @@ from trainer.errors import NotReloadedError
 from trainer.gate import refuse_worse
 from trainer.handover import client_for, hand_over
 from trainer.held_out import (
-    CAMERA_SIZES,
+    DEGRADED_SIZES,
     SIZES,
     HeldOut,
     all_thresholds,
@@ -159,11 +159,11 @@ def publish(
     )
     manifest, files = _checked_files(manifest, edgeface, dsr, weights, held_out)
     note = notes.read_text(encoding="utf-8") if notes else ""
-    of_camera = tuple(
-        camera_metrics(held_out, by, of)
+    of_degraded = tuple(
+        degraded_metrics(held_out, by, of)
         for by, of in ((Embedder(Bundle(manifest, files), "cpu"), seen), (plain, seen_before))
     )
-    card = model_card(manifest, baseline_metrics, of_camera, run, provenance, note)
+    card = model_card(manifest, baseline_metrics, of_degraded, run, provenance, note)
     folder = write_bundle(store, manifest, {**files, _CARD_NAME: card.encode()}, replace_old)
     typer.echo(f"Published {folder}, space {manifest.space_id}.")
     if client:
@@ -231,13 +231,13 @@ def _see(
     }, below_px
 
 
-def camera_metrics(
+def degraded_metrics(
     held_out: HeldOut, embedder: Embedder, seen: Mapping[Size, Floats]
 ) -> list[SizeMetrics]:
-    """Figures of faces as a camera might have seen them, against sharp ones as already seen."""
-    small = held_out.photographed(embedder, CAMERA_SIZES)
+    """Figures of degraded crops against sharp ones as already seen."""
+    small = held_out.degraded(embedder, DEGRADED_SIZES)
     pairs = held_out.pairs({None: seen[None], **small})
-    return [pairs[size].metrics(size) for size in CAMERA_SIZES]
+    return [pairs[size].metrics(size) for size in DEGRADED_SIZES]
 
 
 def _embedder(bundle: Bundle, below_px: float) -> Embedder:
