@@ -20,10 +20,8 @@ from app.vision.manifest import MANIFEST_NAME, Threshold
 from app.vision.published import published_bundle
 from benchmarks.material import show
 from trainer.cohort import COHORT_NAME, cohort_of, load_strangers
-from trainer.config import Engine
-from trainer.crops import clean_labels, load_crops
-from trainer.held_out import SIZES, HeldOut, all_thresholds
-from trainer.metrics import embed
+from trainer.crops import load_crops
+from trainer.held_out import SIZES, HeldOut, all_thresholds, known_people
 from trainer.model_card import DEGRADED, degraded_figures, thresholds_of
 from trainer.networks import read_edgeface
 from trainer.publish import degraded_metrics
@@ -42,8 +40,7 @@ def main(
     torch.set_num_threads(1)
     crops = load_crops([val_dir])
     judge = read_edgeface(baseline)
-    known = clean_labels(crops, embed(judge, crops.pixels), Engine().label_similarity).named()
-    held_out = HeldOut(known)
+    held_out = HeldOut(known_people(crops, judge))
     loaded = load_bundle(bundle)
     embedder = Embedder(loaded, "cpu")
     strangers = cohort_of(load_strangers(cohort, crops), cohort_source, embedder)
@@ -79,10 +76,7 @@ def _tell(bundle: Bundle, chosen: tuple[Threshold, ...]) -> None:
     """What was chosen now, and what the bundle had."""
     for of in chosen:
         had = bundle.manifest.threshold(
-            of.min_face_px,
-            of.false_accept_rate,
-            of.template_px,
-            of.likeness,
+            of.min_face_px, of.false_accept_rate, of.template_px, of.likeness
         )
         show(
             f"from {of.min_face_px:g} px, templates of {of.template_px}, {of.false_accept_rate:g}, "

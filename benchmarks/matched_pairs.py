@@ -22,10 +22,8 @@ from app.vision.bundle import load_bundle
 from app.vision.embedder import Embedder
 from app.vision.published import published_bundle
 from benchmarks.material import SHARED, show
-from trainer.config import Engine
-from trainer.crops import clean_labels, load_crops
-from trainer.held_out import HeldOut
-from trainer.metrics import embed
+from trainer.crops import load_crops
+from trainer.held_out import HeldOut, known_people
 from trainer.networks import read_edgeface
 
 # TAR of stock + bicubic at FAR 1e-3, and by how much misses should fall.
@@ -52,8 +50,7 @@ def main() -> None:
     torch.set_num_threads(1)
     stock = read_edgeface(SHARED / "weights" / "edgeface_xxs_q.pt")
     crops = load_crops([Path(sys.argv[1])], skip_unreadable=False)
-    likeness = Engine().label_similarity
-    held_out = HeldOut(clean_labels(crops, embed(stock, crops.pixels), likeness).named())
+    held_out = HeldOut(known_people(crops, stock))
     shipped = load_bundle(Path("weights/farsight-xxs"))
     sizes = (None, *STARTING_TAR)
     before = held_out.pairs(held_out.seen(Embedder(published_bundle(stock), "cpu"), sizes))

@@ -19,10 +19,8 @@ from app.vision.embedder import Embedder
 from app.vision.manifest import Manifest, Threshold, read_manifest
 from benchmarks.material import show
 from benchmarks.templates import rank1
-from trainer.config import Engine
-from trainer.crops import clean_labels, load_crops
-from trainer.held_out import HeldOut, sized_thresholds
-from trainer.metrics import embed
+from trainer.crops import load_crops
+from trainer.held_out import HeldOut, known_people, sized_thresholds
 from trainer.networks import read_edgeface
 
 
@@ -35,8 +33,7 @@ def main(
     torch.set_num_threads(1)
     crops = load_crops([val_dir])
     judge = read_edgeface(baseline)
-    known = clean_labels(crops, embed(judge, crops.pixels), Engine().label_similarity).named()
-    held_out = HeldOut(known)
+    held_out = HeldOut(known_people(crops, judge))
     embedder = Embedder(load_bundle(bundle), "cpu")
     manifest = read_manifest(bundle)
     measured = held_out.sized_pairs(

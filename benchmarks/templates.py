@@ -28,11 +28,10 @@ from app.vision.embedder import Embedder
 from app.vision.image import decode_image
 from app.vision.scaling import Floats
 from benchmarks.material import show
-from trainer.degradation import Degradation, degrade
+from trainer.held_out import degraded
 
 _TEMPLATE_SIZES = (24, 16, 12)
 _CAMERA_SIZES = (24, 16, 12)
-_CAMERA = Degradation(clean=0.0)
 _SEED = 7
 _DRAWS = 400
 _BINS = 2000
@@ -105,8 +104,7 @@ def shrunk(crops: list[Crop], size: Size) -> list[Crop]:
 
 def _photographed(crops: list[Crop], size: int) -> list[Crop]:
     """As a camera may have seen them: nothing left clean, seeded."""
-    chance = np.random.default_rng(_SEED)
-    return [Crop(degrade(crop.pixels, size, _CAMERA, chance)[0], float(size)) for crop in crops]
+    return degraded(crops, size, np.random.default_rng(_SEED))
 
 
 def _template_size(size: Size) -> int | None:

@@ -18,11 +18,14 @@ from app.evaluation.verification import FALSE_ACCEPT_RATES, roc_from_scores, thr
 from app.vision.alignment import Crop
 from app.vision.cohort import Cohort
 from app.vision.dimensions import CROP_SIZE_PX
+from app.vision.edgeface import EdgeFace
 from app.vision.embedder import Embedder, fused_template
 from app.vision.manifest import Threshold
 from app.vision.scaling import Floats
-from trainer.crops import CropSet
+from trainer.config import Engine
+from trainer.crops import CropSet, clean_labels
 from trainer.degradation import Degradation, degrade
+from trainer.metrics import embed
 
 ROUTING_SIZES = (12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 
@@ -61,6 +64,30 @@ Likeness = Mapping[Size, Floats]
 """(n,) how much the same crops resemble strangers at each size; see app.vision.cohort."""
 
 
+def known_people(crops: CropSet, judge: EdgeFace) -> CropSet:
+    """The named crops that look like their person.
+
+    Args:
+        crops: Of people who were not trained on.
+        judge: The published network.
+    """
+    embeddings = embed(judge, crops.pixels)
+    return clean_labels(crops, embeddings, Engine().label_similarity).named()
+
+
+def degraded(crops: Sequence[Crop], size: int, chance: np.random.Generator) -> list[Crop]:
+    """Sharp crops as training makes small ones of them, none left clean.
+
+    Args:
+        crops: (112, 112, 3) each.
+        size: `face_px`.
+        chance: The only source of it.
+    """
+    return [
+        Crop(degrade(crop.pixels, size, _DEGRADATION, chance)[0], float(size)) for crop in crops
+    ]
+
+
 class HeldOut:
     """People who were not trained on.
 
@@ -80,17 +107,9 @@ class HeldOut:
         }
 
     def degraded(self, embedder: Embedder, sizes: Iterable[int]) -> Seen:
-        """All crops degraded as in training, none left clean, always the same."""
+        """All crops degraded, always the same."""
         chance = np.random.default_rng(_SEED)
-        return {
-            size: embedder.embed(
-                [
-                    Crop(degrade(crop.pixels, size, _DEGRADATION, chance)[0], float(size))
-                    for crop in self.crops
-                ]
-            )[0]
-            for size in sizes
-        }
+        return {size: embedder.embed(degraded(self.crops, size, chance))[0] for size in sizes}
 
     def pairs(self, seen: Seen) -> dict[Size, AllPairs]:
         """All crops of each size against all other sharp ones, which must be among them."""

@@ -40,8 +40,7 @@ from app.vision.self_test import known_answers
 from app.vision.torch_networks import pack_weights
 from farsight_client import Client
 from trainer.cohort import COHORT_NAME, cohort_of, load_strangers
-from trainer.config import Engine
-from trainer.crops import clean_labels, load_crops
+from trainer.crops import load_crops
 from trainer.errors import NotReloadedError
 from trainer.gate import refuse_worse
 from trainer.handover import client_for, hand_over
@@ -51,8 +50,8 @@ from trainer.held_out import (
     HeldOut,
     all_thresholds,
     choose_routing,
+    known_people,
 )
-from trainer.metrics import embed
 from trainer.model_card import model_card
 from trainer.networks import blend, read_dsr, read_edgeface
 from trainer.options import Amount, Share
@@ -123,7 +122,7 @@ def publish(
     strangers = None
     if cohort is not None:
         strangers = load_strangers(cohort, crops, skip_unreadable=skip_unreadable)
-    known = clean_labels(crops, embed(stock, crops.pixels), Engine().label_similarity).named()
+    known = known_people(crops, stock)
     typer.echo(
         f"Measuring on {len(known)} photos of {len(known.people)} people; "
         f"{len(crops) - len(known)} do not look like their person and are left out."

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,11 +65,7 @@ class Serving:
             probe: (512,) its embedding; None for that of a usual face.
             template_px: The size of the templates that it is compared with; None: of no size.
         """
-        manifest, rate = self.manifest, self.false_accept_rate
-
-        def chosen(likeness: float | None) -> float | None:
-            return manifest.threshold(face_px, rate, template_px, likeness)
-
+        chosen = partial(self.manifest.threshold, face_px, self.false_accept_rate, template_px)
         return self._threshold(chosen, face_px, probe, template_px)
 
     def usual_likeness(self, face_px: float, template_px: int | None = None) -> float | None:
@@ -143,11 +140,7 @@ class Serving:
         """
         if self.false_identification_rate is None:
             return self.threshold(face_px, probe, template_px)
-        manifest, rate = self.manifest, self.rate_of_search
-
-        def chosen(likeness: float | None) -> float | None:
-            return manifest.threshold_at(face_px, rate, template_px, likeness)
-
+        chosen = partial(self.manifest.threshold_at, face_px, self.rate_of_search, template_px)
         return self._threshold(chosen, face_px, probe, template_px)
 
     def template_px(self, sizes: Iterable[float]) -> int | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,8 +96,8 @@ class SizeAdvice:
     proposal: Proposal | None
     smallest_supported: float | None
     compared: LeaveOneOut | None
-    template_px: int | None = None
-    likeness: float | None = None
+    template_px: int | None
+    likeness: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +207,8 @@ async def calibrate(
             if len(rows):
                 of_size = LeaveOneOut.of(people, compared_with, seen, rows)
                 of_size = of_size.lowered(serving.raised_by(low, seen, template_px))
-            advice = _advice(low, high, of_size, false_accept_rate)
             usual = serving.usual_likeness(low, template_px)
-            sizes.append(replace(advice, template_px=template_px, likeness=usual))
+            sizes.append(_advice((low, high), of_size, false_accept_rate, template_px, usual))
     return Calibration(
         bundle=serving.manifest.name,
         space_id=serving.space_id,
@@ -288,16 +287,22 @@ class _Probes:
 
 
 def _advice(
-    low: float, high: float | None, compared: LeaveOneOut | None, rate: float
+    of_faces_px: tuple[float, float | None],
+    compared: LeaveOneOut | None,
+    rate: float,
+    template_px: int | None,
+    likeness: float | None,
 ) -> SizeAdvice:
     return SizeAdvice(
-        min_face_px=low,
-        max_face_px=high,
+        min_face_px=of_faces_px[0],
+        max_face_px=of_faces_px[1],
         probes=0 if compared is None else len(compared.member),
         users=0 if compared is None else len(np.unique(compared.member)),
         proposal=None if compared is None else propose(compared, rate),
         smallest_supported=None if compared is None else smallest_supported(compared),
         compared=compared,
+        template_px=template_px,
+        likeness=likeness,
     )
 
 
