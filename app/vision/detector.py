@@ -6,10 +6,11 @@ Coordinates are px of the given image with (0, 0) in the centre of its first pix
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import Protocol
 
 import cv2
@@ -21,7 +22,7 @@ from app.vision import yunet_graph
 from app.vision.detector_choice import DetectorName, choose_detector
 from app.vision.image import Image
 from app.vision.model_files import YUNET, checked, fetch
-from app.vision.onnx_session import open_session
+from app.vision.onnx_session import give_back_memory, open_session
 
 # Two boxes that overlap more than this (intersection over union) are one face. A box that lies in
 # a larger one with more than the second share of itself is a part of that face.
@@ -68,6 +69,9 @@ class Detector(Protocol):
 
     def detect(self, image: Image, min_score: float) -> list[Face]:
         """All faces in (height, width, 3) RGB with at least this score, best first."""
+
+    def give_back_memory(self) -> None:
+        """Returns what large pictures needed to the system; call it after the last of them."""
 
 
 def overlap(first: Face, second: Face) -> bool:
@@ -127,6 +131,46 @@ def best_first(faces: Iterable[Face]) -> list[Face]:
     return sorted(faces, key=lambda face: -face.score)
 
 
+class _Turns:
+    """Calls of one session: at most so many at the same time, and its memory given back in between.
+
+    Args:
+        at_once: Calls at the same time; others wait.
+        shrink: Gives memory back; what a call is using would stay.
+    """
+
+    def __init__(self, at_once: int, shrink: Callable[[], None]) -> None:
+        self._places = BoundedSemaphore(at_once)
+        self._lock = Lock()
+        self._shrink = shrink
+        self._running = 0
+        self._is_owed = False
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wrap this around a call."""
+        with self._places:
+            with self._lock:
+                self._running += 1
+            try:
+                yield
+            finally:
+                with self._lock:
+                    self._running -= 1
+                    self._shrink_if_owed()
+
+    def give_back(self) -> None:
+        """Now, or when no call is running."""
+        with self._lock:
+            self._is_owed = True
+            self._shrink_if_owed()
+
+    def _shrink_if_owed(self) -> None:
+        if self._is_owed and not self._running:
+            self._is_owed = False
+            self._shrink()
+
+
 class YuNetDetector:
     """YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023) by onnxruntime.
 
@@ -145,11 +189,11 @@ class YuNetDetector:
 
     def __init__(self, path: Path, threads: int = 1, at_once: int = _CORES) -> None:
         self._session = open_session(yunet_graph.of_any_size(path), threads)
-        self._turns = BoundedSemaphore(at_once)
+        self._turns = _Turns(at_once, self._shrink)
 
     def detect(self, image: Image, min_score: float) -> list[Face]:
         """See Detector."""
-        with self._turns:
+        with self._turns.taken():
             # Trained on BGR.
             padded = _padded(image, yunet_graph.STRIDES_PX[-1], channels=(2, 1, 0))
             outputs = self._session.run(yunet_graph.OUTPUTS, {"input": padded})
@@ -168,6 +212,15 @@ class YuNetDetector:
             landmarks = (there[:, 4:].reshape(-1, 5, 2) + cells[:, None]) * stride
             seen.append((corners, sizes, landmarks, score[rows, columns]))
         return _as_faces(*map(np.concatenate, zip(*seen, strict=True))) if seen else []
+
+    def give_back_memory(self) -> None:
+        """See Detector."""
+        self._turns.give_back()
+
+    def _shrink(self) -> None:
+        side = yunet_graph.STRIDES_PX[-1]
+        smallest = np.zeros((1, 3, side, side), np.float32)
+        give_back_memory(self._session, {"input": smallest})
 
 
 class CenterFaceDetector:
@@ -191,11 +244,11 @@ class CenterFaceDetector:
 
     def __init__(self, path: Path, threads: int = 1, at_once: int = _CORES) -> None:
         self._session = open_session(_centerface_of_any_size(path), threads)
-        self._turns = BoundedSemaphore(at_once)
+        self._turns = _Turns(at_once, self._shrink)
 
     def detect(self, image: Image, min_score: float) -> list[Face]:
         """See Detector."""
-        with self._turns:
+        with self._turns.taken():
             padded = _padded(image, multiple=self._SIDE_MULTIPLE_PX)
             outputs = self._session.run(None, {"input.1": padded})
         heat, log_size, offset, landmarks = (output[0] for output in outputs)
@@ -208,6 +261,15 @@ class CenterFaceDetector:
         points = landmarks[:, rows, columns].T.reshape(-1, 5, 2)[:, :, ::-1]
         points = points * sizes[:, None] + corners[:, None]
         return _as_faces(corners, sizes, points, heat[0, rows, columns])
+
+    def give_back_memory(self) -> None:
+        """See Detector."""
+        self._turns.give_back()
+
+    def _shrink(self) -> None:
+        side = self._SIDE_MULTIPLE_PX
+        smallest = np.zeros((1, 3, side, side), np.float32)
+        give_back_memory(self._session, {"input.1": smallest})
 
 
 def _padded(

@@ -31,6 +31,9 @@ class Blind:
     def detect(self, image: Image, min_score: float) -> list[Face]:
         raise AssertionError
 
+    def give_back_memory(self) -> None:
+        raise AssertionError
+
 
 def test_camera_goes_on_when_the_landmarks_of_a_detection_are_no_face(
     monkeypatch: pytest.MonkeyPatch,
