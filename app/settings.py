@@ -117,7 +117,7 @@ class Settings(BaseSettings):
 
     home: Path
     bundles: Path
-    bundle: str = "farsight-xxs"
+    bundle: str = "farsight-xs"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     detector: Literal["auto", "yunet", "centerface"] = "auto"
     detectors: Path

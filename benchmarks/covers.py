@@ -1,13 +1,14 @@
 """Prints the tables of docs/decisions/0015-covered-faces.md about crops.
 
-Run as `python -m benchmarks.covers`. Covers are drawn over the crops of `faces/val`, on which the
-limits were chosen; refusals of uncovered faces are reported for other folders, too.
+Run as `python -m benchmarks.covers BUNDLE`. Covers are drawn over the crops of `faces/val`, on
+which the limits were chosen; refusals of uncovered faces are reported for other folders, too.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from app.vision.alignment import ARCFACE_TEMPLATE, Crop
@@ -20,7 +21,6 @@ from app.vision.quality import REGISTRATION_LIMITS as LIMITS
 from benchmarks.drawn_covers import GLASS_COLOURS, MASK_COLOURS, draw_glasses, draw_mask
 from benchmarks.material import SHARED, Vectors, limit_threads, read_images, show
 
-BUNDLE = Path("weights/farsight-xxs")
 PHOTOS = 3
 NEAR = 0.4
 
@@ -109,13 +109,13 @@ def _percentiles(values: NDArray[np.float32], which: Sequence[int] = (50, 95, 99
     return " / ".join(f"{value:.2f}" for value in np.percentile(values, which))
 
 
-def main() -> None:
+def main(bundle: Path) -> None:
     """Both tables."""
     limit_threads()
-    embedder = Embedder(load_bundle(BUNDLE), "cpu")
+    embedder = Embedder(load_bundle(bundle), "cpu")
     show_uncovered(embedder)
     show_covered(embedder)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

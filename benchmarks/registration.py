@@ -1,14 +1,20 @@
 """Prints the tables of docs/decisions/0008-registration-limits.md.
 
-Run as `python -m benchmarks.registration`.
+Run as `python -m benchmarks.registration BUNDLE`.
 """
 
+from pathlib import Path
+
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from app.services.photo_comparison import outliers
-from app.vision.embedder import mean_embedding
-from benchmarks.material import Embedder, Vectors, limit_threads, read_images, show
+from app.vision.alignment import Crop
+from app.vision.bundle import load_bundle
+from app.vision.dimensions import CROP_SIZE_PX
+from app.vision.embedder import Embedder, mean_embedding
+from benchmarks.material import Vectors, limit_threads, read_images, show
 
 PHOTOS = 8
 STOCK_THRESHOLD = 0.35
@@ -20,7 +26,7 @@ DRAWS = 2000
 def people_of(folder: str, embedder: Embedder) -> list[Vectors]:
     """(8, 512) embeddings per person, of those that have as many well-labelled photos."""
     images, person_of = read_images(folder)
-    embeddings = embedder(images)
+    embeddings, _ = embedder.embed([Crop(image, float(CROP_SIZE_PX)) for image in images])
     found = []
     for person in np.unique(person_of):
         own = embeddings[person_of == person][: 3 * PHOTOS]
@@ -75,14 +81,14 @@ def _draw(people: list[Vectors], counts: list[int], random: np.random.Generator)
     )
 
 
-def main() -> None:
+def main(bundle: Path) -> None:
     """Both tables."""
     limit_threads()
-    embedder = Embedder()
+    embedder = Embedder(load_bundle(bundle), "cpu")
     people = people_of("faces/val", embedder) + people_of("faces/train", embedder)
     show_duplicates(people)
     show_outliers(people)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -27,7 +27,7 @@ from demo.sheet import draw_sheet
 from farsight_client import ApiError, Client
 
 ROOT = Path(__file__).parents[1]
-BUNDLE = ROOT / "weights" / "farsight-xxs"
+BUNDLE = ROOT / "weights" / "farsight-xs"
 REPORT = ROOT / "demo" / "report.png"
 
 OBAMA = ("obama.jpg", "obama2.jpg", "obama3.jpg")

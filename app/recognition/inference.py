@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from app.errors import CallerGoneError, DeadlineExceededError, NotReadyError, OverloadedError
 from app.metrics import Metrics
 from app.recognition.batcher import Batcher
+from app.recognition.memory import give_back_freed_memory
 from app.recognition.readers import Readers
 from app.recognition.recognizer import Finding, Recognizer
 from app.turns import requester
@@ -24,6 +25,9 @@ from app.vision.image import Image
 from app.vision.photo_file import has_known_cost
 
 _RETRY_AFTER_S = 1
+# After so long without requests, memory that photos needed goes back to the system
+# (docs/decisions/0022-soak.md).
+_REST_S = 5.0
 # 37 MiB of crops. One request has 100 faces at most.
 _MAX_WAITING_FACES = 1024
 
@@ -64,6 +68,7 @@ class Inference:
         )
         self._max_requests = max_requests
         self._deadline_s = deadline_s
+        self._rest: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
     async def admit(self) -> AsyncIterator[None]:
@@ -86,6 +91,8 @@ class Inference:
                 retry_after_s=_RETRY_AFTER_S,
             )
         self._admitted[caller.party] += 1
+        if self._rest is not None:
+            self._rest.cancel()
         deadline = asyncio.timeout(self._deadline_s)
         try:
             async with deadline:
@@ -103,6 +110,11 @@ class Inference:
         finally:
             self._admitted[caller.party] -= 1
             self._admitted += Counter()  # drops callers who have none
+            if not self._admitted:
+                loop = asyncio.get_running_loop()
+                self._rest = loop.call_later(
+                    _REST_S, loop.run_in_executor, None, self._give_back_memory
+                )
 
     async def find(
         self,
@@ -167,6 +179,10 @@ class Inference:
         self._readers.close()
         self._patient_readers.close()
         self._batcher.close()
+
+    def _give_back_memory(self) -> None:
+        self._recognizer.give_back_memory()
+        give_back_freed_memory()
 
 
 def _may_cost_any(photo: bytes | Image) -> bool:

@@ -97,6 +97,10 @@ class Recognizer:
         self._helpers = helpers
         self._open_photo = open_photo
 
+    def give_back_memory(self) -> None:
+        """Returns to the system what the detector keeps; the next photo takes longer."""
+        self._detector.give_back_memory()
+
     def find(
         self,
         photo: bytes | Image,

@@ -167,9 +167,6 @@ def find_faces(
         found = search.at(other)
         if _sureness(found) > max(_sureness(best), clear):
             best, turn = found, other
-    if search.is_in_parts:
-        # A hundredth of such a photo's time (docs/decisions/0022-soak.md).
-        detector.give_back_memory()
     return Sighting(best, -90 * turn % 360)
 
 
@@ -207,13 +204,6 @@ class _Search:
         self._helpers = helpers
         self.scale = scale
         self._small = _at_coarse_size(image, scale)
-        height, width = image.shape[:2]
-        self._tiles = _tiles(width, height, scale)
-
-    @property
-    def is_in_parts(self) -> bool:
-        """Whether the candidate look takes more than one picture."""
-        return len(self._tiles) > 1
 
     def at(self, turn: int) -> list[Face]:
         """All faces that are upright when the photo is turned this many times by 90 degrees."""
@@ -257,10 +247,12 @@ class _Search:
             view = part_of(self._image, tile, self.scale).turned(turn)
             return look(self._detector, view, self._detector.candidate_score)
 
+        height, width = self._image.shape[:2]
+        tiles = _tiles(width, height, self.scale)
         spread: Callable[..., Iterable[list[Face]]] = map
-        if self._helpers is not None and self.is_in_parts:
+        if self._helpers is not None and len(tiles) > 1:
             spread = self._helpers.map
-        return [face for found in spread(look_at, self._tiles) for face in found]
+        return [face for found in spread(look_at, tiles) for face in found]
 
     def _confirmed(self, candidates: Sequence[Face], turn: int) -> list[Face]:
         """The faces among candidates, by falling score."""

@@ -6,11 +6,10 @@ Coordinates are px of the given image with (0, 0) in the centre of its first pix
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import BoundedSemaphore, Lock
+from threading import BoundedSemaphore
 from typing import Protocol
 
 import cv2
@@ -71,7 +70,7 @@ class Detector(Protocol):
         """All faces in (height, width, 3) RGB with at least this score, best first."""
 
     def give_back_memory(self) -> None:
-        """Returns what large pictures needed to the system; call it after the last of them."""
+        """Returns to the system what is kept for the next calls, which take longer once."""
 
 
 def overlap(first: Face, second: Face) -> bool:
@@ -131,46 +130,6 @@ def best_first(faces: Iterable[Face]) -> list[Face]:
     return sorted(faces, key=lambda face: -face.score)
 
 
-class _Turns:
-    """Calls of one session: at most so many at the same time, and its memory given back in between.
-
-    Args:
-        at_once: Calls at the same time; others wait.
-        shrink: Gives memory back; what a call is using would stay.
-    """
-
-    def __init__(self, at_once: int, shrink: Callable[[], None]) -> None:
-        self._places = BoundedSemaphore(at_once)
-        self._lock = Lock()
-        self._shrink = shrink
-        self._running = 0
-        self._is_owed = False
-
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Wrap this around a call."""
-        with self._places:
-            with self._lock:
-                self._running += 1
-            try:
-                yield
-            finally:
-                with self._lock:
-                    self._running -= 1
-                    self._shrink_if_owed()
-
-    def give_back(self) -> None:
-        """Now, or when no call is running."""
-        with self._lock:
-            self._is_owed = True
-            self._shrink_if_owed()
-
-    def _shrink_if_owed(self) -> None:
-        if self._is_owed and not self._running:
-            self._is_owed = False
-            self._shrink()
-
-
 class YuNetDetector:
     """YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023) by onnxruntime.
 
@@ -189,11 +148,11 @@ class YuNetDetector:
 
     def __init__(self, path: Path, threads: int = 1, at_once: int = _CORES) -> None:
         self._session = open_session(yunet_graph.of_any_size(path), threads)
-        self._turns = _Turns(at_once, self._shrink)
+        self._turns = BoundedSemaphore(at_once)
 
     def detect(self, image: Image, min_score: float) -> list[Face]:
         """See Detector."""
-        with self._turns.taken():
+        with self._turns:
             # Trained on BGR.
             padded = _padded(image, yunet_graph.STRIDES_PX[-1], channels=(2, 1, 0))
             outputs = self._session.run(yunet_graph.OUTPUTS, {"input": padded})
@@ -215,9 +174,6 @@ class YuNetDetector:
 
     def give_back_memory(self) -> None:
         """See Detector."""
-        self._turns.give_back()
-
-    def _shrink(self) -> None:
         side = yunet_graph.STRIDES_PX[-1]
         smallest = np.zeros((1, 3, side, side), np.float32)
         give_back_memory(self._session, {"input": smallest})
@@ -244,11 +200,11 @@ class CenterFaceDetector:
 
     def __init__(self, path: Path, threads: int = 1, at_once: int = _CORES) -> None:
         self._session = open_session(_centerface_of_any_size(path), threads)
-        self._turns = _Turns(at_once, self._shrink)
+        self._turns = BoundedSemaphore(at_once)
 
     def detect(self, image: Image, min_score: float) -> list[Face]:
         """See Detector."""
-        with self._turns.taken():
+        with self._turns:
             padded = _padded(image, multiple=self._SIDE_MULTIPLE_PX)
             outputs = self._session.run(None, {"input.1": padded})
         heat, log_size, offset, landmarks = (output[0] for output in outputs)
@@ -264,9 +220,6 @@ class CenterFaceDetector:
 
     def give_back_memory(self) -> None:
         """See Detector."""
-        self._turns.give_back()
-
-    def _shrink(self) -> None:
         side = self._SIDE_MULTIPLE_PX
         smallest = np.zeros((1, 3, side, side), np.float32)
         give_back_memory(self._session, {"input.1": smallest})

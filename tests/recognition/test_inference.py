@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from app.errors import CallerGoneError, DeadlineExceededError, NotReadyError, OverloadedError
+from app.recognition import inference as inference_module
 from app.recognition.inference import Inference
 from app.recognition.recognizer import Finding, Recognizer
 from app.turns import Requester, requester
@@ -33,6 +34,10 @@ class GatedRecognizer:
         self.gate = threading.Event()
         self.begun = threading.Event()
         self.read: list[bytes] = []
+        self.given_back = threading.Semaphore(0)
+
+    def give_back_memory(self) -> None:
+        self.given_back.release()
 
     def find(self, photo: bytes, **options: object) -> Finding:
         if photo == PNG:
@@ -97,6 +102,24 @@ async def test_request_is_refused_when_too_many_wait(
     assert await asyncio.gather(*waiting) == [_NOBODY, _NOBODY]
     assert await _request(inference, b"later") == _NOBODY
     assert b"third" not in gated.read
+
+
+async def test_memory_is_given_back_when_nobody_has_asked_for_a_while(
+    inference: Inference, gated: GatedRecognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference_module, "_REST_S", 0.2)
+    gated.gate.set()
+    for _ in range(2):
+        assert await _request(inference, b"good") == _NOBODY
+    assert await asyncio.to_thread(gated.given_back.acquire, timeout=60)
+    gated.gate.clear()
+    gated.begun.clear()
+    waiting = asyncio.create_task(_request(inference, b"long"))
+    await _begun(gated)
+    assert not await asyncio.to_thread(gated.given_back.acquire, timeout=0.5)
+    gated.gate.set()
+    assert await waiting == _NOBODY
+    assert await asyncio.to_thread(gated.given_back.acquire, timeout=60)
 
 
 async def test_photo_of_known_cost_does_not_wait_when_others_take_long(
