@@ -149,7 +149,7 @@ class Activation:
             return wanted
         if not await users.count(session) and not await pointer.former_bundle(session):
             return wanted
-        if active.name != wanted:
+        if active.name != wanted and "bundle" in self._settings.model_fields_set:
             _log.warning(
                 "bundle %s is set, but the database says %s, which keeps serving",
                 wanted,

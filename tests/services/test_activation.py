@@ -71,6 +71,18 @@ async def test_database_decides_when_somebody_is_enrolled(
     assert serving.gallery.revision == 1
 
 
+async def test_nothing_is_said_when_only_the_default_is_another_bundle(
+    sessions: Sessions, store: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    stock = await Activation(store).start(sessions)
+    await _enrol(sessions, stock.space_id)
+    by_default = Settings(**store.model_dump(exclude_unset=True, exclude={"bundle"}))
+    assert by_default.bundle != "stock"
+    serving = await Activation(by_default).start(sessions)
+    assert serving.manifest.name == "stock"
+    assert not caplog.text
+
+
 async def test_start_is_refused_when_the_weights_have_another_space_than_the_people(
     sessions: Sessions, store: Settings
 ) -> None:
