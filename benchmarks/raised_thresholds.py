@@ -23,7 +23,7 @@ from app.vision.cohort import Cohort, pack_cohort, read_cohort
 from app.vision.embedder import fused_template
 from app.vision.scaling import Floats
 from benchmarks.material import show
-from benchmarks.templates import Material, read_crops
+from benchmarks.templates import Material, read_crops, shrunk
 
 _RATES = (1e-3, 1e-4)
 _DEVIATIONS = 4
@@ -54,8 +54,9 @@ class People:
 
     def seen(self, size: Size) -> Floats:
         """(n, 512) the photos shrunk to a size."""
-        make = partial(read_crops, self._paths)  # sharp ones; the others are in the cache
-        return self._material.embedded(f"{self._name}-{size_name(size)}", make)
+        return self._material.embedded(
+            f"{self._name}-{size_name(size)}", lambda: shrunk(read_crops(self._paths), size)
+        )
 
     def pairs(
         self, size: Size, n_photos: int, frames: int, raised_by: Raised, *, is_sized: bool

@@ -83,7 +83,7 @@ def main(
             }
             for way, (likeness, left) in ways.items():
                 chance = np.random.default_rng(_SEED)  # the same galleries
-                for users in _USERS:
+                for users in (count for count in _USERS if count <= len(vectors)):
                     best = np.concatenate(
                         [
                             left[:, chance.permutation(len(vectors))[:users]].max(axis=1)
