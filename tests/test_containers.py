@@ -115,7 +115,7 @@ def test_bundle_is_imported_served_and_rolled_back_when_only_volumes_can_be_writ
         assert _ended(farsight, answer.json()["id"])["state"] == "succeeded"
         assert _named(farsight, people["anna"][4]) == ("mine", "anna")
         assert farsight.post("/admin/rollback").status_code == 200
-        assert _named(farsight, people["anna"][4]) == ("farsight-xxs", "anna")
+        assert _named(farsight, people["anna"][4]) == ("farsight-xs", "anna")
 
 
 def _ended(farsight: httpx.Client, job: str) -> dict[str, Any]:

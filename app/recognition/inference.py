@@ -176,6 +176,8 @@ class Inference:
 
     def close(self) -> None:
         """Ends the threads, after what they have begun and what waits for the networks."""
+        if self._rest is not None:
+            self._rest.cancel()
         self._readers.close()
         self._patient_readers.close()
         self._batcher.close()

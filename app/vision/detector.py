@@ -174,9 +174,7 @@ class YuNetDetector:
 
     def give_back_memory(self) -> None:
         """See Detector."""
-        side = yunet_graph.STRIDES_PX[-1]
-        smallest = np.zeros((1, 3, side, side), np.float32)
-        give_back_memory(self._session, {"input": smallest})
+        give_back_memory(self._session, yunet_graph.STRIDES_PX[-1])
 
 
 class CenterFaceDetector:
@@ -220,9 +218,7 @@ class CenterFaceDetector:
 
     def give_back_memory(self) -> None:
         """See Detector."""
-        side = self._SIDE_MULTIPLE_PX
-        smallest = np.zeros((1, 3, side, side), np.float32)
-        give_back_memory(self._session, {"input.1": smallest})
+        give_back_memory(self._session, self._SIDE_MULTIPLE_PX)
 
 
 def _padded(

@@ -1,10 +1,7 @@
 """onnxruntime's sessions, opened one way for every network that runs on the CPU."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 ONNX_ERRORS = (
@@ -40,17 +37,16 @@ def open_session(content: bytes, threads: int = 1) -> onnxruntime.InferenceSessi
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def give_back_memory(
-    session: onnxruntime.InferenceSession, inputs: Mapping[str, NDArray[np.float32]]
-) -> None:
+def give_back_memory(session: onnxruntime.InferenceSession, side_px: int) -> None:
     """Returns to the system what a session keeps for calls as large as the largest so far.
 
     What calls in other threads are using stays. The next large call takes milliseconds longer.
 
     Args:
-        session: What keeps it.
-        inputs: As small as the network takes them: onnxruntime gives back at the end of a call.
+        session: What keeps it; of a network that takes one picture of any size.
+        side_px: Of the smallest picture it takes: onnxruntime gives back at the end of a call.
     """
     options = onnxruntime.RunOptions()
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    session.run(None, inputs, options)
+    (picture,) = session.get_inputs()
+    session.run(None, {picture.name: np.zeros((1, 3, side_px, side_px), np.float32)}, options)

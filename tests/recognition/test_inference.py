@@ -122,6 +122,17 @@ async def test_memory_is_given_back_when_nobody_has_asked_for_a_while(
     assert await asyncio.to_thread(gated.given_back.acquire, timeout=60)
 
 
+async def test_no_memory_is_given_back_when_the_service_has_ended(
+    gated: GatedRecognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference_module, "_REST_S", 0.2)
+    inference = _inference(gated, max_requests=1)
+    gated.gate.set()
+    assert await _request(inference, b"good") == _NOBODY
+    inference.close()
+    assert not await asyncio.to_thread(gated.given_back.acquire, timeout=0.5)
+
+
 async def test_photo_of_known_cost_does_not_wait_when_others_take_long(
     gated: GatedRecognizer,
 ) -> None:
